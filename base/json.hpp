@@ -1,0 +1,72 @@
+// Bounded reading of JSON from files nobody vouches for: depth, size and duplicate keys are checked, every error names the file.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+namespace berth::base {
+
+using Json = nlohmann::json;
+
+struct JsonLimits {
+  std::size_t max_bytes = 1 << 20;  // of the file; config.json and module configs
+  int max_depth = 64;
+};
+
+// The document, or Error{corrupt_file} naming `label`, the byte offset and what was wrong (syntax, depth, duplicate key, invalid UTF-8).
+Json parse_json(std::string_view text, const std::string& label, JsonLimits limits = {});
+
+// Reads and parses a file; not_found when it is absent, corrupt_file when it is too large or not JSON (a Git LFS pointer is named as such).
+Json read_json_file(const std::filesystem::path& path, JsonLimits limits = {});
+
+// Typed access to a JSON object with errors of the form `config.json: field "hidden_size": expected an integer in [1, 16384], got "x"`.
+// Holds references: the document must outlive it.
+class JsonObject {
+ public:
+  // Throws corrupt_file when `value` is not an object. `path` is the field path of `value` inside the file, "" for the document.
+  JsonObject(const Json& value, std::string label, std::string path = "");
+
+  bool has(const char* key) const;  // present and not null
+  const Json* find(const char* key) const;  // null when absent or JSON null
+  const Json& json() const { return *value_; }
+  const std::string& label() const { return label_; }
+
+  std::int64_t integer(const char* key, std::int64_t min, std::int64_t max) const;  // required
+  std::int64_t integer_or(const char* key, std::int64_t fallback, std::int64_t min, std::int64_t max) const;
+  double number(const char* key, double min, double max) const;  // required; must be finite
+  double number_or(const char* key, double fallback, double min, double max) const;
+  std::string string(const char* key) const;  // required
+  std::string string_or(const char* key, std::string fallback) const;
+  bool boolean_or(const char* key, bool fallback) const;
+  JsonObject object(const char* key) const;  // required
+
+  // Throws corrupt_file: `label: field "path.key": <problem>, got <value>`.
+  [[noreturn]] void fail(const char* key, const std::string& problem) const;
+
+ private:
+  const Json* value_;
+  std::string label_;
+  std::string path_;
+};
+
+// Reads a large JSON file without building its whole tree. Values at the paths in `streamed` ("/model/vocab", "/model/merges") are not put in
+// the returned document (they stay null there); each of their elements goes to `sink` as it is read, in file order.
+struct JsonStreamElement {
+  std::string_view path;                 // which of `streamed`
+  std::size_t index;                     // position in the object or array
+  std::optional<std::string_view> key;   // the member's name when the streamed value is an object
+  const Json* value;                     // the element; a scalar or a small array (depth limit 4); valid during the call only
+};
+using JsonStreamSink = std::function<void(const JsonStreamElement&)>;  // may throw base::Error
+Json parse_json_streaming(std::string_view text, const std::string& label, const std::vector<std::string>& streamed,
+                          const JsonStreamSink& sink, JsonLimits limits);
+
+}  // namespace berth::base

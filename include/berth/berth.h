@@ -1,0 +1,159 @@
+/* berth: inference for BERT-style encoders on CPUs. The C interface, and the library's only ABI.
+ *
+ * Conventions
+ *   - Every function that can fail returns a berth_status. On failure berth_last_error() describes it (file, field, value) until the next
+ *     failing call of the same thread, and no output argument is written unless stated.
+ *   - Handles are opaque. *_load and *_tokenize create one, the matching *_free destroys it; freeing NULL does nothing.
+ *   - Option and input structs are zero-initialised by the caller; `size` holds sizeof the struct, so that later versions may append fields.
+ *     A NULL options pointer means the defaults.
+ *   - Text is UTF-8 with an explicit length and need not end in NUL. Inputs are borrowed for the duration of the call.
+ *   - A berth_model and a berth_tokenizer never change after loading: any number of threads may use one at once.
+ *   - Nothing throws, prints, aborts or exits.
+ */
+#ifndef BERTH_BERTH_H
+#define BERTH_BERTH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define BERTH_API __attribute__((visibility("default")))
+#else
+#define BERTH_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum berth_status {
+  BERTH_OK = 0,
+  BERTH_INVALID_ARGUMENT = 1, /* an option or input of the caller's */
+  BERTH_NOT_FOUND = 2,        /* no such file or directory, or no permission */
+  BERTH_CORRUPT_FILE = 3,     /* a file is not what it claims to be */
+  BERTH_UNSUPPORTED = 4,      /* well-formed, but not something berth does */
+  BERTH_TOO_LONG = 5,         /* more ids than the model has positions (text is cut instead, and the row says so) */
+  BERTH_NON_FINITE = 6,       /* NaN or infinity in the weights or in a result */
+  BERTH_OUT_OF_MEMORY = 7,
+  BERTH_INTERNAL = 8 /* a bug in berth */
+} berth_status;
+
+typedef struct berth_model berth_model;
+typedef struct berth_tokenizer berth_tokenizer;
+typedef struct berth_encoding berth_encoding;
+typedef struct berth_token_embeddings berth_token_embeddings;
+
+/* The message of this thread's last failing call; "" before the first. Owned by the library. */
+BERTH_API const char* berth_last_error(void);
+
+/* "0.1.0"; a static string. */
+BERTH_API const char* berth_version(void);
+
+/* What this machine offers, as JSON: {"isa":"avx512","isas":[{"name":…,"usable":…,"reason":…},…],"threads":2}. Honours BERTH_ISA, and fails
+ * as loading would when it names an unknown or unsupported set. The string is owned by the library and stays valid until the thread's next
+ * call of this function. */
+BERTH_API berth_status berth_system_info(const char** json);
+
+typedef struct berth_string {
+  const char* data;
+  size_t size; /* bytes */
+} berth_string;
+
+/* One row: text with an optional second text, or token ids used as they are. */
+typedef struct berth_input {
+  berth_string text;
+  berth_string text_pair; /* data == NULL: no pair */
+  const int32_t* ids;     /* non-NULL: text and text_pair are ignored, special tokens are the caller's business */
+  const int32_t* type_ids; /* with ids; NULL: all 0. ids_size entries */
+  size_t ids_size;
+} berth_input;
+
+/* What became of a row. */
+typedef struct berth_row {
+  uint32_t tokens;    /* tokens the model ran on, special tokens included */
+  uint32_t truncated; /* 1 when the text was cut to fit */
+} berth_row;
+
+/* ---- models ---- */
+
+typedef struct berth_model_options {
+  size_t size;
+  int32_t threads;       /* 0: min(affinity, cgroup CPU quota), lowered by OMP_NUM_THREADS */
+  int32_t no_mmap;       /* 1: copy the files' tensors instead of mapping them */
+  const char* precision; /* "fp32"; NULL: "fp32" */
+  const char* isa;       /* caps the instruction set ("avx2"); NULL: BERTH_ISA, else the best this CPU has */
+} berth_model_options;
+
+/* Loads a Hugging Face or sentence-transformers directory: config.json, model.safetensors (or its shards), the tokenizer and modules.json
+ * if there are any. Files are read once, here. */
+BERTH_API berth_status berth_model_load(const char* directory, const berth_model_options* options, berth_model** model);
+BERTH_API void berth_model_free(berth_model* model);
+
+/* As JSON: architecture, sizes, labels, limits, instruction set, threads, files. Owned by the model. */
+BERTH_API const char* berth_model_info(const berth_model* model);
+
+BERTH_API size_t berth_model_hidden_size(const berth_model* model);
+BERTH_API size_t berth_model_embedding_size(const berth_model* model); /* of berth_encode's rows */
+BERTH_API size_t berth_model_num_labels(const berth_model* model);     /* 0: the model has no sequence-classification head */
+BERTH_API const char* berth_model_label(const berth_model* model, size_t index); /* owned by the model; NULL when out of range */
+BERTH_API size_t berth_model_max_length(const berth_model* model); /* tokens, special ones included; text beyond is cut */
+
+/* The model's tokenizer, owned by the model; NULL when its directory has none (such a model still takes ids). */
+BERTH_API const berth_tokenizer* berth_model_tokenizer(const berth_model* model);
+
+typedef struct berth_run_options {
+  size_t size;
+  size_t max_length;   /* lowers the model's limit; 0: the limit itself */
+  size_t batch_tokens; /* rows are run together up to this many tokens; 0: a good default. Never changes a result */
+  int32_t raw_scores;  /* berth_classify: 1 gives the head's logits */
+} berth_run_options;
+
+/* Sentence embeddings: the directory's sentence-transformers modules, or mean pooling without normalising where there are none.
+ * embeddings: [count, berth_model_embedding_size]; rows: [count] or NULL. Both are the caller's; on failure their contents are unspecified. */
+BERTH_API berth_status berth_encode(const berth_model* model, const berth_input* inputs, size_t count, const berth_run_options* options,
+                                    float* embeddings, berth_row* rows);
+
+/* The last hidden state of every token of every row (no pooling); embeddings as in berth_encode, or NULL when they are not wanted. */
+BERTH_API berth_status berth_encode_tokens(const berth_model* model, const berth_input* inputs, size_t count,
+                                           const berth_run_options* options, float* embeddings, berth_row* rows,
+                                           berth_token_embeddings** token_embeddings);
+/* [tokens, berth_model_hidden_size] of row `index`; owned by the handle; NULL when out of range. */
+BERTH_API const float* berth_token_embeddings_row(const berth_token_embeddings* handle, size_t index, size_t* tokens);
+BERTH_API void berth_token_embeddings_free(berth_token_embeddings* handle);
+
+/* Scores of every label as Hugging Face's text-classification pipeline gives them: sigmoid for multi_label_classification and for one
+ * label, none for regression, else softmax. scores: [count, berth_model_num_labels], in the order of the labels. */
+BERTH_API berth_status berth_classify(const berth_model* model, const berth_input* inputs, size_t count, const berth_run_options* options,
+                                      float* scores, berth_row* rows);
+
+/* ---- tokenizers ---- */
+
+/* Needs only the tokenizer's files: tokenizer.json, or vocab.txt with tokenizer_config.json. */
+BERTH_API berth_status berth_tokenizer_load(const char* directory, berth_tokenizer** tokenizer);
+BERTH_API void berth_tokenizer_free(berth_tokenizer* tokenizer);
+
+typedef struct berth_tokenize_options {
+  size_t size;
+  size_t max_length;         /* cut to this many tokens; 0: do not cut */
+  int32_t no_special_tokens; /* 1: only the text's own tokens */
+} berth_tokenize_options;
+
+/* ids of the input are not accepted here. */
+BERTH_API berth_status berth_tokenize(const berth_tokenizer* tokenizer, const berth_input* input, const berth_tokenize_options* options,
+                                      berth_encoding** encoding);
+BERTH_API void berth_encoding_free(berth_encoding* encoding);
+
+/* All arrays have berth_encoding_size entries and are owned by the encoding. */
+BERTH_API size_t berth_encoding_size(const berth_encoding* encoding);
+BERTH_API const int32_t* berth_encoding_ids(const berth_encoding* encoding);
+BERTH_API const int32_t* berth_encoding_type_ids(const berth_encoding* encoding);
+BERTH_API const uint8_t* berth_encoding_special_mask(const berth_encoding* encoding); /* 1: a special token */
+BERTH_API const uint32_t* berth_encoding_offsets(const berth_encoding* encoding);     /* [size, 2]: begin, end in code points of the text */
+BERTH_API int berth_encoding_truncated(const berth_encoding* encoding);
+BERTH_API berth_string berth_encoding_token(const berth_encoding* encoding, size_t index); /* {NULL, 0} when out of range */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

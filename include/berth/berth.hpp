@@ -1,0 +1,300 @@
+// berth: inference for BERT-style encoders on CPUs. The C++ interface.
+//
+//   berth::Model model = berth::Model::load("weights/sentiment");
+//   auto result = model.classify({"A delightful film."});
+//   std::cout << model.label(result.best(0)) << '\n';
+//
+// A header-only layer over berth.h: only C types cross the library's boundary, so the library and its user may be built with different
+// compilers, standard libraries and exception settings. A Model never changes after loading: any number of threads may call it at once.
+// Every failure is a berth::Error whose message names the file, field and value.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <berth/berth.h>
+
+namespace berth {
+
+class Error : public std::runtime_error {
+ public:
+  Error(berth_status status, const std::string& message) : std::runtime_error(message), status_(status) {}
+  berth_status status() const noexcept { return status_; }
+
+ private:
+  berth_status status_;
+};
+
+namespace detail {
+inline void check(berth_status status) {
+  if (status != BERTH_OK) throw Error(status, berth_last_error());
+}
+inline berth_string view(std::string_view text) { return {text.data() == nullptr ? "" : text.data(), text.size()}; }
+}  // namespace detail
+
+// One row: a text, a pair of texts, or token ids used as they are. Borrows what it is made from.
+struct Input {
+  Input(std::string_view text_) : text(text_) {}
+  Input(const std::string& text_) : text(text_) {}
+  Input(const char* text_) : text(text_) {}
+  Input(std::string_view text_, std::string_view pair) : text(text_), text_pair(pair) {}
+  static Input from_ids(std::span<const std::int32_t> ids, std::span<const std::int32_t> type_ids = {}) {
+    Input input{std::string_view{}};
+    input.ids = ids;
+    input.type_ids = type_ids;
+    return input;
+  }
+
+  std::string_view text;
+  std::optional<std::string_view> text_pair;
+  std::optional<std::span<const std::int32_t>> ids;
+  std::span<const std::int32_t> type_ids;  // empty, or as many as ids
+
+  berth_input c_input() const {
+    if (ids && !type_ids.empty() && type_ids.size() != ids->size())
+      throw Error(BERTH_INVALID_ARGUMENT, "type_ids has " + std::to_string(type_ids.size()) + " entries, ids has " + std::to_string(ids->size()));
+    static constexpr std::int32_t kNone = 0;  // an empty ids row still needs a non-null pointer
+    berth_input input{};
+    input.text = detail::view(text);
+    if (text_pair) input.text_pair = detail::view(*text_pair);
+    if (ids) {
+      input.ids = ids->empty() ? &kNone : ids->data();
+      input.ids_size = ids->size();
+      input.type_ids = type_ids.empty() ? nullptr : type_ids.data();
+    }
+    return input;
+  }
+};
+
+struct LoadOptions {
+  int threads = 0;         // 0: min(affinity, cgroup CPU quota), lowered by OMP_NUM_THREADS
+  std::string precision;   // "fp32"; empty: fp32
+  std::string isa;         // caps the instruction set; empty: BERTH_ISA, else the best this CPU has
+  bool mmap = true;        // false: copy the files' tensors instead of mapping them
+};
+
+struct RunOptions {
+  std::size_t max_length = 0;    // lowers the model's limit, in tokens; 0: the limit itself
+  std::size_t batch_tokens = 0;  // rows run together up to this many tokens; never changes a result; 0: a good default
+  bool raw_scores = false;       // classify: logits instead of scores
+};
+
+using Row = berth_row;  // .tokens the model ran on, .truncated when the text was cut
+
+// A dense matrix of results, one row per input.
+struct Matrix {
+  std::size_t columns = 0;
+  std::vector<float> values;  // [rows.size(), columns]
+  std::vector<Row> rows;
+
+  std::size_t size() const noexcept { return rows.size(); }
+  std::span<const float> operator[](std::size_t row) const { return {values.data() + row * columns, columns}; }
+  // Column of the largest value of a row (the first among equals).
+  std::size_t best(std::size_t row) const {
+    const auto scores = (*this)[row];
+    return static_cast<std::size_t>(std::max_element(scores.begin(), scores.end()) - scores.begin());
+  }
+};
+
+// The last hidden states of some rows.
+class TokenEmbeddings {
+ public:
+  // [tokens of that row, hidden_size], row-major; valid as long as this object.
+  std::span<const float> operator[](std::size_t row) const {
+    std::size_t tokens = 0;
+    const float* data = berth_token_embeddings_row(handle_.get(), row, &tokens);
+    return {data, tokens * hidden_size_};
+  }
+  const Matrix& embeddings() const noexcept { return embeddings_; }
+  std::size_t hidden_size() const noexcept { return hidden_size_; }
+
+ private:
+  friend class Model;
+  struct Free { void operator()(berth_token_embeddings* handle) const noexcept { berth_token_embeddings_free(handle); } };
+  std::unique_ptr<berth_token_embeddings, Free> handle_;
+  std::size_t hidden_size_ = 0;
+  Matrix embeddings_;
+};
+
+// A text's tokens. Spans are valid as long as this object.
+class Encoding {
+ public:
+  std::size_t size() const noexcept { return berth_encoding_size(handle_.get()); }
+  std::span<const std::int32_t> ids() const noexcept { return {berth_encoding_ids(handle_.get()), size()}; }
+  std::span<const std::int32_t> type_ids() const noexcept { return {berth_encoding_type_ids(handle_.get()), size()}; }
+  std::span<const std::uint8_t> special_mask() const noexcept { return {berth_encoding_special_mask(handle_.get()), size()}; }
+  // [begin, end) in code points of the text the token came from.
+  std::pair<std::uint32_t, std::uint32_t> offsets(std::size_t index) const noexcept {
+    const std::uint32_t* all = berth_encoding_offsets(handle_.get());
+    return {all[2 * index], all[2 * index + 1]};
+  }
+  std::string_view token(std::size_t index) const noexcept {
+    const berth_string text = berth_encoding_token(handle_.get(), index);
+    return {text.data, text.size};
+  }
+  bool truncated() const noexcept { return berth_encoding_truncated(handle_.get()) != 0; }
+
+ private:
+  friend class Tokenizer;
+  struct Free { void operator()(berth_encoding* handle) const noexcept { berth_encoding_free(handle); } };
+  std::unique_ptr<berth_encoding, Free> handle_;
+};
+
+struct TokenizeOptions {
+  std::size_t max_length = 0;  // 0: do not cut
+  bool add_special_tokens = true;
+};
+
+class Tokenizer {
+ public:
+  // Needs only the tokenizer's files. Throws Error.
+  static Tokenizer load(const std::string& directory) {
+    berth_tokenizer* handle = nullptr;
+    detail::check(berth_tokenizer_load(directory.c_str(), &handle));
+    return Tokenizer(std::shared_ptr<const berth_tokenizer>(handle, [](const berth_tokenizer* p) {
+      berth_tokenizer_free(const_cast<berth_tokenizer*>(p));
+    }));
+  }
+
+  Encoding tokenize(const Input& input, const TokenizeOptions& options = {}) const {
+    berth_tokenize_options c_options{};
+    c_options.size = sizeof(c_options);
+    c_options.max_length = options.max_length;
+    c_options.no_special_tokens = options.add_special_tokens ? 0 : 1;
+    const berth_input c_input = input.c_input();
+    berth_encoding* handle = nullptr;
+    detail::check(berth_tokenize(handle_.get(), &c_input, &c_options, &handle));
+    Encoding encoding;
+    encoding.handle_.reset(handle);
+    return encoding;
+  }
+
+ private:
+  friend class Model;
+  explicit Tokenizer(std::shared_ptr<const berth_tokenizer> handle) : handle_(std::move(handle)) {}
+  std::shared_ptr<const berth_tokenizer> handle_;
+};
+
+class Model {
+ public:
+  // Loads a Hugging Face or sentence-transformers directory as it is. Throws Error.
+  static Model load(const std::string& directory, const LoadOptions& options = {}) {
+    berth_model_options c_options{};
+    c_options.size = sizeof(c_options);
+    c_options.threads = options.threads;
+    c_options.no_mmap = options.mmap ? 0 : 1;
+    c_options.precision = options.precision.empty() ? nullptr : options.precision.c_str();
+    c_options.isa = options.isa.empty() ? nullptr : options.isa.c_str();
+    berth_model* handle = nullptr;
+    detail::check(berth_model_load(directory.c_str(), &c_options, &handle));
+    return Model(std::shared_ptr<berth_model>(handle, berth_model_free));
+  }
+
+  std::size_t hidden_size() const noexcept { return berth_model_hidden_size(handle_.get()); }
+  std::size_t embedding_size() const noexcept { return berth_model_embedding_size(handle_.get()); }
+  std::size_t num_labels() const noexcept { return berth_model_num_labels(handle_.get()); }  // 0: no classification head
+  std::string_view label(std::size_t index) const noexcept {
+    const char* name = berth_model_label(handle_.get(), index);
+    return name == nullptr ? std::string_view{} : std::string_view{name};
+  }
+  std::size_t max_length() const noexcept { return berth_model_max_length(handle_.get()); }
+  std::string_view info() const noexcept { return berth_model_info(handle_.get()); }  // JSON
+
+  // Absent when the directory has no tokenizer files. Keeps the model alive.
+  std::optional<Tokenizer> tokenizer() const {
+    const berth_tokenizer* tokenizer = berth_model_tokenizer(handle_.get());
+    if (tokenizer == nullptr) return std::nullopt;
+    return Tokenizer(std::shared_ptr<const berth_tokenizer>(handle_, tokenizer));
+  }
+
+  // Sentence embeddings, [inputs, embedding_size].
+  Matrix encode(std::span<const Input> inputs, const RunOptions& options = {}) const {
+    Matrix result = matrix(inputs.size(), embedding_size());
+    encode(inputs, result.values, result.rows, options);
+    return result;
+  }
+  Matrix encode(std::initializer_list<Input> inputs, const RunOptions& options = {}) const { return encode(as_span(inputs), options); }
+  // The same into the caller's memory: `embeddings` holds inputs.size() * embedding_size() floats, `rows` inputs.size() entries or none.
+  void encode(std::span<const Input> inputs, std::span<float> embeddings, std::span<Row> rows, const RunOptions& options = {}) const {
+    check_size("embeddings", embeddings.size(), inputs.size() * embedding_size());
+    if (!rows.empty()) check_size("rows", rows.size(), inputs.size());
+    const auto c_inputs = convert(inputs);
+    const berth_run_options c_options = convert(options);
+    detail::check(berth_encode(handle_.get(), c_inputs.data(), c_inputs.size(), &c_options, embeddings.data(), rows.empty() ? nullptr : rows.data()));
+  }
+
+  // Every token's last hidden state besides the sentence embeddings.
+  TokenEmbeddings encode_tokens(std::span<const Input> inputs, const RunOptions& options = {}) const {
+    TokenEmbeddings result;
+    result.hidden_size_ = hidden_size();
+    result.embeddings_ = matrix(inputs.size(), embedding_size());
+    const auto c_inputs = convert(inputs);
+    const berth_run_options c_options = convert(options);
+    berth_token_embeddings* handle = nullptr;
+    detail::check(berth_encode_tokens(handle_.get(), c_inputs.data(), c_inputs.size(), &c_options, result.embeddings_.values.data(),
+                                      result.embeddings_.rows.data(), &handle));
+    result.handle_.reset(handle);
+    return result;
+  }
+  TokenEmbeddings encode_tokens(std::initializer_list<Input> inputs, const RunOptions& options = {}) const { return encode_tokens(as_span(inputs), options); }
+
+  // Scores of every label, [inputs, num_labels], as Hugging Face's text-classification pipeline gives them.
+  Matrix classify(std::span<const Input> inputs, const RunOptions& options = {}) const {
+    Matrix result = matrix(inputs.size(), num_labels());
+    const auto c_inputs = convert(inputs);
+    const berth_run_options c_options = convert(options);
+    detail::check(berth_classify(handle_.get(), c_inputs.data(), c_inputs.size(), &c_options, result.values.data(), result.rows.data()));
+    return result;
+  }
+  Matrix classify(std::initializer_list<Input> inputs, const RunOptions& options = {}) const { return classify(as_span(inputs), options); }
+
+ private:
+  explicit Model(std::shared_ptr<berth_model> handle) : handle_(std::move(handle)) {}
+
+  static std::span<const Input> as_span(std::initializer_list<Input> inputs) { return {inputs.begin(), inputs.size()}; }
+  static Matrix matrix(std::size_t rows, std::size_t columns) {
+    Matrix result;
+    result.columns = columns;
+    result.values.resize(rows * columns);
+    result.rows.resize(rows);
+    return result;
+  }
+  static std::vector<berth_input> convert(std::span<const Input> inputs) {
+    std::vector<berth_input> result;
+    result.reserve(inputs.size());
+    for (const Input& input : inputs) result.push_back(input.c_input());
+    return result;
+  }
+  static berth_run_options convert(const RunOptions& options) {
+    berth_run_options result{};
+    result.size = sizeof(result);
+    result.max_length = options.max_length;
+    result.batch_tokens = options.batch_tokens;
+    result.raw_scores = options.raw_scores ? 1 : 0;
+    return result;
+  }
+  static void check_size(const char* name, std::size_t have, std::size_t want) {
+    if (have != want)
+      throw Error(BERTH_INVALID_ARGUMENT, std::string(name) + " has " + std::to_string(have) + " entries, " + std::to_string(want) + " are needed");
+  }
+
+  std::shared_ptr<berth_model> handle_;
+};
+
+// What this machine offers, as JSON (see berth_system_info). Throws Error when BERTH_ISA is unknown or unsupported.
+inline std::string system_info() {
+  const char* json = nullptr;
+  detail::check(berth_system_info(&json));
+  return json;
+}
+
+}  // namespace berth

@@ -1,0 +1,68 @@
+// What a model directory says about itself, apart from weights and tokenizer: config.json and the sentence-transformers files.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.hpp"
+#include "loaders/tensors.hpp"
+
+namespace berth::loaders {
+
+// The six ways sentence-transformers pools token vectors into one.
+enum class PoolingMode { cls, max, mean, mean_sqrt_len, weighted_mean, last_token };
+std::string_view name(PoolingMode mode);  // "mean_sqrt_len_tokens"
+
+enum class ModuleType { transformer, pooling, dense, normalize };
+
+struct PoolingSpec {
+  std::vector<PoolingMode> modes;  // concatenated in this order; at least one
+  bool include_prompt = true;
+  std::optional<std::size_t> embedding_dimension;  // of the token vectors, when the file states it
+};
+
+struct DenseSpec {
+  std::size_t in_features = 0;
+  std::size_t out_features = 0;
+  bool bias = true;
+  std::string activation;  // the last component of the Python path: "Tanh", "Identity"; checked against the closed table that berth knows
+  std::shared_ptr<const TensorStore> tensors;  // linear.weight [out, in], linear.bias [out]
+};
+
+struct ModuleSpec {
+  ModuleType type{};
+  std::string path;  // as in modules.json
+  PoolingSpec pooling;  // type == pooling
+  DenseSpec dense;      // type == dense
+};
+
+// Which generation of sentence-transformers wrote the directory. The first strips text at both ends before tokenizing; the second (5.4 on) does not.
+enum class Generation { first, second };
+
+struct SentenceTransformersSpec {
+  std::vector<ModuleSpec> modules;  // the transformer first
+  Generation generation = Generation::first;
+  std::optional<std::size_t> max_seq_length;  // sentence_bert_config.json, first generation only
+  bool do_lower_case = false;                 // sentence_bert_config.json
+  std::map<std::string, std::string> prompts;
+  std::optional<std::string> default_prompt_name;
+  std::string similarity = "cosine";
+};
+
+struct ModelDirectory {
+  std::filesystem::path root;     // what the user named
+  std::filesystem::path encoder;  // where config.json, the weights and the tokenizer are: root, or the Transformer module's folder
+  base::Json config;              // config.json, an object
+  std::string config_label;       // its path, for messages
+  std::optional<SentenceTransformersSpec> sentence_transformers;  // when there is a modules.json
+
+  // base::Error: not_found for a missing directory or config.json; corrupt_file; unsupported for a module or pooling mode berth does not know.
+  static ModelDirectory open(const std::filesystem::path& directory, base::FileAccess access = base::FileAccess::map);
+};
+
+}  // namespace berth::loaders

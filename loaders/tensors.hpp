@@ -1,0 +1,54 @@
+// The tensors of a model directory: model.safetensors, or the shards that model.safetensors.index.json lists.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/files.hpp"
+
+namespace berth::loaders {
+
+enum class DType { boolean, u8, i8, u16, i16, u32, i32, u64, i64, f16, bf16, f32, f64, other };
+std::string_view name(DType dtype);  // as safetensors spells it: "F32"
+std::size_t size_in_bits(DType dtype);
+
+// One tensor inside a mapped file; never owns. `data` has no alignment: read it with memcpy or unaligned loads.
+struct TensorView {
+  std::string name;
+  std::string file;  // file name, for messages
+  DType dtype = DType::other;
+  std::string dtype_name;  // as written in the file
+  std::vector<std::uint64_t> shape;
+  std::span<const std::byte> data;
+
+  std::uint64_t elements() const noexcept;
+};
+std::string shape_text(std::span<const std::uint64_t> shape);  // "[768, 3072]"
+
+class TensorStore {
+ public:
+  // Checks every rule of the safetensors format before anything else is looked at. base::Error: not_found when the directory has no weights
+  // (naming pytorch_model.bin and other formats it found but does not read), corrupt_file otherwise.
+  static TensorStore open(const std::filesystem::path& directory, base::FileAccess access = base::FileAccess::map);
+
+  const TensorView* find(std::string_view name) const;  // null when absent; valid as long as the store
+  std::span<const TensorView> tensors() const noexcept { return tensors_; }  // sorted by name
+  std::uint64_t total_bytes() const noexcept;
+  std::vector<std::string> files() const;  // names inside the directory
+
+  // The tensor's pages need not stay resident: its values have been copied.
+  void release(const TensorView& tensor) const noexcept;
+
+ private:
+  std::vector<base::MappedFile> files_;
+  std::vector<std::string> file_names_;
+  std::vector<TensorView> tensors_;
+};
+
+}  // namespace berth::loaders

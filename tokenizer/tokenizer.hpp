@@ -1,0 +1,76 @@
+// Text to token ids: the tokenizer a Hugging Face directory describes. Immutable after loading; any number of threads may use one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace berth::tokenizer {
+
+enum class TruncationStrategy { longest_first, only_first, only_second };
+enum class TruncationSide { right, left };
+
+struct Truncation {
+  std::size_t max_length = 0;  // special tokens included
+  TruncationStrategy strategy = TruncationStrategy::longest_first;
+  TruncationSide side = TruncationSide::right;
+  std::size_t stride = 0;      // tokens shared by consecutive overflow windows
+};
+
+struct EncodeOptions {
+  bool add_special_tokens = true;
+  std::optional<Truncation> truncation;  // absent: nothing is cut. The file's own truncation and padding sections are ignored
+  bool keep_overflow = false;            // fill Encoding::overflow with the windows that were cut off
+};
+
+struct Encoding {
+  std::vector<std::int32_t> ids;
+  std::vector<std::int32_t> type_ids;
+  std::vector<std::uint8_t> special_mask;                       // 1: added by the post-processor
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> offsets; // [begin, end) in code points of the text the token came from
+  std::vector<std::int32_t> sequence;                           // which text a token came from: 0, 1, or -1 for special tokens
+  std::vector<std::int32_t> words;                              // index of the pre-tokenizer's word, -1 for special tokens
+  bool truncated = false;
+  std::vector<Encoding> overflow;
+
+  std::size_t size() const noexcept { return ids.size(); }
+};
+
+class Tokenizer {
+ public:
+  // Reads tokenizer.json, else vocab.txt with tokenizer_config.json. base::Error: not_found when the directory has neither.
+  static Tokenizer load(const std::filesystem::path& directory);
+  // Whether `directory` holds files that load() would read.
+  static bool present(const std::filesystem::path& directory);
+
+  Tokenizer(Tokenizer&&) noexcept;
+  Tokenizer& operator=(Tokenizer&&) noexcept;
+  ~Tokenizer();
+
+  // `text` and `pair` are valid UTF-8 (the caller has checked). Throws base::Error{invalid_argument} when the limit leaves no room for the special
+  // tokens or the stride is too large.
+  Encoding encode(std::string_view text, const EncodeOptions& options = {}) const;
+  Encoding encode(std::string_view text, std::string_view pair, const EncodeOptions& options = {}) const;
+
+  std::string_view token(std::int32_t id) const;  // "" when there is none
+  std::optional<std::int32_t> id(std::string_view token) const;
+  std::size_t vocab_size() const;   // entries, added tokens included
+  std::int32_t max_id() const;      // the largest id encode() can give: must be below the embedding table's rows
+  std::optional<std::size_t> model_max_length() const;  // tokenizer_config.json, when it is there and below 10^9
+  TruncationSide truncation_side() const;               // tokenizer_config.json, default right
+  std::size_t num_special_tokens(bool pair) const;      // that the post-processor adds
+  std::string_view type() const;                        // "WordPiece"
+
+ private:
+  struct Impl;
+  explicit Tokenizer(std::unique_ptr<const Impl> impl);
+  std::unique_ptr<const Impl> impl_;
+};
+
+}  // namespace berth::tokenizer
