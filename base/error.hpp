@@ -34,7 +34,11 @@ class Error : public std::exception {
   std::string message_;
 };
 
+// `text` with control characters and bytes that are not UTF-8 written as escapes, so that a message is always one line of valid UTF-8.
+std::string printable(std::string_view text);
+
 // `text` in double quotes, control characters escaped and cut after `limit` bytes at a code point: for values from untrusted files.
+// (Call it as base::quoted: a std::string argument makes the compiler consider std::quoted as well.)
 std::string quoted(std::string_view text, std::size_t limit = 80);
 
 }  // namespace berth::base

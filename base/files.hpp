@@ -12,19 +12,22 @@
 
 namespace berth::base {
 
+// A path as messages show it: one line of valid UTF-8.
+std::string display(const std::filesystem::path& path);
+
 // The file's bytes. not_found (with the operating system's reason) when it cannot be opened, corrupt_file when larger than `max_bytes`
 // or not a regular file.
 std::string read_file(const std::filesystem::path& path, std::size_t max_bytes);
 
-// True for a readable regular file (links followed). A permission problem throws not_found: a file that exists but cannot be read is no reason
-// to go on without it.
+// True for a readable regular file (links followed), false when there is nothing of that name. What exists but cannot be read is no reason to go on
+// without it: a permission problem, a link that leads nowhere or in a circle throw not_found; a directory or a pipe throws corrupt_file.
 bool file_exists(const std::filesystem::path& path);
 
-// `directory / name` for a name written in a JSON file: it must be relative, without "..", "." segments, NUL or backslashes, else
+// `directory / name` for a name written in a JSON file: it must be relative, without "..", "." or empty segments, NUL or backslashes, else
 // corrupt_file naming `label` and the name. Links that the user's directory contains are followed (a hub cache is made of them).
 std::filesystem::path join_checked(const std::filesystem::path& directory, std::string_view name, const std::string& label);
 
-// Throws corrupt_file when `head` (a file's first bytes) is a Git LFS pointer, an HTML page, or a zip/pickle file, saying which.
+// Throws corrupt_file when `head` (a file's first 16 bytes or more) is a Git LFS pointer, an HTML page, a zip, pickle, GGUF or HDF5 file, saying which.
 void reject_impostor(std::string_view head, const std::string& label);
 
 enum class FileAccess { map, copy };

@@ -19,13 +19,18 @@ using Json = nlohmann::json;
 struct JsonLimits {
   std::size_t max_bytes = 1 << 20;  // of the file; config.json and module configs
   int max_depth = 64;
+  std::size_t max_values = std::size_t{1} << 22;  // in the returned document, so that a file of brackets does not fill the memory
 };
 
-// The document, or Error{corrupt_file} naming `label`, the byte offset and what was wrong (syntax, depth, duplicate key, invalid UTF-8).
+// The document, or Error{corrupt_file} naming `label`, the offset (in bytes from 0) and what was wrong: syntax, depth, duplicate key, invalid
+// UTF-8, a NUL byte, a number beyond double. Integers beyond 64 bits become doubles, which JsonObject::integer then refuses.
 Json parse_json(std::string_view text, const std::string& label, JsonLimits limits = {});
 
 // Reads and parses a file; not_found when it is absent, corrupt_file when it is too large or not JSON (a Git LFS pointer is named as such).
 Json read_json_file(const std::filesystem::path& path, JsonLimits limits = {});
+
+// A value as messages show it: scalars as they are, cut when long; `an array of 3 values`; `an object`.
+std::string describe(const Json& value);
 
 // Typed access to a JSON object with errors of the form `config.json: field "hidden_size": expected an integer in [1, 16384], got "x"`.
 // Holds references: the document must outlive it.
@@ -48,8 +53,9 @@ class JsonObject {
   bool boolean_or(const char* key, bool fallback) const;
   JsonObject object(const char* key) const;  // required
 
-  // Throws corrupt_file: `label: field "path.key": <problem>, got <value>`.
+  // Throws corrupt_file: `label: field "path.key": <problem>, got <value>`, or `..., but it is missing`.
   [[noreturn]] void fail(const char* key, const std::string& problem) const;
+  std::string field(const char* key) const;  // "path.key"
 
  private:
   const Json* value_;
@@ -57,13 +63,14 @@ class JsonObject {
   std::string path_;
 };
 
-// Reads a large JSON file without building its whole tree. Values at the paths in `streamed` ("/model/vocab", "/model/merges") are not put in
-// the returned document (they stay null there); each of their elements goes to `sink` as it is read, in file order.
+// Reads a large JSON file without building its whole tree. Containers at the paths in `streamed` are not put in the returned document (null stands in
+// their place); each of their elements goes to `sink` as it is read, in file order. A path is a JSON pointer through objects ("/model/vocab",
+// "/model/merges"); "" is the document itself. A scalar at such a path is kept. Every key is checked for duplicates, streamed ones included.
 struct JsonStreamElement {
   std::string_view path;                 // which of `streamed`
   std::size_t index;                     // position in the object or array
   std::optional<std::string_view> key;   // the member's name when the streamed value is an object
-  const Json* value;                     // the element; a scalar or a small array (depth limit 4); valid during the call only
+  const Json* value;                     // a scalar, or a small tree (at most 4 deep and 65,536 values); valid during the call only
 };
 using JsonStreamSink = std::function<void(const JsonStreamElement&)>;  // may throw base::Error
 Json parse_json_streaming(std::string_view text, const std::string& label, const std::vector<std::string>& streamed,
