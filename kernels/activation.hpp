@@ -1,0 +1,17 @@
+// The activation functions of the encoders berth runs, by their Hugging Face meaning.
+#pragma once
+
+namespace berth::kernels {
+
+enum class Activation : unsigned char {
+  none,
+  relu,
+  gelu,        // "gelu": x * Phi(x), by erf
+  gelu_tanh,   // "gelu_new", "gelu_pytorch_tanh", "gelu_fast": the tanh approximation (Hendrycks & Gimpel 2016)
+  quick_gelu,  // x * sigmoid(1.702 x)
+  silu,        // x * sigmoid(x)
+  tanh,
+  sigmoid,
+};
+
+}  // namespace berth::kernels

@@ -1,0 +1,34 @@
+// Fills the table of one instruction set from the algorithms in this folder.
+#pragma once
+
+#include "kernels/generic/attention_f32.hpp"
+#include "kernels/generic/gemm_f32.hpp"
+#include "kernels/generic/layer_norm.hpp"
+#include "kernels/generic/vector_ops.hpp"
+#include "kernels/kernel_table.hpp"
+
+namespace berth::kernels {
+
+template <VectorIsa Isa>
+constexpr KernelTable make_table() {
+  return KernelTable{
+      .lanes = Isa::kLanes,
+      .panel_width = GemmF32<Isa>::kPanelWidth,
+      .tile_rows = Isa::kTileRows,
+      .gemm_f32 = &GemmF32<Isa>::run,
+      .attention_f32_scratch = &AttentionF32<Isa>::scratch,
+      .attention_f32 = &AttentionF32<Isa>::run,
+      .layer_norm = &LayerNorm<Isa>::run,
+      .activate = &VectorOps<Isa>::activate,
+      .softmax = &VectorOps<Isa>::softmax,
+      .load_row = &VectorOps<Isa>::load_row,
+      .add_row = &VectorOps<Isa>::add_row,
+      .scale = &VectorOps<Isa>::scale,
+      .max_into = &VectorOps<Isa>::max_into,
+      .add_scaled = &VectorOps<Isa>::add_scaled,
+      .dot = &VectorOps<Isa>::dot,
+      .all_finite = &VectorOps<Isa>::all_finite,
+  };
+}
+
+}  // namespace berth::kernels

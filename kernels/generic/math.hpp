@@ -1,0 +1,99 @@
+// exp, tanh, sigmoid and the GELUs on vectors: polynomials without table or branch. tests/kernels/fit_polynomials.py derives the coefficients;
+// tests/kernels/math_test.cpp checks the bounds stated here against double precision.
+#pragma once
+
+#include "kernels/activation.hpp"
+#include "kernels/isa_concepts.hpp"
+
+namespace berth::kernels {
+
+template <VectorIsa Isa>
+struct VectorMath {
+  using F32 = typename Isa::F32;
+
+  // e^x, relative error below 1.2e-7 for x in [-87, 88]; e^-87 (1.6e-38) below that range, e^88 above it.
+  // x = n ln 2 + r with |r| <= ln 2 / 2; e^r = 1 + r + r^2 p(r) with p of degree 4.
+  static F32 exp(F32 x) {
+    x = Isa::max(Isa::set1(-87.0F), Isa::min(Isa::set1(88.0F), x));  // in this order of operands NaN stays NaN
+    const F32 n = Isa::round(Isa::mul(x, Isa::set1(1.44269504F)));
+    F32 r = Isa::fma(n, Isa::set1(-0.693359375F), x);  // ln 2 in two parts: the first has 9 bits, so its product with n is exact
+    r = Isa::fma(n, Isa::set1(2.12194440e-4F), r);
+    F32 p = Isa::set1(0.0013933688F);
+    p = Isa::fma(p, r, Isa::set1(0.008363205F));
+    p = Isa::fma(p, r, Isa::set1(0.041666463F));
+    p = Isa::fma(p, r, Isa::set1(0.16666576F));
+    p = Isa::fma(p, r, Isa::set1(0.5F));
+    p = Isa::add(Isa::fma(p, Isa::mul(r, r), r), Isa::set1(1.0F));
+    return Isa::scale_by_power_of_two(p, n);
+  }
+
+  // 1 / (1 + e^-x), absolute error below 2e-7.
+  static F32 sigmoid(F32 x) {
+    const F32 one = Isa::set1(1.0F);
+    return Isa::div(one, Isa::add(one, exp(Isa::sub(Isa::set1(0.0F), x))));
+  }
+
+  // Absolute error below 3e-7: 2 sigmoid(2x) - 1.
+  static F32 tanh(F32 x) {
+    return Isa::sub(Isa::div(Isa::set1(2.0F), Isa::add(Isa::set1(1.0F), exp(Isa::mul(x, Isa::set1(-2.0F))))), Isa::set1(1.0F));
+  }
+
+  // x Phi(x) with Phi the normal distribution function (GELU by erf), absolute error below 1.5e-6 in [-6, 6] and relative to |x| beyond.
+  // Phi(x) = 1/2 + x p(x^2) for |x| <= 5.5 (p: near-minimax of degree 16 over s = 2 x^2 / 5.5^2 - 1, which keeps the coefficients
+  // small), and 0 or 1 outside, where it is within 2e-8 of that.
+  static F32 gelu(F32 x) {
+    const F32 limit = Isa::set1(5.5F);
+    const F32 inside = Isa::max(Isa::set1(-5.5F), Isa::min(limit, x));
+    const F32 s = Isa::fma(Isa::mul(inside, inside), Isa::set1(0.0661157F), Isa::set1(-1.0F));
+    F32 p = Isa::set1(kPhi[16]);
+    for (int i = 15; i >= 0; --i) p = Isa::fma(p, s, Isa::set1(kPhi[i]));
+    F32 phi = Isa::fma(inside, p, Isa::set1(0.5F));
+    phi = Isa::select_less(limit, x, Isa::set1(1.0F), phi);
+    phi = Isa::select_less(x, Isa::set1(-5.5F), Isa::set1(0.0F), phi);
+    return Isa::mul(x, phi);
+  }
+
+  // x (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3); since (1 + tanh u) / 2 = sigmoid(2u), one exp and one division.
+  static F32 gelu_tanh(F32 x) {
+    const F32 cubic = Isa::fma(Isa::mul(x, x), Isa::set1(0.044715F), Isa::set1(1.0F));
+    return Isa::mul(x, sigmoid(Isa::mul(Isa::mul(x, cubic), Isa::set1(1.5957691216F))));
+  }
+
+  template <Activation kind>
+  static F32 activate(F32 x) {
+    if constexpr (kind == Activation::relu) return Isa::max(Isa::set1(0.0F), x);
+    if constexpr (kind == Activation::gelu) return gelu(x);
+    if constexpr (kind == Activation::gelu_tanh) return gelu_tanh(x);
+    if constexpr (kind == Activation::quick_gelu) return Isa::mul(x, sigmoid(Isa::mul(x, Isa::set1(1.702F))));
+    if constexpr (kind == Activation::silu) return Isa::mul(x, sigmoid(x));
+    if constexpr (kind == Activation::tanh) return tanh(x);
+    if constexpr (kind == Activation::sigmoid) return sigmoid(x);
+    return x;
+  }
+
+ private:
+  static constexpr float kPhi[17] = {0.12855193F,   -0.064172313F,  0.047737334F,   -0.038793795F, 0.03207691F,   -0.026036151F,
+                                     0.020307317F,  -0.015062524F,  0.010468637F,   -0.0066506783F, 0.0040741297F, -0.0026587024F,
+                                     0.0014074265F, -0.00035675464F, 0.00018391665F, -0.0002856763F, 0.00011808F};
+};
+
+// Calls f(std::integral_constant-like tag) with the activation as a compile-time constant, so that loops are specialised outside.
+template <Activation kind>
+struct ActivationTag {
+  static constexpr Activation value = kind;
+};
+template <class F>
+void with_activation(Activation activation, F&& f) {
+  switch (activation) {
+    case Activation::none: f(ActivationTag<Activation::none>{}); return;
+    case Activation::relu: f(ActivationTag<Activation::relu>{}); return;
+    case Activation::gelu: f(ActivationTag<Activation::gelu>{}); return;
+    case Activation::gelu_tanh: f(ActivationTag<Activation::gelu_tanh>{}); return;
+    case Activation::quick_gelu: f(ActivationTag<Activation::quick_gelu>{}); return;
+    case Activation::silu: f(ActivationTag<Activation::silu>{}); return;
+    case Activation::tanh: f(ActivationTag<Activation::tanh>{}); return;
+    case Activation::sigmoid: f(ActivationTag<Activation::sigmoid>{}); return;
+  }
+}
+
+}  // namespace berth::kernels

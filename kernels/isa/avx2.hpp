@@ -1,0 +1,85 @@
+// AVX2 with FMA and F16C: 16 registers of 8 floats.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace berth::kernels {
+
+struct Avx2 {
+  using F32 = __m256;
+  static constexpr std::size_t kLanes = 8;
+  // 6 x 16: 12 accumulators, 2 vectors of B, one broadcast of A: 15 of 16 registers; 8 loads feed 12 multiply-adds.
+  static constexpr int kTileRows = 6;
+  static constexpr int kTileVectors = 2;
+
+  static F32 load(const float* p) { return _mm256_loadu_ps(p); }
+  static F32 load_partial(const float* p, std::size_t count) { return _mm256_maskload_ps(p, mask(count)); }
+  static void store(float* p, F32 x) { _mm256_storeu_ps(p, x); }
+  static void store_partial(float* p, F32 x, std::size_t count) { _mm256_maskstore_ps(p, mask(count), x); }
+  static F32 load_f32_bytes(const void* p) { return _mm256_loadu_ps(static_cast<const float*>(p)); }
+  static F32 load_f16(const void* p) { return _mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
+  static F32 load_bf16(const void* p) {
+    const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p)));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
+  }
+  static void prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
+  static F32 set1(float x) { return _mm256_set1_ps(x); }
+  static F32 add(F32 x, F32 y) { return _mm256_add_ps(x, y); }
+  static F32 sub(F32 x, F32 y) { return _mm256_sub_ps(x, y); }
+  static F32 mul(F32 x, F32 y) { return _mm256_mul_ps(x, y); }
+  static F32 div(F32 x, F32 y) { return _mm256_div_ps(x, y); }
+  static F32 fma(F32 x, F32 y, F32 z) { return _mm256_fmadd_ps(x, y, z); }
+  static F32 min(F32 x, F32 y) { return _mm256_min_ps(x, y); }
+  static F32 max(F32 x, F32 y) { return _mm256_max_ps(x, y); }
+  static F32 abs(F32 x) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0F), x); }
+  static F32 sqrt(F32 x) { return _mm256_sqrt_ps(x); }
+  static F32 round(F32 x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+  static F32 scale_by_power_of_two(F32 x, F32 n) {
+    const __m256i exponent = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
+    return _mm256_mul_ps(x, _mm256_castsi256_ps(exponent));
+  }
+  static F32 select_less(F32 a, F32 b, F32 then, F32 otherwise) {
+    return _mm256_blendv_ps(otherwise, then, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
+  }
+  static float reduce_add(F32 x) {
+    const __m128 half = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    const __m128 pair = _mm_add_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
+  }
+  static float reduce_max(F32 x) {
+    const __m128 half = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    const __m128 pair = _mm_max_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_max_ss(pair, _mm_movehdup_ps(pair)));
+  }
+  static float first(F32 x) { return _mm256_cvtss_f32(x); }
+  // m[i][j] <-> m[j][i]: pairs within 128-bit halves first, then the halves.
+  static void transpose(F32 (&m)[kLanes]) {
+    F32 t[kLanes];
+    for (int i = 0; i < 8; i += 2) {
+      t[i] = _mm256_unpacklo_ps(m[i], m[i + 1]);
+      t[i + 1] = _mm256_unpackhi_ps(m[i], m[i + 1]);
+    }
+    for (int i = 0; i < 8; i += 4) {
+      m[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
+      m[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
+      m[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+      m[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+    }
+    for (int i = 0; i < 4; ++i) {
+      t[i] = _mm256_permute2f128_ps(m[i], m[i + 4], 0x20);
+      t[i + 4] = _mm256_permute2f128_ps(m[i], m[i + 4], 0x31);
+    }
+    for (int i = 0; i < 8; ++i) m[i] = t[i];
+  }
+
+ private:
+  static __m256i mask(std::size_t count) {
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), lane);
+  }
+};
+
+}  // namespace berth::kernels

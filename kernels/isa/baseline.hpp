@@ -1,0 +1,114 @@
+// What every x86-64 CPU has (SSE2), through xsimd: the portable floor. No fused multiply-add: a product is rounded before it is added.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include <xsimd/xsimd.hpp>
+
+namespace berth::kernels {
+
+struct Baseline {
+  using F32 = xsimd::batch<float, xsimd::default_arch>;
+  static constexpr std::size_t kLanes = F32::size;
+  // 4 x 8: 8 accumulators, 2 vectors of B, a broadcast and a product: 12 of 16 registers.
+  static constexpr int kTileRows = 4;
+  static constexpr int kTileVectors = 2;
+
+  static F32 load(const float* p) { return F32::load_unaligned(p); }
+  static F32 load_partial(const float* p, std::size_t count) {
+    alignas(16) float lanes[kLanes] = {};
+    for (std::size_t i = 0; i < count; ++i) lanes[i] = p[i];
+    return F32::load_aligned(lanes);
+  }
+  static void store(float* p, F32 x) { x.store_unaligned(p); }
+  static void store_partial(float* p, F32 x, std::size_t count) {
+    alignas(16) float lanes[kLanes];
+    x.store_aligned(lanes);
+    for (std::size_t i = 0; i < count; ++i) p[i] = lanes[i];
+  }
+  static F32 load_f32_bytes(const void* p) {
+    alignas(16) float lanes[kLanes];
+    std::memcpy(lanes, p, sizeof(lanes));
+    return F32::load_aligned(lanes);
+  }
+  static F32 load_f16(const void* p) {
+    alignas(16) float lanes[kLanes];
+    for (std::size_t i = 0; i < kLanes; ++i) lanes[i] = widen_f16(static_cast<const unsigned char*>(p) + 2 * i);
+    return F32::load_aligned(lanes);
+  }
+  static F32 load_bf16(const void* p) {
+    alignas(16) float lanes[kLanes];
+    for (std::size_t i = 0; i < kLanes; ++i) {
+      std::uint16_t half = 0;
+      std::memcpy(&half, static_cast<const unsigned char*>(p) + 2 * i, sizeof(half));
+      lanes[i] = from_bits(static_cast<std::uint32_t>(half) << 16);
+    }
+    return F32::load_aligned(lanes);
+  }
+  static void prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
+  static F32 set1(float x) { return F32(x); }
+  static F32 add(F32 x, F32 y) { return x + y; }
+  static F32 sub(F32 x, F32 y) { return x - y; }
+  static F32 mul(F32 x, F32 y) { return x * y; }
+  static F32 div(F32 x, F32 y) { return x / y; }
+  static F32 fma(F32 x, F32 y, F32 z) { return x * y + z; }
+  static F32 min(F32 x, F32 y) { return xsimd::min(x, y); }
+  static F32 max(F32 x, F32 y) { return xsimd::max(x, y); }
+  static F32 abs(F32 x) { return xsimd::abs(x); }
+  static F32 sqrt(F32 x) { return xsimd::sqrt(x); }
+  // Adding 1.5 * 2^23 leaves no bits for a fraction; exact for |x| < 2^22, which all callers keep to.
+  static F32 round(F32 x) {
+    const F32 magic(12582912.0F);
+    return (x + magic) - magic;
+  }
+  static F32 scale_by_power_of_two(F32 x, F32 n) {
+    const auto exponent = (xsimd::to_int(n) + 127) << 23;
+    return x * xsimd::bitwise_cast<F32>(exponent);
+  }
+  static F32 select_less(F32 a, F32 b, F32 then, F32 otherwise) { return xsimd::select(a < b, then, otherwise); }
+  static float reduce_add(F32 x) {
+    alignas(16) float lanes[kLanes];
+    x.store_aligned(lanes);
+    return (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]);
+  }
+  static float reduce_max(F32 x) {
+    alignas(16) float lanes[kLanes];
+    x.store_aligned(lanes);
+    const float a = lanes[0] > lanes[2] ? lanes[0] : lanes[2];
+    const float b = lanes[1] > lanes[3] ? lanes[1] : lanes[3];
+    return a > b ? a : b;
+  }
+  static float first(F32 x) { return x.get(0); }
+  static void transpose(F32 (&m)[kLanes]) {
+    alignas(16) float from[kLanes][kLanes];
+    alignas(16) float to[kLanes][kLanes];
+    for (std::size_t i = 0; i < kLanes; ++i) m[i].store_aligned(from[i]);
+    for (std::size_t i = 0; i < kLanes; ++i)
+      for (std::size_t j = 0; j < kLanes; ++j) to[j][i] = from[i][j];
+    for (std::size_t i = 0; i < kLanes; ++i) m[i] = F32::load_aligned(to[i]);
+  }
+
+ private:
+  static_assert(kLanes == 4);
+  static float from_bits(std::uint32_t bits) {
+    float value = 0.0F;
+    std::memcpy(&value, &bits, sizeof(value));
+    return value;
+  }
+  static float widen_f16(const unsigned char* p) {
+    std::uint16_t half = 0;
+    std::memcpy(&half, p, sizeof(half));
+    const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000U) << 16;
+    const std::uint32_t rest = half & 0x7fffU;
+    if (rest >= 0x7c00U) return from_bits(sign | 0x7f800000U | ((rest & 0x3ffU) << 13));
+    if (rest < 0x400U) {  // zero or subnormal: rest * 2^-24, exact
+      const float magnitude = static_cast<float>(rest) * 5.9604644775390625e-8F;
+      return sign != 0 ? -magnitude : magnitude;
+    }
+    return from_bits(sign | ((rest << 13) + 0x38000000U));
+  }
+};
+
+}  // namespace berth::kernels

@@ -1,0 +1,12 @@
+// The tables that kernels/isa/*.cpp define. Using one on a CPU without its instruction set is undefined: kernels/dispatch.hpp chooses.
+#pragma once
+
+#include "kernels/kernel_table.hpp"
+
+namespace berth::kernels {
+
+extern const KernelTable kBaselineTable;
+extern const KernelTable kAvx2Table;
+extern const KernelTable kAvx512Table;
+
+}  // namespace berth::kernels

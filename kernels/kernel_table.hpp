@@ -1,0 +1,107 @@
+// What one instruction set offers: a table of functions, filled once per kernels/isa/*.cpp. Kernels do arithmetic only: no threads, no
+// allocation, no errors. All are reentrant; their results depend on their arguments and the instruction set alone.
+//
+// This header is compiled with every instruction set's flags: it may include nothing but plain C types.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/activation.hpp"
+
+namespace berth::kernels {
+
+// A weight matrix [n, k] (one row per output, as safetensors stores a Linear) laid out for gemm_f32: panels of `panel_width` outputs, each
+// [k, panel_width] contiguous, so that one step of k reads consecutive vectors. The last panel is as wide as whole vectors of its outputs need
+// and padded with zeros.
+struct PackedF32View {
+  const float* data = nullptr;
+  std::size_t n = 0;
+  std::size_t k = 0;
+};
+
+// c[i, j] = activation(bias[j] + sum_k a[i, k] * b[j, k]) + residual[i, j] for j in panels [panel_begin, panel_end).
+// Each sum runs over k in ascending order in one chain of fused multiply-adds (of separate multiply and add on `baseline`) that starts from
+// bias[j], whatever the number of rows or the blocking: a row's result never depends on its neighbours.
+struct GemmF32Args {
+  const float* a = nullptr;  // [rows, k], row stride lda
+  std::size_t lda = 0;
+  PackedF32View b;
+  std::size_t panel_begin = 0;
+  std::size_t panel_end = 0;
+  const float* bias = nullptr;      // [n] or null
+  const float* residual = nullptr;  // [rows, n] with row stride ldr, or null; must not overlap c
+  std::size_t ldr = 0;
+  float* c = nullptr;  // [rows, n], row stride ldc
+  std::size_t ldc = 0;
+  std::size_t rows = 0;
+  Activation activation = Activation::none;
+};
+
+// One attention head of one sequence: out = softmax(scale * q k^T) v.
+struct AttentionF32Args {
+  const float* q = nullptr;  // [tokens, head_size], row stride `stride`; so are k and v
+  const float* k = nullptr;
+  const float* v = nullptr;
+  std::size_t stride = 0;
+  float* out = nullptr;  // [tokens, head_size], row stride out_stride
+  std::size_t out_stride = 0;
+  std::size_t tokens = 0;
+  std::size_t head_size = 0;
+  float scale = 1.0F;
+  float* scratch = nullptr;  // attention_f32_scratch(tokens, head_size) floats, 64-byte aligned
+};
+
+// out[i] = (x[i] - mean) / sqrt(variance + epsilon) * weight + bias for each row; the variance is the biased one, taken from the deviations.
+// out may be x.
+struct LayerNormArgs {
+  const float* x = nullptr;  // [rows, size], row stride `stride`; so is out
+  float* out = nullptr;
+  std::size_t stride = 0;
+  const float* weight = nullptr;  // [size]
+  const float* bias = nullptr;    // [size] or null
+  std::size_t rows = 0;
+  std::size_t size = 0;
+  float epsilon = 0.0F;
+};
+
+// Element types of tables that are read in place.
+enum class TableType : unsigned char { f32, f16, bf16 };
+
+struct KernelTable {
+  std::size_t lanes;        // floats in a vector
+  std::size_t panel_width;  // outputs in a full panel of PackedF32View; a multiple of lanes
+  std::size_t tile_rows;    // rows the big tile takes at a time
+
+  void (*gemm_f32)(const GemmF32Args&) noexcept;
+
+  std::size_t (*attention_f32_scratch)(std::size_t tokens, std::size_t head_size) noexcept;
+  void (*attention_f32)(const AttentionF32Args&) noexcept;
+
+  void (*layer_norm)(const LayerNormArgs&) noexcept;
+
+  // x[0, count) = activation(x), in place.
+  void (*activate)(float* x, std::size_t count, Activation activation) noexcept;
+
+  // Softmax over each row of x [rows, size], in place, row stride `size`.
+  void (*softmax)(float* x, std::size_t rows, std::size_t size) noexcept;
+
+  // out[0, size) = or += a table's row, widened to FP32. `row` has no alignment.
+  void (*load_row)(float* out, const void* row, TableType type, std::size_t size) noexcept;
+  void (*add_row)(float* out, const void* row, TableType type, std::size_t size) noexcept;
+
+  // x[0, size) *= factor.
+  void (*scale)(float* x, float factor, std::size_t size) noexcept;
+  // out[i] = max(out[i], x[i]); out[i] += factor * x[i].
+  void (*max_into)(float* out, const float* x, std::size_t size) noexcept;
+  void (*add_scaled)(float* out, const float* x, float factor, std::size_t size) noexcept;
+  // Sum of x[i] * y[i].
+  float (*dot)(const float* x, const float* y, std::size_t size) noexcept;
+  // Whether every x[i] is neither infinite nor NaN.
+  bool (*all_finite)(const float* x, std::size_t count) noexcept;
+};
+
+// Panels of a packed matrix with n outputs.
+constexpr std::size_t panel_count(std::size_t n, std::size_t panel_width) { return (n + panel_width - 1) / panel_width; }
+
+}  // namespace berth::kernels
