@@ -1,0 +1,31 @@
+// The commands of berth. Each file in commands/ adds one to the command line.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+namespace berth::cli {
+
+struct CommandLine {
+  CLI::App app;
+  std::vector<std::string> after_dashes;  // what follows "--": texts, whatever they look like
+  std::function<void()> run;              // set while parsing, by the command that was named
+};
+
+void add_classify(CommandLine& line);
+void add_encode(CommandLine& line);
+void add_similarity(CommandLine& line);
+void add_tokenize(CommandLine& line);
+void add_info(CommandLine& line);
+void add_bench(CommandLine& line);
+
+// The texts given as arguments to `command`, in order. They are what CLI11 has not recognised, because its own lists of strings change some of
+// them ("[a, b]" would become two). Throws UsageError for an unknown option.
+std::vector<std::string> text_arguments(const CommandLine& line, const CLI::App& command);
+// Throws UsageError when there is any.
+void refuse_arguments(const CommandLine& line, const CLI::App& command);
+
+}  // namespace berth::cli

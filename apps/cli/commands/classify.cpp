@@ -1,0 +1,104 @@
+// berth classify: scores of a sequence-classification head.
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <numeric>
+#include <string_view>
+
+#include "apps/cli/commands.hpp"
+#include "apps/cli/errors.hpp"
+#include "apps/cli/json_text.hpp"
+#include "apps/cli/option_checks.hpp"
+#include "apps/cli/people.hpp"
+#include "apps/cli/rows.hpp"
+
+namespace berth::cli {
+namespace {
+
+constexpr const char* kDefaultModel = "sentiment";
+
+struct Options {
+  ModelOptions model;
+  RunLimits limits;
+  TextOptions text;
+  std::size_t top_k = 1;
+  bool raw_scores = false;
+};
+
+// The `top_k` largest scores as indices of labels, best first, the earlier label first among equals. 0: all.
+std::vector<std::size_t> best(std::span<const float> scores, std::size_t top_k) {
+  std::vector<std::size_t> order(scores.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const std::size_t kept = top_k == 0 ? order.size() : std::min(top_k, order.size());
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(), [&](std::size_t a, std::size_t b) {
+    return scores[a] != scores[b] ? scores[a] > scores[b] : a < b;
+  });
+  order.resize(kept);
+  return order;
+}
+
+std::string json_line(const Model& model, const Record& record, std::span<const float> scores, std::span<const std::size_t> order, const Row& row) {
+  std::string out = "{";
+  append_texts(out, record);
+  out += "\"labels\":[";
+  for (const std::size_t label : order) {
+    if (out.back() != '[') out += ',';
+    out += "{\"label\":";
+    append_string(out, model.label(label));
+    out += ",\"score\":";
+    append_number(out, scores[label]);
+    out += '}';
+  }
+  out += "],";
+  append_row(out, row.tokens, row.truncated != 0);
+  return out + "}\n";
+}
+
+std::string people_line(const Model& model, const Record& record, std::span<const float> scores, std::span<const std::size_t> order, const Row& row,
+                        int label_width, int columns) {
+  std::string out;
+  for (const std::size_t label : order) {
+    const std::string score = fixed(static_cast<double>(scores[label]), 3);
+    out += pad_right(one_line(model.label(label), label_width), label_width) + (score.size() < 6 ? std::string(6 - score.size(), ' ') : "") + score + "  ";
+  }
+  return out + describe(record, row.truncated != 0, columns - display_width(out)) + "\n";
+}
+
+void run(const Options& options, std::vector<std::string> arguments) {
+  Source source = open_source(options.text, std::move(arguments));
+  const Model model = load_model(options.model, kDefaultModel);
+  if (model.num_labels() == 0)
+    throw DataError(model_directory(options.model, kDefaultModel) + ": the model has no sequence-classification head; berth encode gives its embeddings");
+  Output output(options.text.json, options.text.table);
+  RunOptions run_options;
+  run_options.max_length = options.limits.max_length;
+  run_options.batch_tokens = options.limits.batch_tokens;
+  run_options.raw_scores = options.raw_scores;
+  int label_width = 0;
+  for (std::size_t i = 0; i < model.num_labels(); ++i) label_width = std::max(label_width, std::min(24, display_width(model.label(i))));
+
+  for_each_chunk(source, output, chunk_limits(options.limits), [&](std::span<const Record> records) {
+    const Matrix scores = model.classify(inputs_of(records), run_options);
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      require_finite(scores[i], records[i]);
+      const auto order = best(scores[i], options.top_k);
+      output.write(output.people() ? people_line(model, records[i], scores[i], order, scores.rows[i], label_width, output.columns())
+                                   : json_line(model, records[i], scores[i], order, scores.rows[i]));
+    }
+  });
+}
+
+}  // namespace
+
+void add_classify(CommandLine& line) {
+  CLI::App* app = line.app.add_subcommand("classify", "Label texts with a classification model");
+  const auto options = std::make_shared<Options>();
+  add_model_options(*app, options->model, kDefaultModel);
+  add_run_options(*app, options->limits);
+  app->add_option("-k,--top-k", options->top_k, "Labels to report, best first; 0: all; default 1")->type_name("N")->check(check_count);
+  app->add_flag("--raw-scores", options->raw_scores, "Report the head's logits instead of scores");
+  add_text_options(*app, options->text);
+  app->callback([&line, app, options] { line.run = [=, texts = text_arguments(line, *app)] { run(*options, texts); }; });
+}
+
+}  // namespace berth::cli

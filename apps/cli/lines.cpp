@@ -1,0 +1,103 @@
+#include "apps/cli/lines.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "apps/cli/errors.hpp"
+
+namespace berth::cli {
+namespace {
+
+constexpr std::size_t kReadBytes = std::size_t{64} << 10;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+std::string reason() { return std::strerror(errno); }
+
+bool is_blank(char byte) { return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r' || byte == '\v' || byte == '\f'; }
+
+}  // namespace
+
+LineReader::LineReader(const std::string& path) : name_(path == "-" ? "standard input" : path) {
+  fd_ = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd_ < 0) throw DataError(name_ + ": cannot open: " + reason());
+  struct stat status {};
+  if (::fstat(fd_, &status) != 0) return;
+  if (S_ISDIR(status.st_mode)) {
+    if (fd_ != STDIN_FILENO) ::close(fd_);
+    throw DataError(name_ + ": is a directory, a file of texts is needed");
+  }
+  if (S_ISREG(status.st_mode)) total_ = static_cast<std::uint64_t>(status.st_size);
+}
+
+LineReader::~LineReader() {
+  if (fd_ != STDIN_FILENO) ::close(fd_);
+}
+
+bool LineReader::fill(Wait wait) {
+  if (end_) return false;
+  if (begin_ > 0) {
+    buffer_.erase(0, begin_);
+    scanned_ -= begin_;
+    begin_ = 0;
+  }
+  if (buffer_.size() > kMaxLineBytes)
+    throw DataError(name_ + ": line " + std::to_string(line_ + 1) + ": longer than " + std::to_string(kMaxLineBytes >> 20) + " MiB");
+  if (wait == Wait::no) {
+    pollfd ready{fd_, POLLIN, 0};
+    if (::poll(&ready, 1, 0) == 0) return false;
+  }
+  const std::size_t size = buffer_.size();
+  buffer_.resize(size + kReadBytes);
+  ssize_t got = 0;
+  do {
+    got = ::read(fd_, buffer_.data() + size, kReadBytes);
+  } while (got < 0 && errno == EINTR);
+  buffer_.resize(size + static_cast<std::size_t>(got > 0 ? got : 0));
+  if (got < 0) throw DataError(name_ + ": cannot read: " + reason());
+  end_ = got == 0;
+  return got > 0;
+}
+
+std::optional<char> LineReader::peek_non_blank() {
+  std::size_t at = begin_;
+  do {
+    if (at == begin_ && buffer_.size() - at >= kByteOrderMark.size() && std::string_view(buffer_).substr(at).starts_with(kByteOrderMark))
+      at += kByteOrderMark.size();
+    for (; at < buffer_.size(); ++at)
+      if (!is_blank(buffer_[at])) {
+        // A mark that has only partly arrived is not yet a byte of text.
+        if (at == begin_ && buffer_.size() - at < kByteOrderMark.size() && kByteOrderMark.starts_with(std::string_view(buffer_).substr(at))) break;
+        return buffer_[at];
+      }
+  } while (fill(Wait::yes));
+  if (at < buffer_.size()) return buffer_[at];
+  return std::nullopt;
+}
+
+std::optional<std::string_view> LineReader::next(Wait wait) {
+  for (;;) {
+    const std::size_t newline = buffer_.find('\n', scanned_);
+    const bool found = newline != std::string::npos;
+    if (!found) {
+      scanned_ = buffer_.size();
+      if (fill(wait)) continue;
+      if (!end_ || begin_ == buffer_.size()) return std::nullopt;
+    }
+    const std::size_t stop = found ? newline : buffer_.size();
+    std::string_view line(buffer_.data() + begin_, stop - begin_);
+    if (found && line.ends_with('\r')) line.remove_suffix(1);
+    const std::size_t taken = stop - begin_ + (found ? 1 : 0);
+    begin_ += taken;
+    scanned_ = begin_;
+    consumed_ += taken;
+    ++line_;
+    return line;
+  }
+}
+
+}  // namespace berth::cli

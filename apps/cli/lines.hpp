@@ -1,0 +1,50 @@
+// Lines from a file descriptor, one at a time, in bounded memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace berth::cli {
+
+class LineReader {
+ public:
+  // A line this long is not text anyone meant to embed; holding it would break the promise of bounded memory.
+  static constexpr std::size_t kMaxLineBytes = std::size_t{64} << 20;
+
+  // `name` is what messages call the input. The path "-" is standard input. Throws DataError when it cannot be opened.
+  explicit LineReader(const std::string& path);
+  ~LineReader();
+  LineReader(const LineReader&) = delete;
+  LineReader& operator=(const LineReader&) = delete;
+
+  // The first byte that is neither white space nor a byte order mark, read ahead without consuming anything; nullopt when there is none.
+  std::optional<char> peek_non_blank();
+
+  enum class Wait { yes, no };
+  // The next line without its "\n" or "\r\n", valid until the next call; nullopt at the end of the input or, with Wait::no, when the rest
+  // of the line has not arrived yet. The last line needs no "\n". Throws DataError when reading fails or a line is too long.
+  std::optional<std::string_view> next(Wait wait);
+
+  const std::string& name() const noexcept { return name_; }
+  std::uint64_t line() const noexcept { return line_; }           // number of the line that next() gave last, from 1
+  std::uint64_t bytes_read() const noexcept { return consumed_; }  // of the lines given so far
+  std::uint64_t total_bytes() const noexcept { return total_; }    // 0 when unknown: a pipe, a terminal
+
+ private:
+  bool fill(Wait wait);  // false: nothing was added (end of input, or it would have to wait)
+
+  std::string name_;
+  int fd_ = -1;
+  std::string buffer_;
+  std::size_t begin_ = 0;    // first byte of the buffer that has not been given out
+  std::size_t scanned_ = 0;  // no '\n' before this byte
+  bool end_ = false;
+  std::uint64_t line_ = 0;
+  std::uint64_t consumed_ = 0;
+  std::uint64_t total_ = 0;
+};
+
+}  // namespace berth::cli

@@ -1,0 +1,92 @@
+#include "apps/cli/models.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+
+#include <CLI/CLI.hpp>
+
+#include "apps/cli/errors.hpp"
+#include "apps/cli/option_checks.hpp"
+
+namespace berth::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::vector<std::string> kPrecisions = {"fp32"};
+
+}  // namespace
+
+void add_model_directory_option(CLI::App& app, ModelOptions& options, const std::string& default_model) {
+  std::string description = "Hugging Face or sentence-transformers directory";
+  if (!default_model.empty()) description += "; default: the model \"" + default_model + "\" that comes with berth";
+  app.add_option("-m,--model", options.directory, description)->type_name("DIR")->check([](const std::string& text) {
+    return text.empty() ? std::string("expected a directory, got nothing") : std::string();
+  });
+}
+
+void add_model_options(CLI::App& app, ModelOptions& options, const std::string& default_model) {
+  add_model_directory_option(app, options, default_model);
+  app.add_option("--precision", options.precision, "Arithmetic to run in: fp32 (default)")->type_name("NAME")->check(CLI::IsMember(kPrecisions));
+  app.add_option("-t,--threads", options.threads, "Threads to use; default: as many CPUs as the process may use")
+      ->type_name("N")->check(check_positive);
+  app.add_option("--isa", options.isa, "Use no instruction set beyond this one (avx2, ...); see berth info")->type_name("NAME");
+  app.add_flag("--no-mmap", options.no_mmap, "Copy the weights into memory instead of mapping the files");
+}
+
+void add_max_length_option(CLI::App& app, std::size_t& max_length, const std::string& description) {
+  app.add_option("--max-length", max_length, description)->type_name("N")->check(check_positive);
+}
+
+void add_run_options(CLI::App& app, RunLimits& limits) {
+  add_max_length_option(app, limits.max_length, "Cut texts to this many tokens, special tokens included; default: the model's limit");
+  app.add_option("--batch-tokens", limits.batch_tokens, "Run texts together up to this many tokens; never changes a result")
+      ->type_name("N")->check(check_positive);
+}
+
+std::vector<std::string> default_model_roots() {
+  std::vector<std::string> roots;
+  if (const char* named = std::getenv("BERTH_WEIGHTS"); named != nullptr && *named != '\0') roots.emplace_back(named);
+  std::error_code ignored;
+  const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
+  if (!ignored) roots.push_back((program.parent_path().parent_path() / "share" / "berth").string());
+  if (roots.empty() || roots.back() != BERTH_DATA_DIR) roots.emplace_back(BERTH_DATA_DIR);
+  roots.emplace_back("./weights");
+  return roots;
+}
+
+std::optional<std::string> find_default_model(const std::string& name) {
+  for (const std::string& root : default_model_roots()) {
+    std::error_code ignored;
+    const fs::path directory = fs::path(root) / name;
+    if (fs::is_directory(directory, ignored)) return directory.string();
+  }
+  return std::nullopt;
+}
+
+std::string model_directory(const ModelOptions& options, const std::string& default_model) {
+  if (!options.directory.empty()) return options.directory;
+  if (auto found = find_default_model(default_model)) return *found;
+  std::string places;
+  for (const std::string& root : default_model_roots()) places += (places.empty() ? "" : ", ") + root;
+  throw DataError("no model given (--model DIR), and the default model \"" + default_model + "\" is in none of " + places +
+                  "; set BERTH_WEIGHTS to the folder that holds it");
+}
+
+Model load_model(const ModelOptions& options, const std::string& default_model) {
+  LoadOptions load;
+  load.threads = options.threads;
+  load.precision = options.precision;
+  load.isa = options.isa;
+  load.mmap = !options.no_mmap;
+  try {
+    return Model::load(model_directory(options, default_model), load);
+  } catch (const Error& error) {
+    // Whatever is wrong with the directory has another status: this is about an option.
+    if (error.status() == BERTH_INVALID_ARGUMENT && (!options.isa.empty() || options.threads > 0)) throw UsageError(error.what());
+    throw;
+  }
+}
+
+}  // namespace berth::cli

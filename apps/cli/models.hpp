@@ -1,0 +1,44 @@
+// Which model directory a command uses, and loading it.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <berth/berth.hpp>
+
+namespace CLI {
+class App;
+}
+
+namespace berth::cli {
+
+struct ModelOptions {
+  std::string directory;  // empty: the default model of the command
+  std::string precision = "fp32";
+  std::string isa;
+  int threads = 0;
+  bool no_mmap = false;
+};
+void add_model_directory_option(CLI::App& app, ModelOptions& options, const std::string& default_model);
+void add_model_options(CLI::App& app, ModelOptions& options, const std::string& default_model);
+
+struct RunLimits {
+  std::size_t max_length = 0;    // 0: the model's own
+  std::size_t batch_tokens = 0;  // 0: the library's default
+};
+void add_max_length_option(CLI::App& app, std::size_t& max_length, const std::string& description);
+void add_run_options(CLI::App& app, RunLimits& limits);
+
+// Where a default model is looked for, in order: $BERTH_WEIGHTS, share/berth of the prefix that berth was installed under (the running program's,
+// then the one it was built for), ./weights.
+std::vector<std::string> default_model_roots();
+// The directory of a default model ("sentiment"), or nullopt.
+std::optional<std::string> find_default_model(const std::string& name);
+
+// --model, else the default model's directory. Throws DataError listing the places when there is none.
+std::string model_directory(const ModelOptions& options, const std::string& default_model);
+Model load_model(const ModelOptions& options, const std::string& default_model);
+
+}  // namespace berth::cli

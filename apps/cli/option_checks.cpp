@@ -1,0 +1,28 @@
+#include "apps/cli/option_checks.hpp"
+
+#include <charconv>
+#include <cstdint>
+#include <limits>
+#include <system_error>
+
+namespace berth::cli {
+namespace {
+
+bool whole_number_from(std::int32_t min, const std::string& text) {
+  std::int32_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, value);
+  return result.ec == std::errc{} && result.ptr == end && value >= min;
+}
+
+}  // namespace
+
+std::string check_positive(const std::string& text) {
+  return whole_number_from(1, text) ? "" : "expected a positive whole number, got \"" + text + "\"";
+}
+
+std::string check_count(const std::string& text) {
+  return whole_number_from(0, text) ? "" : "expected a whole number, 0 or more, got \"" + text + "\"";
+}
+
+}  // namespace berth::cli

@@ -1,0 +1,11 @@
+// Checks of option values, in the words a user sees after "berth: --option: ". An empty string: good.
+#pragma once
+
+#include <string>
+
+namespace berth::cli {
+
+std::string check_positive(const std::string& text);  // a whole number from 1 to 2147483647
+std::string check_count(const std::string& text);     // a whole number from 0 to 2147483647
+
+}  // namespace berth::cli

@@ -1,0 +1,112 @@
+#include "apps/cli/rows.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+
+#include <CLI/CLI.hpp>
+
+#include "apps/cli/errors.hpp"
+#include "apps/cli/people.hpp"
+#include "apps/cli/progress.hpp"
+
+namespace berth::cli {
+
+void add_output_options(CLI::App& app, TextOptions& options) {
+  auto* json = app.add_flag("--json", options.json, "Write JSON, as is the default when the output is not a terminal");
+  app.add_flag("--table", options.table, "Write for people, as is the default on a terminal")->excludes(json);
+}
+
+void add_text_options(CLI::App& app, TextOptions& options) {
+  static const std::map<std::string, InputFormat> kFormats = {
+      {"auto", InputFormat::automatic}, {"lines", InputFormat::lines}, {"plain", InputFormat::lines}, {"text", InputFormat::lines}, {"jsonl", InputFormat::jsonl}};
+  app.add_option("-i,--input", options.input, "Read texts from this file, \"-\" for standard input")->type_name("FILE");
+  app.add_option("--input-format", options.format, "lines (one text each) or jsonl; default: jsonl when the first non-blank byte is {")
+      ->type_name("NAME")
+      ->transform(CLI::Validator(
+          [](std::string& name) {
+            const auto found = kFormats.find(name);
+            if (found == kFormats.end()) return "expected auto, lines or jsonl, got \"" + name + "\"";
+            name = std::to_string(static_cast<int>(found->second));
+            return std::string();
+          },
+          ""));
+  add_output_options(app, options);
+}
+
+Source open_source(const TextOptions& options, std::vector<std::string> arguments) {
+  if (!options.input.empty()) {
+    if (!arguments.empty()) throw UsageError("texts are given both as arguments and with --input; use one of them");
+    return Source(options.input, options.format);
+  }
+  if (!arguments.empty()) return Source(std::move(arguments));
+  if (::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1) {
+    constexpr std::string_view kHint = "berth: reading texts from the terminal, one per line; Ctrl-D ends the input\n";
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kHint.data(), kHint.size());
+  }
+  return Source("-", options.format);
+}
+
+namespace {
+
+using Process = std::function<void(std::span<const Record>)>;
+
+void process_chunk(std::span<const Record> records, const Process& process) {
+  try {
+    return process(records);
+  } catch (const Error&) {
+    // Which row it was is found below.
+  }
+  for (const Record& record : records) {
+    try {
+      process({&record, 1});
+    } catch (const Error& error) {
+      throw DataError(record.where + ": " + error.what());
+    }
+  }
+}
+
+}  // namespace
+
+void for_each_chunk(Source& source, Output& output, const ChunkLimits& limits, const Process& process) {
+  // When the answers themselves appear on the terminal they are the progress.
+  Progress progress(!output.terminal(), "lines");
+  std::vector<Record> records;
+  std::uint64_t done = 0;
+  while (source.next_chunk(records, limits)) {
+    try {
+      process_chunk(records, process);
+    } catch (const DataError&) {
+      output.flush();
+      throw;
+    }
+    output.flush();
+    done += records.size();
+    progress.update(done, source.bytes_read(), source.total_bytes());
+  }
+}
+
+std::string describe(const Record& record, bool truncated, int columns) {
+  const std::string note = truncated ? " (cut)" : "";
+  std::string text = record.ids ? "(" + std::to_string(record.ids->size()) + " ids)" : record.text;
+  if (record.text_pair) text += " | " + *record.text_pair;
+  return one_line(text, std::max(10, columns - static_cast<int>(note.size()))) + note;
+}
+
+std::vector<Input> inputs_of(std::span<const Record> records) {
+  std::vector<Input> inputs;
+  inputs.reserve(records.size());
+  for (const Record& record : records) inputs.push_back(record.input());
+  return inputs;
+}
+
+ChunkLimits chunk_limits(const RunLimits& limits) {
+  ChunkLimits result;
+  // A batch can only be as large as the chunk it comes from. A text has at least two tokens, and a token is seldom longer than eight bytes.
+  result.rows = std::max(result.rows, limits.batch_tokens / 2);
+  result.bytes = std::max(result.bytes, limits.batch_tokens * 8);
+  return result;
+}
+
+}  // namespace berth::cli

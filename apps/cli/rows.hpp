@@ -1,0 +1,38 @@
+// What the row-by-row commands share: options about input and output, and the loop from lines in to lines out.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "apps/cli/input.hpp"
+#include "apps/cli/models.hpp"
+#include "apps/cli/output.hpp"
+
+namespace berth::cli {
+
+struct TextOptions {
+  std::string input;  // path, "-" for standard input; empty: the arguments, or standard input when there are none
+  InputFormat format = InputFormat::automatic;
+  bool json = false;
+  bool table = false;
+};
+void add_output_options(CLI::App& app, TextOptions& options);
+void add_text_options(CLI::App& app, TextOptions& options);
+
+// Throws UsageError when there are both arguments and --input.
+Source open_source(const TextOptions& options, std::vector<std::string> arguments);
+
+// Calls process(records) for chunk after chunk and flushes the output after each. `process` computes first and writes then: when it throws
+// berth::Error nothing of the chunk has been written, and the chunk is run again a row at a time, so that the rows before the failing one are
+// still answered (the results are the same: they do not depend on the batch) and the message names the row.
+void for_each_chunk(Source& source, Output& output, const ChunkLimits& limits, const std::function<void(std::span<const Record>)>& process);
+
+// A record on one line of at most `columns` cells, for people: its text, or how many ids it has; says when it was cut.
+std::string describe(const Record& record, bool truncated, int columns);
+
+std::vector<Input> inputs_of(std::span<const Record> records);  // borrow from the records
+ChunkLimits chunk_limits(const RunLimits& limits);
+
+}  // namespace berth::cli
