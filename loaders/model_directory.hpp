@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/json.hpp"
@@ -21,7 +22,7 @@ std::string_view name(PoolingMode mode);  // "mean_sqrt_len_tokens"
 enum class ModuleType { transformer, pooling, dense, normalize };
 
 struct PoolingSpec {
-  std::vector<PoolingMode> modes;  // concatenated in this order; at least one
+  std::vector<PoolingMode> modes;  // concatenated in this order; at least one, none twice
   bool include_prompt = true;
   std::optional<std::size_t> embedding_dimension;  // of the token vectors, when the file states it
 };
@@ -30,13 +31,13 @@ struct DenseSpec {
   std::size_t in_features = 0;
   std::size_t out_features = 0;
   bool bias = true;
-  std::string activation;  // the last component of the Python path: "Tanh", "Identity"; checked against the closed table that berth knows
-  std::shared_ptr<const TensorStore> tensors;  // linear.weight [out, in], linear.bias [out]
+  std::string activation;  // the last component of the Python path: Identity, Tanh, ReLU, GELU (erf), SiLU or Sigmoid; nothing else passes
+  std::shared_ptr<const TensorStore> tensors;  // linear.weight [out, in] and, with bias, linear.bias [out]: present and of these shapes
 };
 
 struct ModuleSpec {
   ModuleType type{};
-  std::string path;  // as in modules.json
+  std::string path;  // as in modules.json; "" is the directory itself
   PoolingSpec pooling;  // type == pooling
   DenseSpec dense;      // type == dense
 };
@@ -45,13 +46,15 @@ struct ModuleSpec {
 enum class Generation { first, second };
 
 struct SentenceTransformersSpec {
-  std::vector<ModuleSpec> modules;  // the transformer first
+  // The transformer first, the pooling second, then dense and normalize in any order and number. Left out are Dropout, which does nothing here,
+  // and a Pooling whose output_key is not "sentence_embedding": nothing that berth runs reads what it writes. Sizes that the files state fit together.
+  std::vector<ModuleSpec> modules;
   Generation generation = Generation::first;
-  std::optional<std::size_t> max_seq_length;  // sentence_bert_config.json, first generation only
+  std::optional<std::size_t> max_seq_length;  // sentence_bert_config.json; the second generation has it in tokenizer_config.json (model_max_length)
   bool do_lower_case = false;                 // sentence_bert_config.json
   std::map<std::string, std::string> prompts;
-  std::optional<std::string> default_prompt_name;
-  std::string similarity = "cosine";
+  std::optional<std::string> default_prompt_name;  // a key of prompts
+  std::string similarity = "cosine";               // or "dot", "euclidean", "manhattan"
 };
 
 struct ModelDirectory {
@@ -59,8 +62,9 @@ struct ModelDirectory {
   std::filesystem::path encoder;  // where config.json, the weights and the tokenizer are: root, or the Transformer module's folder
   base::Json config;              // config.json, an object
   std::string config_label;       // its path, for messages
-  std::optional<SentenceTransformersSpec> sentence_transformers;  // when there is a modules.json
+  std::optional<SentenceTransformersSpec> sentence_transformers;  // when there is a modules.json, unless it is a CrossEncoder's
 
+  // Weights of the encoder itself are not opened (TensorStore::open(encoder) does that), those of Dense modules are.
   // base::Error: not_found for a missing directory or config.json; corrupt_file; unsupported for a module or pooling mode berth does not know.
   static ModelDirectory open(const std::filesystem::path& directory, base::FileAccess access = base::FileAccess::map);
 };

@@ -16,16 +16,16 @@ namespace berth::loaders {
 
 enum class DType { boolean, u8, i8, u16, i16, u32, i32, u64, i64, f16, bf16, f32, f64, other };
 std::string_view name(DType dtype);  // as safetensors spells it: "F32"
-std::size_t size_in_bits(DType dtype);
+std::size_t size_in_bits(DType dtype);  // of one element; 0 for `other`
 
 // One tensor inside a mapped file; never owns. `data` has no alignment: read it with memcpy or unaligned loads.
 struct TensorView {
   std::string name;
-  std::string file;  // file name, for messages
+  std::string file;  // its path, as messages show it
   DType dtype = DType::other;
   std::string dtype_name;  // as written in the file
   std::vector<std::uint64_t> shape;
-  std::span<const std::byte> data;
+  std::span<const std::byte> data;  // elements() * size_in_bits(dtype) / 8 bytes; any number for `other`
 
   std::uint64_t elements() const noexcept;
 };
@@ -33,19 +33,23 @@ std::string shape_text(std::span<const std::uint64_t> shape);  // "[768, 3072]"
 
 class TensorStore {
  public:
-  // Checks every rule of the safetensors format before anything else is looked at. base::Error: not_found when the directory has no weights
+  // Checks every rule of the safetensors format before anything else is looked at; which tensors there are is not its affair. model.safetensors
+  // wins over an index, as in transformers. base::Error: not_found when the directory has no weights
   // (naming pytorch_model.bin and other formats it found but does not read), corrupt_file otherwise.
   static TensorStore open(const std::filesystem::path& directory, base::FileAccess access = base::FileAccess::map);
 
   const TensorView* find(std::string_view name) const;  // null when absent; valid as long as the store
   std::span<const TensorView> tensors() const noexcept { return tensors_; }  // sorted by name
   std::uint64_t total_bytes() const noexcept;
-  std::vector<std::string> files() const;  // names inside the directory
+  const std::vector<std::string>& files() const noexcept { return file_names_; }  // names inside the directory
 
-  // The tensor's pages need not stay resident: its values have been copied.
+  // The tensor's pages need not stay resident: its values have been copied. Safe from any thread.
   void release(const TensorView& tensor) const noexcept;
 
  private:
+  void add_file(const std::filesystem::path& path, std::string name, base::FileAccess access);
+  void add_shards(const std::filesystem::path& directory, base::FileAccess access);
+
   std::vector<base::MappedFile> files_;
   std::vector<std::string> file_names_;
   std::vector<TensorView> tensors_;

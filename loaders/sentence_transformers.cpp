@@ -1,0 +1,194 @@
+#include "loaders/sentence_transformers.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "base/problems.hpp"
+
+namespace berth::loaders {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Error;
+using base::ErrorCode;
+using base::JsonObject;
+
+constexpr std::size_t kMaxModules = 64;
+constexpr std::string_view kOutput = "sentence_embedding";
+
+// Old classes gave their config a name of their own; the first that is there counts.
+constexpr std::array kTransformerConfigs = {
+    "sentence_bert_config.json",   "sentence_roberta_config.json",     "sentence_distilbert_config.json", "sentence_camembert_config.json",
+    "sentence_albert_config.json", "sentence_xlm-roberta_config.json", "sentence_xlnet_config.json",
+};
+
+// One line of modules.json.
+struct Module {
+  std::string type;  // the whole Python path
+  std::string kind;  // its last component
+  std::string path;
+  fs::path folder;
+};
+
+std::vector<Module> read_modules(const fs::path& directory) {
+  const fs::path file = directory / "modules.json";
+  const std::string label = base::display(file);
+  const base::Json document = base::read_json_file(file);
+  if (!document.is_array()) throw Error(ErrorCode::corrupt_file, label + ": expected an array of modules, got " + base::describe(document));
+  if (document.empty()) throw Error(ErrorCode::corrupt_file, label + ": lists no modules");
+  if (document.size() > kMaxModules) {
+    throw Error(ErrorCode::corrupt_file, label + ": " + std::to_string(document.size()) + " modules, the limit is " + std::to_string(kMaxModules));
+  }
+  std::vector<Module> modules;
+  for (std::size_t i = 0; i < document.size(); ++i) {
+    const std::string where = "[" + std::to_string(i) + "]";
+    const JsonObject object(document[i], label, where);
+    Module module;
+    module.type = object.string("type");
+    module.kind = module.type.substr(module.type.rfind('.') + 1);  // npos + 1 is 0
+    module.path = object.string("path");
+    module.folder = module.path.empty() ? directory : base::join_checked(directory, module.path, label + ": field \"" + object.field("path") + "\"");
+    modules.push_back(std::move(module));
+  }
+  return modules;
+}
+
+// Only the library's own classes are known by name: one of another package ("custom_st.Transformer") may do anything.
+void check_module_types(const std::vector<Module>& modules, const std::string& label) {
+  constexpr std::array kKnown = {"Transformer", "Pooling", "Dense", "Normalize", "Dropout"};
+  base::Problems unknown;
+  for (std::size_t i = 0; i < modules.size(); ++i) {
+    const bool ours = modules[i].type.starts_with("sentence_transformers.");
+    if (ours && std::find(kKnown.begin(), kKnown.end(), modules[i].kind) != kKnown.end()) continue;
+    unknown.add("field \"[" + std::to_string(i) + "].type\": berth does not have the module " + base::quoted(modules[i].type, 200) +
+                "; it has Transformer, Pooling, Dense, Normalize and Dropout of sentence_transformers");
+  }
+  unknown.throw_if_any(ErrorCode::unsupported, label);
+  for (std::size_t i = 0; i < modules.size(); ++i) {
+    if ((modules[i].kind == "Transformer") == (i == 0)) continue;
+    throw Error(ErrorCode::unsupported, label + ": field \"[" + std::to_string(i) + "].type\": " + base::quoted(modules[i].type, 200) +
+                                            ": berth runs exactly one Transformer, as the first module");
+  }
+}
+
+void read_transformer_config(const fs::path& folder, SentenceTransformersSpec& spec) {
+  for (const char* name : kTransformerConfigs) {
+    const fs::path file = folder / name;
+    if (!base::file_exists(file)) continue;
+    const base::Json document = base::read_json_file(file);
+    const JsonObject config(document, base::display(file));
+    if (config.has("max_seq_length")) spec.max_seq_length = static_cast<std::size_t>(config.integer("max_seq_length", 1, 1 << 24));
+    spec.do_lower_case = config.boolean_or("do_lower_case", false);
+    return;
+  }
+}
+
+// config_sentence_transformers.json; returns its model_type.
+std::string read_model_config(const fs::path& directory, SentenceTransformersSpec& spec) {
+  const fs::path file = directory / "config_sentence_transformers.json";
+  if (!base::file_exists(file)) return "SentenceTransformer";
+  const base::Json document = base::read_json_file(file);
+  const JsonObject config(document, base::display(file));
+  if (config.has("prompts")) {
+    const JsonObject prompts = config.object("prompts");
+    for (const auto& [name, text] : prompts.json().items()) spec.prompts.emplace(name, prompts.string(name.c_str()));
+  }
+  if (config.has("default_prompt_name")) {
+    spec.default_prompt_name = config.string("default_prompt_name");
+    if (!spec.prompts.contains(*spec.default_prompt_name)) config.fail("default_prompt_name", "expected a name that \"prompts\" has");
+  }
+  spec.similarity = config.string_or("similarity_fn_name", "cosine");
+  constexpr std::array kSimilarities = {"cosine", "dot", "euclidean", "manhattan"};
+  if (std::find(kSimilarities.begin(), kSimilarities.end(), spec.similarity) == kSimilarities.end()) {
+    throw Error(ErrorCode::unsupported, config.label() + ": field \"similarity_fn_name\": got " + base::quoted(spec.similarity) +
+                                            ", expected cosine, dot, euclidean or manhattan");
+  }
+  const std::string type = config.string_or("model_type", "SentenceTransformer");
+  if (type != "SentenceTransformer" && type != "CrossEncoder") {
+    throw Error(ErrorCode::unsupported, config.label() + ": field \"model_type\": got " + base::quoted(type) +
+                                            ", berth runs SentenceTransformer and CrossEncoder models");
+  }
+  return type;
+}
+
+// What comes after the Transformer, in order.
+class Chain {
+ public:
+  Chain(const std::string& label, base::FileAccess access) : label_(label), access_(access) {}
+
+  void add(const Module& module, std::vector<ModuleSpec>& out) {
+    if (module.kind == "Dropout") return;
+    ModuleSpec spec;
+    spec.path = module.path;
+    if (module.kind == "Pooling") {
+      std::string output_key;
+      spec.type = ModuleType::pooling;
+      spec.pooling = read_pooling(module.folder, output_key);
+      if (output_key != kOutput) return;
+      if (pooled_) refuse(module, "there is a second Pooling; berth runs one");
+      pooled_ = true;
+      if (spec.pooling.embedding_dimension) width_ = *spec.pooling.embedding_dimension * spec.pooling.modes.size();
+    } else if (!pooled_) {
+      refuse(module, "berth runs " + module.kind + " after Pooling only");
+    } else if (module.kind == "Dense") {
+      spec.type = ModuleType::dense;
+      spec.dense = read_dense(module.folder, access_);
+      if (width_ && *width_ != spec.dense.in_features) {
+        throw Error(ErrorCode::corrupt_file, base::display(module.folder / "config.json") + ": field \"in_features\": expected " +
+                                                 std::to_string(*width_) + ", the size of what the modules before it give, got " +
+                                                 std::to_string(spec.dense.in_features));
+      }
+      width_ = spec.dense.out_features;
+    } else {
+      spec.type = ModuleType::normalize;
+      const fs::path file = module.folder / "config.json";
+      if (!module.path.empty() && base::file_exists(file)) {
+        const base::Json document = base::read_json_file(file);
+        require_sentence_embedding(JsonObject(document, base::display(file)), "module_input_name");
+      }
+    }
+    out.push_back(std::move(spec));
+  }
+
+  bool pooled() const { return pooled_; }
+
+ private:
+  [[noreturn]] void refuse(const Module& module, const std::string& problem) const {
+    throw Error(ErrorCode::unsupported, label_ + ": module " + base::quoted(module.type, 200) + " at " + base::quoted(module.path, 200) + ": " + problem);
+  }
+
+  const std::string& label_;
+  base::FileAccess access_;
+  bool pooled_ = false;
+  std::optional<std::size_t> width_;  // of the sentence embedding so far, when the files state it
+};
+
+}  // namespace
+
+SentenceTransformersFiles read_sentence_transformers(const fs::path& directory, base::FileAccess access) {
+  const std::string label = base::display(directory / "modules.json");
+  const std::vector<Module> modules = read_modules(directory);
+  check_module_types(modules, label);
+
+  SentenceTransformersSpec spec;
+  const std::string model_type = read_model_config(directory, spec);
+  const Module& transformer = modules.front();
+  if (model_type == "CrossEncoder") {
+    if (modules.size() == 1) return {transformer.folder, std::nullopt};
+    throw Error(ErrorCode::unsupported, label + ": " + base::quoted(modules[1].type, 200) + ": berth runs CrossEncoder models whose only module is the Transformer");
+  }
+  // The library moved its classes when it changed the format.
+  spec.generation = transformer.type.starts_with("sentence_transformers.models.") ? Generation::first : Generation::second;
+  read_transformer_config(transformer.folder, spec);
+  spec.modules.push_back({ModuleType::transformer, transformer.path, {}, {}});
+  Chain chain(label, access);
+  for (std::size_t i = 1; i < modules.size(); ++i) chain.add(modules[i], spec.modules);
+  if (!chain.pooled()) throw Error(ErrorCode::unsupported, label + ": no Pooling module: nothing makes one vector of a text's tokens");
+  return {transformer.folder, std::move(spec)};
+}
+
+}  // namespace berth::loaders

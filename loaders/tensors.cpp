@@ -1,0 +1,175 @@
+#include "loaders/tensors.hpp"
+
+#include <algorithm>
+#include <map>
+#include <system_error>
+#include <utility>
+
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/problems.hpp"
+#include "loaders/safetensors.hpp"
+
+namespace berth::loaders {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Error;
+using base::ErrorCode;
+
+constexpr const char* kSingleFile = "model.safetensors";
+constexpr const char* kIndexFile = "model.safetensors.index.json";
+constexpr base::JsonLimits kIndexLimits{32U << 20, 16, 1U << 16};  // 100,000 names of 300 bytes
+constexpr std::size_t kMaxShards = 1000;
+
+// Names of weights in formats that berth does not read, sorted. A directory that cannot be listed has none.
+std::vector<std::string> foreign_weights(const fs::path& directory) {
+  std::vector<std::string> found;
+  std::error_code error;
+  std::size_t seen = 0;
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end && seen < 10000; entry.increment(error), ++seen) {
+    const std::string name = entry->path().filename().native();
+    const bool torch = name == "pytorch_model.bin" || name == "pytorch_model.bin.index.json" || name.ends_with(".pt") || name.ends_with(".pth");
+    const bool tensorflow = name == "tf_model.h5" || name == "flax_model.msgpack" || name.ends_with(".ckpt.index") || name == "rust_model.ot";
+    const bool exported = name.ends_with(".onnx") || name.ends_with(".gguf") || name == "openvino_model.xml" || name == "onnx" || name == "openvino";
+    if (torch || tensorflow || exported || name.ends_with(".safetensors")) found.push_back(base::printable(name));
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+[[noreturn]] void throw_no_weights(const fs::path& directory) {
+  std::string message = base::display(directory) + ": no weights: neither model.safetensors nor model.safetensors.index.json is there";
+  const auto found = foreign_weights(directory);
+  for (std::size_t i = 0; i < found.size() && i < 10; ++i) message += (i == 0 ? "; found " : ", ") + found[i];
+  if (!found.empty()) message += ", which berth does not read";
+  if (std::find(found.begin(), found.end(), "pytorch_model.bin") != found.end()) {
+    message +=
+        ". To convert pytorch_model.bin: python3 -c \"import torch, safetensors.torch as s; s.save_file({k: v.clone().contiguous() for k, v in "
+        "torch.load('pytorch_model.bin', map_location='cpu', weights_only=True).items()}, 'model.safetensors')\"";
+  } else if (!found.empty()) {
+    message += ". Save the original model with transformers' save_pretrained, which writes model.safetensors";
+  }
+  throw Error(ErrorCode::not_found, std::move(message));
+}
+
+// The index's weight_map: tensor name -> shard name.
+std::map<std::string, std::string> read_weight_map(const fs::path& path) {
+  const std::string label = base::display(path);
+  const base::MappedFile file(path);
+  const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+  base::reject_impostor(text.substr(0, 512), label);
+  std::map<std::string, std::string> weight_map;
+  base::Problems problems;
+  const auto sink = [&](const base::JsonStreamElement& element) {
+    if (weight_map.size() == kMaxTensors) throw Error(ErrorCode::corrupt_file, label + ": more than " + std::to_string(kMaxTensors) + " tensors");
+    const std::string key(element.key.value_or("[" + std::to_string(element.index) + "]"));
+    if (!element.key || !element.value->is_string()) {
+      problems.add("field " + base::quoted("weight_map." + key, 200) + ": expected a file name, got " + base::describe(*element.value));
+      return;
+    }
+    weight_map.emplace(key, element.value->get<std::string>());
+  };
+  const base::Json document = base::parse_json_streaming(text, label, {"/weight_map"}, sink, kIndexLimits);
+  const base::JsonObject object(document, label);
+  if (object.has("weight_map") || !document.contains("weight_map")) object.fail("weight_map", "expected an object of tensor names and file names");
+  problems.throw_if_any(ErrorCode::corrupt_file, label);
+  if (weight_map.empty()) throw Error(ErrorCode::corrupt_file, label + ": field \"weight_map\": lists no tensors");
+  return weight_map;
+}
+
+}  // namespace
+
+std::uint64_t TensorView::elements() const noexcept {
+  std::uint64_t count = 1;
+  for (const std::uint64_t size : shape) count *= size;  // the header's parser has checked that this fits
+  return count;
+}
+
+std::string shape_text(std::span<const std::uint64_t> shape) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
+  return text + "]";
+}
+
+void TensorStore::add_file(const fs::path& path, std::string name, base::FileAccess access) {
+  const std::string label = base::display(path);
+  base::MappedFile file(path, access);
+  SafetensorsHeader header = parse_safetensors_header(file.bytes(), file.bytes().size(), label);
+  for (TensorEntry& entry : header.tensors) {
+    const auto data = file.bytes().subspan(static_cast<std::size_t>(entry.begin), static_cast<std::size_t>(entry.end - entry.begin));
+    tensors_.push_back({std::move(entry.name), label, entry.dtype, std::move(entry.dtype_name), std::move(entry.shape), data});
+  }
+  files_.push_back(std::move(file));
+  file_names_.push_back(std::move(name));
+}
+
+// The index and the shards must tell the same story: every listed tensor in the shard it is listed for, none in two.
+void TensorStore::add_shards(const fs::path& directory, base::FileAccess access) {
+  const fs::path index = directory / kIndexFile;
+  const std::string label = base::display(index);
+  const auto weight_map = read_weight_map(index);
+  std::map<std::string, fs::path> shards;
+  for (const auto& [tensor, shard] : weight_map) shards.emplace(shard, fs::path());
+  if (shards.size() > kMaxShards) {
+    throw Error(ErrorCode::corrupt_file, label + ": " + std::to_string(shards.size()) + " files, the limit is " + std::to_string(kMaxShards));
+  }
+  base::Problems missing;
+  for (auto& [shard, path] : shards) {
+    path = base::join_checked(directory, shard, label + ": field \"weight_map\"");
+    if (!base::file_exists(path)) missing.add("the file " + base::quoted(shard, 200) + " that it lists is not there");
+  }
+  missing.throw_if_any(ErrorCode::not_found, label);
+
+  base::Problems problems;
+  std::map<std::string, std::string_view, std::less<>> where;  // tensor -> the shard that has it
+  std::size_t done = 0;
+  for (const auto& [shard, path] : shards) {
+    add_file(path, shard, access);
+    for (; done < tensors_.size(); ++done) {
+      const std::string& name = tensors_[done].name;
+      const auto [first, fresh] = where.emplace(name, shard);
+      if (!fresh) problems.add("tensor " + base::quoted(name, 200) + " is in both " + base::quoted(first->second) + " and " + base::quoted(shard));
+    }
+  }
+  for (const auto& [tensor, shard] : weight_map) {
+    const auto found = where.find(tensor);
+    if (found == where.end() || found->second != shard) {
+      problems.add("tensor " + base::quoted(tensor, 200) + " is not in " + base::quoted(shard) + ", where weight_map says it is");
+    }
+  }
+  problems.throw_if_any(ErrorCode::corrupt_file, label);
+}
+
+TensorStore TensorStore::open(const fs::path& directory, base::FileAccess access) {
+  TensorStore store;
+  if (base::file_exists(directory / kSingleFile)) {
+    store.add_file(directory / kSingleFile, kSingleFile, access);
+  } else if (base::file_exists(directory / kIndexFile)) {
+    store.add_shards(directory, access);
+  } else {
+    throw_no_weights(directory);
+  }
+  std::sort(store.tensors_.begin(), store.tensors_.end(), [](const TensorView& a, const TensorView& b) { return a.name < b.name; });
+  return store;
+}
+
+const TensorView* TensorStore::find(std::string_view name) const {
+  const auto found = std::lower_bound(tensors_.begin(), tensors_.end(), name, [](const TensorView& tensor, std::string_view key) { return tensor.name < key; });
+  return found == tensors_.end() || found->name != name ? nullptr : &*found;
+}
+
+std::uint64_t TensorStore::total_bytes() const noexcept {
+  std::uint64_t total = 0;
+  for (const TensorView& tensor : tensors_) total += tensor.data.size();
+  return total;
+}
+
+void TensorStore::release(const TensorView& tensor) const noexcept {
+  for (const base::MappedFile& file : files_) {
+    const auto bytes = file.bytes();
+    if (tensor.data.data() >= bytes.data() && tensor.data.data() < bytes.data() + bytes.size()) file.release_pages(tensor.data);
+  }
+}
+
+}  // namespace berth::loaders
