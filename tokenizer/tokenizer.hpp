@@ -46,6 +46,8 @@ class Tokenizer {
  public:
   // Reads tokenizer.json, else vocab.txt with tokenizer_config.json. base::Error: not_found when the directory has neither.
   static Tokenizer load(const std::filesystem::path& directory);
+  // The text of a tokenizer.json alone, without a directory; `label` names it in errors.
+  static Tokenizer from_json(std::string_view json, const std::string& label);
   // Whether `directory` holds files that load() would read.
   static bool present(const std::filesystem::path& directory);
 

@@ -1,0 +1,117 @@
+// Matching of added tokens. Most texts contain none, so the search is a scan for the bytes they begin with.
+#include <algorithm>
+#include <cstring>
+
+#include "base/utf8.hpp"
+#include "tokenizer/added_vocabulary.hpp"
+#include "tokenizer/unicode.hpp"
+
+namespace berth::tokenizer {
+namespace {
+
+// Where the code point that ends at `end` begins; end > 0.
+std::size_t previous_code_point(std::string_view text, std::size_t end) {
+  --end;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return end;
+}
+
+bool ends_with_word(std::string_view text) {
+  return !text.empty() && CharTable::instance().has(base::decode_utf8(text, previous_code_point(text, text.size())).value, kWordCharacter);
+}
+
+bool starts_with_word(std::string_view text) {
+  return !text.empty() && CharTable::instance().has(base::decode_utf8(text, 0).value, kWordCharacter);
+}
+
+std::size_t skip_spaces_back(std::string_view text, std::size_t end, std::size_t limit) {
+  const CharTable& chars = CharTable::instance();
+  while (end > limit) {
+    const std::size_t begin = previous_code_point(text, end);
+    if (!chars.has(base::decode_utf8(text, begin).value, kSpace)) break;
+    end = begin;
+  }
+  return std::max(end, limit);
+}
+
+std::size_t skip_spaces(std::string_view text, std::size_t at) {
+  const CharTable& chars = CharTable::instance();
+  while (at < text.size()) {
+    const base::CodePoint c = base::decode_utf8(text, at);
+    if (!chars.has(c.value, kSpace)) break;
+    at += c.length;
+  }
+  return at;
+}
+
+AddedSplit piece(std::size_t begin, std::size_t end, std::int32_t id = -1) {
+  return {{static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)}, id};
+}
+
+}  // namespace
+
+AddedTokenMatcher::AddedTokenMatcher(std::vector<Pattern> patterns) : patterns_(std::move(patterns)), table_(patterns_.size()) {
+  std::size_t first_bytes = 0;
+  for (std::size_t i = 0; i < patterns_.size(); ++i) {
+    const std::string_view text = patterns_[i].text;
+    if (text.empty() || table_.find(text) != StringTable::kNone) continue;  // of two equal texts the first one matches
+    table_.insert(text, static_cast<std::int32_t>(i));
+    const auto first = static_cast<unsigned char>(text[0]);
+    lengths_[first].push_back(static_cast<std::uint32_t>(text.size()));
+    if (!begins_[first]) {
+      begins_[first] = true;
+      only_first_byte_ = ++first_bytes == 1 ? first : -1;
+    }
+  }
+  for (auto& lengths : lengths_) {
+    std::sort(lengths.begin(), lengths.end());
+    lengths.erase(std::unique(lengths.begin(), lengths.end()), lengths.end());
+  }
+}
+
+std::size_t AddedTokenMatcher::next_candidate(std::string_view text, std::size_t from) const {
+  if (from >= text.size()) return text.size();
+  if (only_first_byte_ >= 0) {
+    const void* found = std::memchr(text.data() + from, only_first_byte_, text.size() - from);
+    return found == nullptr ? text.size() : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+  }
+  while (from < text.size() && !begins_[static_cast<unsigned char>(text[from])]) ++from;
+  return from;
+}
+
+bool AddedTokenMatcher::find(std::string_view text, std::size_t from, Match& match) const {
+  for (std::size_t at = next_candidate(text, from); at < text.size(); at = next_candidate(text, at + 1)) {
+    PrefixHash hash;
+    std::size_t hashed = 0;
+    bool found = false;
+    for (const std::uint32_t length : lengths_[static_cast<unsigned char>(text[at])]) {
+      if (length > text.size() - at) break;
+      while (hashed < length) hash.add(text[at + hashed++]);
+      const std::int32_t pattern = table_.find(text.substr(at, length), hash.value());
+      if (pattern == StringTable::kNone) continue;
+      match = {at, at + length, static_cast<std::size_t>(pattern)};
+      found = true;
+    }
+    if (found) return true;
+  }
+  return false;
+}
+
+void AddedTokenMatcher::split(std::string_view text, std::vector<AddedSplit>& pieces) const {
+  std::size_t done = 0;
+  std::size_t from = 0;
+  Match match{};
+  while (from < text.size() && find(text, from, match)) {
+    from = match.end;  // also after a match that is not taken, and whatever rstrip adds: so the reference's search goes on
+    const AddedToken& token = patterns_[match.pattern].token;
+    if (token.single_word && (ends_with_word(text.substr(0, match.begin)) || starts_with_word(text.substr(match.end)))) continue;
+    const std::size_t begin = token.lstrip ? skip_spaces_back(text, match.begin, done) : match.begin;
+    const std::size_t end = token.rstrip ? skip_spaces(text, match.end) : match.end;
+    if (done < begin) pieces.push_back(piece(done, begin));
+    pieces.push_back(piece(begin, end, patterns_[match.pattern].id));
+    done = end;
+  }
+  if (done != text.size() || text.empty()) pieces.push_back(piece(done, text.size()));
+}
+
+}  // namespace berth::tokenizer

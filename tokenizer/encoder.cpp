@@ -1,0 +1,198 @@
+#include "tokenizer/encoder.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "base/error.hpp"
+#include "base/utf8.hpp"
+#include "tokenizer/post_processors/assemble.hpp"
+#include "tokenizer/truncation.hpp"
+#include "tokenizer/unicode.hpp"
+
+namespace berth::tokenizer {
+
+// What one call needs; nothing of it outlives the call.
+struct Encoder::Scratch {
+  std::vector<AddedSplit> raw_splits;
+  std::vector<AddedSplit> normalized_splits;
+  NormalizedText normalized;
+  NormalizedText piece;
+  std::vector<Span> words;
+  std::vector<ModelToken> tokens;
+  std::int32_t next_word = 0;
+};
+
+namespace {
+
+struct SpaceCounts {
+  std::uint32_t leading = 0;
+  std::uint32_t trailing = 0;
+};
+
+// White space, and the byte-level alphabet's stand-in for a space, at both ends of `text`, in code points.
+SpaceCounts count_spaces(std::string_view text) {
+  const CharTable& chars = CharTable::instance();
+  SpaceCounts counts;
+  bool leading = true;
+  for (std::size_t at = 0; at < text.size();) {
+    const base::CodePoint c = base::decode_utf8(text, at);
+    const bool space = c.value == 0x120 || chars.has(c.value, kSpace);
+    leading = leading && space;
+    counts.leading += leading ? 1 : 0;
+    counts.trailing = space ? counts.trailing + 1 : 0;
+    at += c.length;
+  }
+  return counts;
+}
+
+}  // namespace
+
+Encoder::Encoder(TokenizerParts parts) : parts_(std::move(parts)) {}
+
+std::string_view Encoder::token(std::int32_t id) const {
+  const std::string_view added = parts_.added->text(id);
+  return !added.empty() ? added : parts_.model->vocabulary().text(id);
+}
+
+Encoding Encoder::encode(std::string_view text, const std::string_view* pair, const EncodeOptions& options) const {
+  const PostProcessor& post = parts_.post_processor;
+  std::array<TokenSequence, 2> sequences;
+  sequences[0] = tokenize(text);
+  if (pair != nullptr) sequences[1] = tokenize(*pair);
+
+  WindowLists windows;
+  windows[0] = {{0, sequences[0].ids.size()}};
+  windows[1] = {{0, sequences[1].ids.size()}};
+  if (options.truncation) {
+    const Truncation& truncation = *options.truncation;
+    const std::size_t added = options.add_special_tokens ? post.added(pair != nullptr) : 0;
+    if (truncation.max_length < added) {
+      throw base::Error(base::ErrorCode::invalid_argument, "maximum length " + std::to_string(truncation.max_length) +
+                                                               " leaves no room for the " + std::to_string(added) + " special tokens");
+    }
+    const auto second = pair != nullptr ? std::optional(sequences[1].ids.size()) : std::nullopt;
+    const KeptLengths kept = kept_lengths(sequences[0].ids.size(), second, truncation.max_length - added, truncation.strategy);
+    windows[0] = make_windows(sequences[0].ids.size(), kept.first, truncation.stride, truncation.side, options.keep_overflow);
+    windows[1] = make_windows(sequences[1].ids.size(), kept.second, truncation.stride, truncation.side, options.keep_overflow);
+  }
+  if (post.trim_offsets) {
+    for (TokenSequence& sequence : sequences) trim_offsets(sequence);
+  }
+  return assemble(post, pair != nullptr, options.add_special_tokens, sequences, windows);
+}
+
+TokenSequence Encoder::tokenize(std::string_view text) const {
+  if (text.size() > std::numeric_limits<std::int32_t>::max()) {
+    throw base::Error(base::ErrorCode::invalid_argument, "text of " + std::to_string(text.size()) + " bytes: at most 2147483647 are possible");
+  }
+  TokenSequence out;
+  Scratch scratch;
+  if (parts_.added->raw().empty()) {
+    tokenize_piece({text, nullptr, 0}, scratch, out);
+    return out;
+  }
+  parts_.added->raw().split(text, scratch.raw_splits);
+  Offset code_point = 0;
+  std::size_t counted = 0;  // bytes whose code points `code_point` covers
+  const auto code_point_at = [&](std::size_t byte) {
+    code_point += static_cast<Offset>(base::count_code_points(text.substr(counted, byte - counted)));
+    counted = byte;
+    return code_point;
+  };
+  for (const AddedSplit& split : scratch.raw_splits) {
+    if (split.span.begin == split.span.end) continue;
+    if (split.span.begin < counted) {  // after rstrip the next match may begin inside what was taken
+      code_point -= static_cast<Offset>(base::count_code_points(text.substr(split.span.begin, counted - split.span.begin)));
+      counted = split.span.begin;
+    }
+    const std::string_view piece = text.substr(split.span.begin, split.span.end - split.span.begin);
+    const Offset first = code_point_at(split.span.begin);
+    if (split.id < 0) {
+      tokenize_piece({piece, nullptr, first}, scratch, out);
+      continue;
+    }
+    if (const SpaceCounts spaces = count_spaces(piece); spaces.leading + spaces.trailing > 0) {
+      out.paddings.push_back({out.ids.size(), spaces.leading, spaces.trailing});
+    }
+    out.ids.push_back(split.id);
+    out.offsets.emplace_back(first, code_point_at(split.span.end));
+    out.words.push_back(scratch.next_word++);
+  }
+  return out;
+}
+
+void Encoder::tokenize_piece(TextView text, Scratch& scratch, TokenSequence& out) const {
+  scratch.normalized.clear();
+  if (parts_.normalizer) {
+    parts_.normalizer->apply(text, scratch.normalized);
+  } else {
+    copy_text(text, scratch.normalized);
+  }
+  const NormalizedText& normalized = scratch.normalized;
+  if (parts_.added->normalized().empty()) return tokenize_words(scratch, 0, normalized.text.size(), out);
+
+  scratch.normalized_splits.clear();
+  parts_.added->normalized().split(normalized.text, scratch.normalized_splits);
+  for (const AddedSplit& split : scratch.normalized_splits) {
+    if (split.span.begin == split.span.end) continue;
+    if (split.id < 0) {
+      tokenize_words(scratch, split.span.begin, split.span.end, out);
+      continue;
+    }
+    const auto piece = std::string_view(normalized.text).substr(split.span.begin, split.span.end - split.span.begin);
+    if (const SpaceCounts spaces = count_spaces(piece); spaces.leading + spaces.trailing > 0) {
+      out.paddings.push_back({out.ids.size(), spaces.leading, spaces.trailing});
+    }
+    out.ids.push_back(split.id);
+    out.offsets.push_back(normalized.source(split.span.begin, split.span.end));
+    out.words.push_back(scratch.next_word++);
+  }
+}
+
+void Encoder::tokenize_words(Scratch& scratch, std::size_t begin, std::size_t end, TokenSequence& out) const {
+  if (begin == end) return;
+  // A pre-tokenizer may rewrite the text: it gets a copy when the text has other pieces.
+  NormalizedText* text = &scratch.normalized;
+  if (begin != 0 || end != text->text.size()) {
+    const auto first = static_cast<std::ptrdiff_t>(begin);
+    const auto last = static_cast<std::ptrdiff_t>(end);
+    scratch.piece.text.assign(text->text, begin, end - begin);
+    scratch.piece.origin.assign(text->origin.begin() + first, text->origin.begin() + last);
+    text = &scratch.piece;
+  }
+  scratch.words.assign(1, Span{0, static_cast<std::uint32_t>(text->text.size())});
+  if (parts_.pre_tokenizer) parts_.pre_tokenizer->apply(*text, scratch.words);
+  for (const Span& word : scratch.words) {
+    scratch.tokens.clear();
+    parts_.model->tokenize(std::string_view(text->text).substr(word.begin, word.end - word.begin), scratch.tokens);
+    for (const ModelToken& token : scratch.tokens) {
+      out.ids.push_back(token.id);
+      out.offsets.push_back(text->source(word.begin + token.span.begin, word.begin + token.span.end));
+      out.words.push_back(scratch.next_word);
+    }
+    ++scratch.next_word;
+  }
+}
+
+// RobertaProcessing narrows the offsets of a token whose own text begins or ends with spaces.
+void Encoder::trim_offsets(TokenSequence& sequence) const {
+  auto padding = sequence.paddings.begin();
+  for (std::size_t i = 0; i < sequence.ids.size(); ++i) {
+    while (padding != sequence.paddings.end() && padding->token < i) ++padding;
+    SpaceCounts spaces;
+    if (padding != sequence.paddings.end() && padding->token == i) {
+      spaces = {padding->leading, padding->trailing};
+    } else {
+      spaces = count_spaces(token(sequence.ids[i]));
+    }
+    auto& [begin, end] = sequence.offsets[i];
+    if (spaces.leading > 0) {
+      const bool first = i == 0 || begin == 0;
+      begin = std::min(begin + (first && parts_.post_processor.add_prefix_space ? 0 : spaces.leading), end);
+    }
+    if (spaces.trailing > 0 && end >= spaces.trailing) end = std::max(end - spaces.trailing, begin);
+  }
+}
+
+}  // namespace berth::tokenizer

@@ -1,0 +1,54 @@
+// The parts of a tokenizer, put together: what Tokenizer holds, and the path from text to Encoding.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "tokenizer/added_vocabulary.hpp"
+#include "tokenizer/stages.hpp"
+#include "tokenizer/tokenizer.hpp"
+
+namespace berth::tokenizer {
+
+// The tokens of one text before post-processing.
+struct TokenSequence {
+  std::vector<std::int32_t> ids;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> offsets;  // code points
+  std::vector<std::int32_t> words;
+  // Spaces around an added token that it took along (lstrip, rstrip): token index, leading and trailing code points. Sorted, rare.
+  struct Padding {
+    std::size_t token;
+    std::uint32_t leading;
+    std::uint32_t trailing;
+  };
+  std::vector<Padding> paddings;
+};
+
+struct TokenizerParts {
+  std::unique_ptr<Normalizer> normalizer;        // may be null
+  std::unique_ptr<PreTokenizer> pre_tokenizer;   // may be null
+  std::unique_ptr<Model> model;
+  std::unique_ptr<AddedVocabulary> added;
+  PostProcessor post_processor;
+};
+
+class Encoder {
+ public:
+  explicit Encoder(TokenizerParts parts);
+
+  Encoding encode(std::string_view text, const std::string_view* pair, const EncodeOptions& options) const;
+  const TokenizerParts& parts() const { return parts_; }
+  std::string_view token(std::int32_t id) const;
+
+ private:
+  struct Scratch;
+  TokenSequence tokenize(std::string_view text) const;
+  void tokenize_piece(TextView text, Scratch& scratch, TokenSequence& out) const;
+  void tokenize_words(Scratch& scratch, std::size_t begin, std::size_t end, TokenSequence& out) const;
+  void trim_offsets(TokenSequence& sequence) const;
+
+  TokenizerParts parts_;
+};
+
+}  // namespace berth::tokenizer

@@ -1,0 +1,19 @@
+// The loaders of the post-processor types; stages.cpp lists them.
+#pragma once
+
+#include <string>
+
+#include "tokenizer/stages.hpp"
+
+namespace berth::tokenizer {
+
+PostProcessor load_template_processing(const StageSource& source);
+PostProcessor load_bert_processing(const StageSource& source);
+PostProcessor load_roberta_processing(const StageSource& source);
+
+PostProcessor bert_post_processor(std::int32_t cls, std::int32_t sep);
+// What transformers builds for MPNet: two separators between the texts, the second text and what follows of type 1.
+PostProcessor mpnet_post_processor(std::int32_t cls, std::int32_t sep);
+PostProcessor roberta_post_processor(std::int32_t cls, std::int32_t sep, bool trim_offsets, bool add_prefix_space);
+
+}  // namespace berth::tokenizer

@@ -1,0 +1,129 @@
+#include "tokenizer/stages.hpp"
+
+#include <array>
+#include <span>
+
+#include "base/error.hpp"
+#include "tokenizer/models/models.hpp"
+#include "tokenizer/normalizers/normalizers.hpp"
+#include "tokenizer/post_processors/post_processors.hpp"
+#include "tokenizer/pre_tokenizers/pre_tokenizers.hpp"
+
+namespace berth::tokenizer {
+namespace {
+
+template <class Load>
+struct Row {
+  std::string_view type;
+  Load load;
+};
+
+// The tables of known types: a new type is a new file and a row here.
+constexpr std::array kNormalizers = {
+    Row{"BertNormalizer", &load_bert_normalizer},
+    Row{"Lowercase", &load_lowercase},
+    Row{"Sequence", &load_normalizer_sequence},
+};
+constexpr std::array kPreTokenizers = {
+    Row{"BertPreTokenizer", &load_bert_pre_tokenizer},
+    Row{"Sequence", &load_pre_tokenizer_sequence},
+};
+constexpr std::array kModels = {
+    Row{"WordPiece", &load_wordpiece},
+};
+constexpr std::array kPostProcessors = {
+    Row{"TemplateProcessing", &load_template_processing},
+    Row{"BertProcessing", &load_bert_processing},
+    Row{"RobertaProcessing", &load_roberta_processing},
+};
+
+template <class Rows>
+auto find_type(const Rows& rows, const StageSource& source, std::string_view type) {
+  std::string known;
+  for (const auto& row : rows) {
+    if (row.type == type) return row.load;
+    known += (known.empty() ? "" : ", ") + std::string(row.type);
+  }
+  throw base::Error(base::ErrorCode::unsupported, source.object.label() + ": field \"" + source.path + ".type\": " + base::quoted(type) +
+                                                      " is not supported; known types: " + known);
+}
+
+// Files written before every stage had a "type" are told apart by their fields, in the order the reference tries them.
+std::string model_type(const StageSource& source, const VocabularyEntries& entries) {
+  if (std::string type = source.type(); !type.empty()) return type;
+  const base::Json& model = source.object.json();
+  const auto has = [&](const char* key) { return model.contains(key); };
+  if (has("vocab") && has("merges")) return "BPE";
+  if (has("vocab") && has("unk_token") && has("continuing_subword_prefix") && has("max_input_chars_per_word")) return "WordPiece";
+  if (has("vocab") && has("unk_token") && !entries.is_array) return "WordLevel";
+  if (has("vocab") && entries.is_array) return "Unigram";
+  source.fail(".type", "missing, and the other fields fit no known model");
+}
+
+std::string normalizer_type(const StageSource& source) {
+  if (std::string type = source.type(); !type.empty()) return type;
+  const base::Json& value = source.object.json();
+  if (value.contains("clean_text") && value.contains("handle_chinese_chars") && value.contains("lowercase")) return "BertNormalizer";
+  if (value.contains("normalizers")) return "Sequence";
+  source.fail(".type", "missing, and the other fields fit no known normalizer");
+}
+
+std::string post_processor_type(const StageSource& source) {
+  if (std::string type = source.type(); !type.empty()) return type;
+  const base::Json& value = source.object.json();
+  if (value.contains("sep") && value.contains("cls")) return value.contains("trim_offsets") ? "RobertaProcessing" : "BertProcessing";
+  if (value.contains("single") && value.contains("pair")) return "TemplateProcessing";
+  source.fail(".type", "missing, and the other fields fit no known post-processor");
+}
+
+}  // namespace
+
+std::string StageSource::type() const { return object.string_or("type", ""); }
+
+StageSource StageSource::child(const base::Json& value, const std::string& path_suffix) const {
+  return {base::JsonObject(value, object.label(), path + path_suffix), path + path_suffix};
+}
+
+void StageSource::fail(const std::string& field, const std::string& problem) const {
+  throw base::Error(base::ErrorCode::corrupt_file, object.label() + ": field \"" + path + field + "\": " + problem);
+}
+
+bool StageSource::boolean(const char* key) const {
+  if (!object.has(key)) object.fail(key, "expected true or false");
+  return object.boolean_or(key, false);
+}
+
+const base::Json& StageSource::array(const char* key) const {
+  const base::Json* value = object.find(key);
+  if (value == nullptr || !value->is_array()) object.fail(key, "expected a list");
+  return *value;
+}
+
+std::unique_ptr<Normalizer> make_normalizer(const StageSource& source) {
+  return find_type(kNormalizers, source, normalizer_type(source))(source);
+}
+
+std::unique_ptr<PreTokenizer> make_pre_tokenizer(const StageSource& source) {
+  return find_type(kPreTokenizers, source, source.type())(source);
+}
+
+std::unique_ptr<Model> make_model(const StageSource& source, VocabularyEntries entries) {
+  const std::string type = model_type(source, entries);
+  return find_type(kModels, source, type)(source, std::move(entries));
+}
+
+PostProcessor make_post_processor(const StageSource& source) {
+  return find_type(kPostProcessors, source, post_processor_type(source))(source);
+}
+
+void copy_text(TextView in, NormalizedText& out) {
+  out.text.assign(in.text);
+  out.origin.resize(in.text.size());
+  Offset code_point = in.first;
+  for (std::size_t i = 0; i < in.text.size(); ++i) {
+    if (i > 0 && (static_cast<unsigned char>(in.text[i]) & 0xC0) != 0x80) ++code_point;
+    out.origin[i] = in.origin != nullptr ? in.origin[i] : code_point;
+  }
+}
+
+}  // namespace berth::tokenizer

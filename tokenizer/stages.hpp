@@ -1,0 +1,87 @@
+// The stages of tokenizer.json. Each "type" is one class in one file, and one row in stages.cpp.
+// Every stage is immutable after construction and safe to use from any number of threads.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.hpp"
+#include "tokenizer/text.hpp"
+#include "tokenizer/vocabulary.hpp"
+
+namespace berth::tokenizer {
+
+class Normalizer {
+ public:
+  virtual ~Normalizer() = default;
+  // Appends the normalized form of `in` to the empty `out`.
+  virtual void apply(TextView in, NormalizedText& out) const = 0;
+};
+
+// The normalizer of a file that has none: `in` unchanged, with its origins.
+void copy_text(TextView in, NormalizedText& out);
+
+class PreTokenizer {
+ public:
+  virtual ~PreTokenizer() = default;
+  // Replaces `words`, which are non-empty pieces of `text` in order, by smaller pieces; may rewrite `text`. Leaves no empty piece.
+  virtual void apply(NormalizedText& text, std::vector<Span>& words) const = 0;
+};
+
+struct ModelToken {
+  std::int32_t id;
+  Span span;  // bytes of the word
+};
+
+class Model {
+ public:
+  virtual ~Model() = default;
+  virtual std::string_view type() const = 0;
+  // Appends the tokens of one non-empty word.
+  virtual void tokenize(std::string_view word, std::vector<ModelToken>& tokens) const = 0;
+  virtual const Vocabulary& vocabulary() const = 0;
+};
+
+// What every known post-processor comes down to: two templates, and whether spaces are trimmed from offsets.
+struct PostProcessor {
+  struct Piece {
+    int sequence = -1;               // 0 or 1: the tokens of that text; -1: `ids`
+    std::vector<std::int32_t> ids;   // special tokens
+    std::int32_t type_id = 0;
+  };
+  std::vector<Piece> single;
+  std::vector<Piece> pair;
+  bool trim_offsets = false;      // RobertaProcessing: a token's own leading and trailing spaces are no part of its offsets...
+  bool add_prefix_space = false;  // ...apart from the leading ones of a token that begins the text
+  // BertProcessing and no post-processor number the texts 0 and 1; TemplateProcessing gives its type ids to the first window only.
+  std::optional<std::int32_t> overflow_type_id;
+
+  std::size_t added(bool is_pair) const;
+};
+
+// One stage's JSON object with its place in the file, for error messages.
+struct StageSource {
+  base::JsonObject object;
+  std::string path;  // "normalizer", "normalizer.normalizers[2]"
+
+  std::string type() const;  // "" when absent
+  StageSource child(const base::Json& value, const std::string& path_suffix) const;
+  // corrupt_file when the key is absent or has another JSON type.
+  bool boolean(const char* key) const;
+  const base::Json& array(const char* key) const;
+  [[noreturn]] void fail(const std::string& field, const std::string& problem) const;
+};
+
+std::unique_ptr<Normalizer> make_normalizer(const StageSource& source);
+std::unique_ptr<PreTokenizer> make_pre_tokenizer(const StageSource& source);
+PostProcessor make_post_processor(const StageSource& source);
+PostProcessor default_post_processor();
+// `entries` is what the streaming reader found at model.vocab.
+std::unique_ptr<Model> make_model(const StageSource& source, VocabularyEntries entries);
+
+}  // namespace berth::tokenizer

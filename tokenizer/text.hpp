@@ -1,0 +1,75 @@
+// Text on its way through the stages, with a way back to the text the caller gave.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace berth::tokenizer {
+
+using Offset = std::uint32_t;
+
+// Text as a normalizer receives it. When `origin` is null the text is a piece of the original, which begins at code point `first`.
+struct TextView {
+  std::string_view text;
+  const Offset* origin = nullptr;  // [bytes]
+  Offset first = 0;
+};
+
+// Normalized text: byte i came from the code point origin[i] of the original text, and origin never decreases.
+// (Normalizers that insert before any code point was consumed mark it with kInserted: it covers nothing.)
+struct NormalizedText {
+  static constexpr Offset kInserted = 0x8000'0000u;
+
+  std::string text;
+  std::vector<Offset> origin;  // [bytes]
+
+  TextView view() const { return {text, origin.data(), 0}; }
+  void clear() {
+    text.clear();
+    origin.clear();
+  }
+
+  // The code points of the original that bytes [begin, end) cover; begin < end.
+  std::pair<Offset, Offset> source(std::size_t begin, std::size_t end) const {
+    const Offset first = origin[begin];
+    const Offset last = origin[end - 1];
+    return {first & ~kInserted, (last & kInserted) != 0 ? (last & ~kInserted) : last + 1};
+  }
+};
+
+// Bytes [begin, end) of a text.
+struct Span {
+  std::uint32_t begin;
+  std::uint32_t end;
+};
+
+// Appends to a NormalizedText without a capacity check per byte: reserve() first, then put() at most that many bytes.
+class NormalizedWriter {
+ public:
+  explicit NormalizedWriter(NormalizedText& out) : out_(out), size_(out.text.size()) {}
+  NormalizedWriter(const NormalizedWriter&) = delete;
+  NormalizedWriter& operator=(const NormalizedWriter&) = delete;
+  ~NormalizedWriter() {
+    out_.text.resize(size_);
+    out_.origin.resize(size_);
+  }
+
+  void reserve(std::size_t bytes) {
+    if (out_.text.size() - size_ < bytes) grow(bytes);
+  }
+  char* text() { return out_.text.data() + size_; }
+  Offset* origin() { return out_.origin.data() + size_; }
+  void advance(std::size_t bytes) { size_ += bytes; }
+  void put(char32_t code_point, Offset origin);
+
+ private:
+  void grow(std::size_t bytes);
+
+  NormalizedText& out_;
+  std::size_t size_;
+};
+
+}  // namespace berth::tokenizer

@@ -1,0 +1,88 @@
+#include "tokenizer/tokenizer.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "tokenizer/encoder.hpp"
+#include "tokenizer/loading.hpp"
+
+namespace berth::tokenizer {
+namespace {
+
+std::int32_t largest_id(const TokenizerParts& parts) {
+  std::int32_t largest = std::max(parts.model->vocabulary().max_id(), parts.added->max_id());
+  for (const auto* pieces : {&parts.post_processor.single, &parts.post_processor.pair}) {
+    for (const auto& piece : *pieces) {
+      for (const std::int32_t id : piece.ids) largest = std::max(largest, id);
+    }
+  }
+  return largest;
+}
+
+}  // namespace
+
+struct Tokenizer::Impl {
+  Encoder encoder;
+  ConfigLimits limits;
+  std::int32_t max_id;
+
+  Impl(TokenizerParts parts, ConfigLimits config) : encoder(std::move(parts)), limits(config), max_id(largest_id(encoder.parts())) {}
+};
+
+Tokenizer::Tokenizer(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
+Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
+Tokenizer::~Tokenizer() = default;
+
+bool Tokenizer::present(const std::filesystem::path& directory) {
+  return base::file_exists(directory / "tokenizer.json") || base::file_exists(directory / "vocab.txt");
+}
+
+Tokenizer Tokenizer::load(const std::filesystem::path& directory) {
+  const std::filesystem::path json_path = directory / "tokenizer.json";
+  const bool has_json = base::file_exists(json_path);
+  if (!has_json && !base::file_exists(directory / "vocab.txt")) {
+    throw base::Error(base::ErrorCode::not_found, directory.string() + ": no tokenizer.json and no vocab.txt");
+  }
+  ConfigLimits limits;
+  const std::filesystem::path config_path = directory / "tokenizer_config.json";
+  if (base::file_exists(config_path)) {
+    const base::Json config = base::read_json_file(config_path, {.max_bytes = kMaxConfigFile});
+    limits = read_config_limits(base::JsonObject(config, config_path.string()));
+  }
+  if (!has_json) return Tokenizer(std::make_unique<const Impl>(load_vocab_txt(directory), limits));
+  const std::string text = base::read_file(json_path, kMaxTokenizerFile);
+  base::reject_impostor(text, json_path.string());
+  return Tokenizer(std::make_unique<const Impl>(load_tokenizer_json(text, json_path.string()), limits));
+}
+
+Tokenizer Tokenizer::from_json(std::string_view json, const std::string& label) {
+  return Tokenizer(std::make_unique<const Impl>(load_tokenizer_json(json, label), ConfigLimits{}));
+}
+
+Encoding Tokenizer::encode(std::string_view text, const EncodeOptions& options) const { return impl_->encoder.encode(text, nullptr, options); }
+
+Encoding Tokenizer::encode(std::string_view text, std::string_view pair, const EncodeOptions& options) const {
+  return impl_->encoder.encode(text, &pair, options);
+}
+
+std::string_view Tokenizer::token(std::int32_t id) const { return impl_->encoder.token(id); }
+
+std::optional<std::int32_t> Tokenizer::id(std::string_view token) const {
+  const TokenizerParts& parts = impl_->encoder.parts();
+  const auto added = parts.added->id(token);
+  return added ? added : parts.model->vocabulary().id(token);
+}
+
+std::size_t Tokenizer::vocab_size() const {
+  return impl_->encoder.parts().model->vocabulary().size() + impl_->encoder.parts().added->new_tokens();
+}
+
+std::int32_t Tokenizer::max_id() const { return impl_->max_id; }
+std::optional<std::size_t> Tokenizer::model_max_length() const { return impl_->limits.model_max_length; }
+TruncationSide Tokenizer::truncation_side() const { return impl_->limits.truncation_side; }
+std::size_t Tokenizer::num_special_tokens(bool pair) const { return impl_->encoder.parts().post_processor.added(pair); }
+std::string_view Tokenizer::type() const { return impl_->encoder.parts().model->type(); }
+
+}  // namespace berth::tokenizer

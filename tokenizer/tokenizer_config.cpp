@@ -1,0 +1,25 @@
+#include <cmath>
+
+#include "base/error.hpp"
+#include "tokenizer/loading.hpp"
+
+namespace berth::tokenizer {
+
+ConfigLimits read_config_limits(const base::JsonObject& config) {
+  ConfigLimits limits;
+  // Tokenizers without a limit are saved with 1e30 or so, as a float or as a very long integer.
+  constexpr double kNoLimit = 1e9;
+  if (config.has("model_max_length")) {
+    const double length = config.number("model_max_length", 1, std::numeric_limits<double>::max());
+    if (length < kNoLimit) {
+      if (length != std::floor(length)) config.fail("model_max_length", "expected an integer");
+      limits.model_max_length = static_cast<std::size_t>(length);
+    }
+  }
+  const std::string side = config.string_or("truncation_side", "right");
+  if (side != "left" && side != "right") config.fail("truncation_side", "expected \"left\" or \"right\"");
+  limits.truncation_side = side == "left" ? TruncationSide::left : TruncationSide::right;
+  return limits;
+}
+
+}  // namespace berth::tokenizer

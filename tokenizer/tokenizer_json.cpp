@@ -1,0 +1,108 @@
+// tokenizer.json: the document is small but for its vocabulary and merges, which are streamed.
+#include <limits>
+
+#include "base/error.hpp"
+#include "tokenizer/loading.hpp"
+
+namespace berth::tokenizer {
+namespace {
+
+constexpr std::size_t kMaxAddedTokens = kMaxVocabularySize;
+
+[[noreturn]] void corrupt(const std::string& label, const std::string& field, const std::string& problem) {
+  throw base::Error(base::ErrorCode::corrupt_file, label + ": field \"" + field + "\": " + problem);
+}
+
+// Collects the elements of model.vocab.
+class VocabularySink {
+ public:
+  explicit VocabularySink(std::string label) : label_(std::move(label)) {}
+
+  void add(const base::JsonStreamElement& element) {
+    if (!element.key) {
+      entries_.is_array = true;
+      return;
+    }
+    const std::string_view token = *element.key;
+    if (entries_.entries.size() >= kMaxVocabularySize) {
+      corrupt(label_, "model.vocab", "more than " + std::to_string(kMaxVocabularySize) + " entries");
+    }
+    if (token.size() > kMaxTokenBytes) {
+      corrupt(label_, "model.vocab", "token " + base::quoted(token, 40) + " is longer than " + std::to_string(kMaxTokenBytes) + " bytes");
+    }
+    entries_.add(token, id_of(token, *element.value));
+  }
+  VocabularyEntries take() { return std::move(entries_); }
+
+ private:
+  std::int32_t id_of(std::string_view token, const base::Json& value) const {
+    const bool valid = value.is_number_unsigned() ? value.get<std::uint64_t>() <= static_cast<std::uint64_t>(kMaxTokenId)
+                                                  : value.is_number_integer() && value.get<std::int64_t>() >= 0 &&
+                                                        value.get<std::int64_t>() <= kMaxTokenId;
+    if (!valid) {
+      std::string got = value.dump();
+      if (got.size() > 40) got.resize(40);
+      corrupt(label_, "model.vocab", "token " + base::quoted(token) + ": expected an id in [0, " + std::to_string(kMaxTokenId) + "], got " + got);
+    }
+    return static_cast<std::int32_t>(value.get<std::int64_t>());
+  }
+
+  std::string label_;
+  VocabularyEntries entries_;
+};
+
+AddedToken read_added_token(const StageSource& source) {
+  // The id is not read: the reference takes the model's, or the next free one, too. It must be sane all the same.
+  source.object.integer("id", 0, kMaxTokenId);
+  AddedToken token;
+  token.content = source.object.string("content");
+  if (token.content.size() > kMaxTokenBytes) source.object.fail("content", "expected at most " + std::to_string(kMaxTokenBytes) + " bytes");
+  token.single_word = source.boolean("single_word");
+  token.lstrip = source.boolean("lstrip");
+  token.rstrip = source.boolean("rstrip");
+  token.normalized = source.boolean("normalized");
+  token.special = source.boolean("special");
+  return token;
+}
+
+std::vector<AddedToken> read_added_tokens(const StageSource& document) {
+  std::vector<AddedToken> tokens;
+  if (!document.object.has("added_tokens")) return tokens;
+  const base::Json& list = document.array("added_tokens");
+  if (list.size() > kMaxAddedTokens) corrupt(document.object.label(), "added_tokens", "too many: " + std::to_string(list.size()));
+  for (std::size_t i = 0; i < list.size(); ++i) tokens.push_back(read_added_token(document.child(list[i], "added_tokens[" + std::to_string(i) + "]")));
+  return tokens;
+}
+
+std::optional<StageSource> stage(const base::JsonObject& document, const char* key) {
+  if (!document.has(key)) return std::nullopt;
+  return StageSource{document.object(key), key};
+}
+
+}  // namespace
+
+TokenizerParts load_tokenizer_json(std::string_view text, const std::string& label) {
+  VocabularySink vocabulary(label);
+  const base::Json json = base::parse_json_streaming(
+      text, label, {"/model/vocab", "/model/merges"},
+      [&](const base::JsonStreamElement& element) {
+        if (element.path == "/model/vocab") vocabulary.add(element);
+      },
+      {.max_bytes = kMaxTokenizerFile, .max_depth = 64});
+  const base::JsonObject document(json, label);
+  if (const std::string version = document.string_or("version", "1.0"); version != "1.0") {
+    throw base::Error(base::ErrorCode::unsupported, label + ": field \"version\": " + base::quoted(version) + " is not supported; known versions: 1.0");
+  }
+  TokenizerParts parts;
+  const auto model = stage(document, "model");
+  if (!model) corrupt(label, "model", "missing");
+  parts.model = make_model(*model, vocabulary.take());
+  if (const auto source = stage(document, "normalizer")) parts.normalizer = make_normalizer(*source);
+  if (const auto source = stage(document, "pre_tokenizer")) parts.pre_tokenizer = make_pre_tokenizer(*source);
+  const auto post = stage(document, "post_processor");
+  parts.post_processor = post ? make_post_processor(*post) : default_post_processor();
+  parts.added = std::make_unique<AddedVocabulary>(read_added_tokens({document, ""}), parts.model->vocabulary(), parts.normalizer.get());
+  return parts;
+}
+
+}  // namespace berth::tokenizer

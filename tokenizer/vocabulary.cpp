@@ -1,0 +1,79 @@
+#include "tokenizer/vocabulary.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace berth::tokenizer {
+
+void VocabularyEntries::add(std::string_view text, std::int32_t id) {
+  entries.push_back({static_cast<std::uint32_t>(arena.size()), static_cast<std::uint32_t>(text.size()), id});
+  arena.append(text);
+}
+
+StringTable::StringTable(std::size_t expected) : slots_(std::bit_ceil(expected * 2 + 16)), mask_(slots_.size() - 1) {
+  entries_.reserve(expected);
+}
+
+void StringTable::insert(std::string_view text, std::int32_t value) {
+  if ((entries_.size() + 1) * 2 > slots_.size()) grow();
+  const std::uint32_t hash = PrefixHash::of(text);
+  for (std::size_t i = hash & mask_;; i = (i + 1) & mask_) {
+    if (slots_[i].entry == 0) {
+      entries_.push_back({text.data(), static_cast<std::uint32_t>(text.size()), value});
+      slots_[i] = {hash, static_cast<std::uint32_t>(entries_.size())};
+      return;
+    }
+    Entry& entry = entries_[slots_[i].entry - 1];
+    if (slots_[i].hash == hash && std::string_view(entry.data, entry.length) == text) {
+      entry.value = value;
+      return;
+    }
+  }
+}
+
+void StringTable::grow() {
+  std::vector<Slot> old(slots_.size() * 2);
+  old.swap(slots_);
+  mask_ = slots_.size() - 1;
+  for (const Slot& slot : old) {
+    if (slot.entry == 0) continue;
+    std::size_t i = slot.hash & mask_;
+    while (slots_[i].entry != 0) i = (i + 1) & mask_;
+    slots_[i] = slot;
+  }
+}
+
+Vocabulary::Vocabulary(VocabularyEntries entries) : entries_(std::move(entries)), table_(entries_.entries.size()) {
+  for (const auto& entry : entries_.entries) table_.insert(entries_.text(entry), entry.id);
+  const auto id_of = [this](std::uint32_t i) { return entries_.entries[i].id; };
+  by_id_.reserve(entries_.entries.size());
+  for (std::uint32_t i = 0; i < entries_.entries.size(); ++i) {
+    const auto& entry = entries_.entries[i];
+    if (table_.find(entries_.text(entry)) != entry.id) continue;  // a later entry gave this text another id
+    by_id_.push_back(i);
+    max_id_ = std::max(max_id_, entry.id);
+  }
+  std::stable_sort(by_id_.begin(), by_id_.end(), [&](std::uint32_t a, std::uint32_t b) { return id_of(a) < id_of(b); });
+  // Of two texts with one id the later one speaks for the id.
+  std::size_t kept = 0;
+  for (const std::uint32_t i : by_id_) {
+    if (kept > 0 && id_of(by_id_[kept - 1]) == id_of(i)) --kept;
+    by_id_[kept++] = i;
+  }
+  by_id_.resize(kept);
+}
+
+std::optional<std::int32_t> Vocabulary::id(std::string_view text) const {
+  const std::int32_t found = table_.find(text);
+  if (found == StringTable::kNone) return std::nullopt;
+  return found;
+}
+
+std::string_view Vocabulary::text(std::int32_t id) const {
+  const auto it = std::lower_bound(by_id_.begin(), by_id_.end(), id,
+                                   [this](std::uint32_t i, std::int32_t value) { return entries_.entries[i].id < value; });
+  if (it == by_id_.end() || entries_.entries[*it].id != id) return {};
+  return entries_.text(entries_.entries[*it]);
+}
+
+}  // namespace berth::tokenizer
