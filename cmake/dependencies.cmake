@@ -1,5 +1,5 @@
 # Where the libraries come from: Debian 12 packages first, FetchContent by commit id elsewhere.
-# docs/building.md says which of the two paths were tried.
+# docs/building.md says which of the two paths were tried, and where the commit ids come from.
 include(FetchContent)
 
 find_package(Threads REQUIRED)
@@ -8,21 +8,21 @@ find_package(TBB QUIET)
 if(NOT TBB_FOUND)
   set(TBB_TEST OFF CACHE BOOL "" FORCE)
   FetchContent_Declare(oneTBB GIT_REPOSITORY https://github.com/oneapi-src/oneTBB.git
-                       GIT_TAG a00cc3b8b5fb4d8115e9de56bf713157073ed68c)  # v2021.8.0
+                       GIT_TAG a00cc3b8b5fb4d8115e9de56bf713157073ed68c SYSTEM)  # v2021.9.0
   FetchContent_MakeAvailable(oneTBB)
 endif()
 
 find_package(nlohmann_json 3.11 QUIET)
 if(NOT nlohmann_json_FOUND)
   FetchContent_Declare(nlohmann_json GIT_REPOSITORY https://github.com/nlohmann/json.git
-                       GIT_TAG bc889afb4c5bf1c0d8ee29ef35eaaf4c8bef8a5d)  # v3.11.2
+                       GIT_TAG bc889afb4c5bf1c0d8ee29ef35eaaf4c8bef8a5d SYSTEM)  # v3.11.2
   FetchContent_MakeAvailable(nlohmann_json)
 endif()
 
 find_package(xsimd QUIET)
 if(NOT xsimd_FOUND)
   FetchContent_Declare(xsimd GIT_REPOSITORY https://github.com/xtensor-stack/xsimd.git
-                       GIT_TAG 1577b02d549cae69db8d9f8c25eb8f06a4ddb9e1)  # 8.1.0
+                       GIT_TAG e12bf0a928bd6668ff701db55803a9e316cb386c SYSTEM)  # 10.0.0
   FetchContent_MakeAvailable(xsimd)
 endif()
 
@@ -35,7 +35,7 @@ if(UTF8PROC_INCLUDE_DIR AND UTF8PROC_LIBRARY)
   target_link_libraries(utf8proc_external INTERFACE ${UTF8PROC_LIBRARY})
 else()
   FetchContent_Declare(utf8proc GIT_REPOSITORY https://github.com/JuliaStrings/utf8proc.git
-                       GIT_TAG 1cb28a66ca79a0845e99433fd1056257456cef8b)  # v2.8.0
+                       GIT_TAG 1cb28a66ca79a0845e99433fd1056257456cef8b SYSTEM)  # v2.8.0
   FetchContent_MakeAvailable(utf8proc)
   add_library(utf8proc_external INTERFACE)
   target_link_libraries(utf8proc_external INTERFACE utf8proc)
@@ -47,7 +47,7 @@ if(CLI11_INCLUDE_DIR)
   target_include_directories(cli11_external SYSTEM INTERFACE ${CLI11_INCLUDE_DIR})
 else()
   FetchContent_Declare(cli11 GIT_REPOSITORY https://github.com/CLIUtils/CLI11.git
-                       GIT_TAG c57c7e03bb1c25b5dd30e4c54bfc1a3d6e5cb1b5)
+                       GIT_TAG b9be5b9444772324459989177108a6a65b8b2769 SYSTEM)  # v2.2.0
   FetchContent_MakeAvailable(cli11)
   target_link_libraries(cli11_external INTERFACE CLI11::CLI11)
 endif()
