@@ -110,9 +110,9 @@ CharInfo library_info(char32_t c) {
   if (is_punctuation(c, category)) flags |= kPunctuation;
   if (category == UTF8PROC_CATEGORY_MN) flags |= kNonspacing;
   if (is_word_character(category)) flags |= kWordCharacter;
-  const CharSequence decomposed = canonical_decomposition(c);
+  const CharSequence decomposed = library_decomposition(c);
   if (decomposed.size != 1 || decomposed.chars[0] != c) flags |= kDecomposes;
-  const CharSequence lower = lower_case(c);
+  const CharSequence lower = library_lower_case(c);
   if (lower.size != 1 || lower.chars[0] != c) flags |= kLowercases;
   return {static_cast<std::uint8_t>(flags), static_cast<std::uint8_t>(property->combining_class)};
 }

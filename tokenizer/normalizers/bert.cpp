@@ -86,8 +86,8 @@ class BertNormalizer final : public Normalizer {
   // What an ASCII character becomes; -1: removed.
   std::int16_t ascii_form(char c) const {
     if (options_.clean_text) {
+      if (chars_.has(static_cast<unsigned char>(c), kControl)) return -1;
       if (chars_.has(static_cast<unsigned char>(c), kSpace)) return ' ';
-      if (c == 0 || chars_.has(static_cast<unsigned char>(c), kControl)) return -1;
     }
     if (options_.lowercase && c >= 'A' && c <= 'Z') return static_cast<std::int16_t>(c - 'A' + 'a');
     return c;

@@ -1,0 +1,302 @@
+// Against Hugging Face `tokenizers`: fingerprints recorded by reference/record_expected.cjs, compared unit by unit (a line, a pair of lines,
+// 256 code points). What lies in the shared data folder is skipped where that folder is absent.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <sstream>
+
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "base/json.hpp"
+#include "fingerprint.hpp"
+#include "tokenizer/normalizers/normalizers.hpp"
+#include "tokenizer/pre_tokenizers/pre_tokenizers.hpp"
+
+namespace berth::tokenizer::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kHere = fs::path(BERTH_SOURCE_DIR) / "tests" / "tokenizer";
+
+fs::path shared_folder() {
+  const char* from_environment = std::getenv("BERTH_SHARED");
+  return from_environment != nullptr ? fs::path(from_environment) : fs::path(BERTH_SOURCE_DIR).parent_path() / "shared";
+}
+
+struct Row {
+  std::string kind, name, hash, units;
+  std::size_t count = 0;
+};
+
+struct Expected {
+  std::string tokenizer;  // file or folder below the shared folder, or own/FILE
+  std::vector<Row> rows;
+};
+
+Expected read_expected(const fs::path& path) {
+  Expected expected;
+  std::ifstream in(path);
+  for (std::string line; std::getline(in, line);) {
+    std::istringstream stream(line);
+    Row row;
+    stream >> row.kind;
+    if (row.kind == "tokenizer") {
+      stream >> expected.tokenizer;
+      continue;
+    }
+    stream >> row.name >> row.count >> row.hash >> row.units;
+    expected.rows.push_back(row);
+  }
+  return expected;
+}
+
+// Runs `unit` for every unit of the row and reports the first that differs; `describe` tells what it was.
+void compare(const Row& row, std::size_t count, const std::function<Fingerprint(std::size_t)>& unit,
+             const std::function<std::string(std::size_t)>& describe) {
+  ASSERT_EQ(count, row.count) << row.kind << ' ' << row.name << ": the data is not what was recorded";
+  ASSERT_EQ(row.units.size(), row.count);
+  Fingerprint all;
+  std::size_t different = 0;
+  std::string first;
+  for (std::size_t i = 0; i < count; ++i) {
+    const Fingerprint fingerprint = unit(i);
+    all.merge(fingerprint);
+    if (fingerprint.short_form() == row.units[i]) continue;
+    if (different++ < 3) first += "\n  " + describe(i);
+  }
+  EXPECT_EQ(all.hex(), row.hash) << row.kind << ' ' << row.name << ": " << different << " of " << count << " units differ:" << first;
+}
+
+std::string show(const Tokenizer& tokenizer, const Encoding& encoding) {
+  std::string text;
+  for (std::size_t i = 0; i < encoding.size(); ++i) {
+    text += std::string(tokenizer.token(encoding.ids[i])) + "(" + std::to_string(encoding.ids[i]) + ":" + std::to_string(encoding.type_ids[i]) + ")[" +
+            std::to_string(encoding.offsets[i].first) + "," + std::to_string(encoding.offsets[i].second) + "] ";
+  }
+  for (const Encoding& window : encoding.overflow) text += "\n      overflow " + show(tokenizer, window);
+  return text;
+}
+
+Fingerprint fingerprint_of(const Encoding& encoding) {
+  Fingerprint fingerprint;
+  fingerprint.add_encoding(encoding);
+  return fingerprint;
+}
+
+std::vector<std::string> read_lines(const fs::path& path) {
+  const std::string text = base::read_file(path, 64 << 20);
+  std::vector<std::string> lines;
+  std::size_t begin = 0;
+  for (;;) {
+    const std::size_t end = text.find('\n', begin);
+    lines.push_back(text.substr(begin, end == std::string::npos ? end : end - begin));
+    if (end == std::string::npos) return lines;
+    begin = end + 1;
+  }
+}
+
+// The first 2000 UTF-16 units, as the recording script cuts; never half of a pair.
+std::string cut(const std::string& text) {
+  std::size_t units = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const base::CodePoint c = base::decode_utf8(text, at);
+    units += c.value > 0xFFFF ? 2 : 1;
+    if (units > 2000) return text.substr(0, at);
+    at += c.length;
+  }
+  return text;
+}
+
+struct PairSettings {
+  Truncation truncation;
+  bool special;
+};
+
+// The rule of record_expected.cjs.
+PairSettings pair_settings(std::size_t i, std::size_t first, std::size_t second, std::size_t added_tokens) {
+  PairSettings settings;
+  settings.special = i % 5 != 4;
+  const std::size_t added = settings.special ? added_tokens : 0;
+  const std::size_t room = 6 + (i * 7) % 29;
+  Truncation& truncation = settings.truncation;
+  truncation.max_length = added + room;
+  truncation.stride = i % 3;
+  const std::size_t choice = (i >> 1) % 3;
+  if (choice == 1 && second + truncation.stride < room) truncation.strategy = TruncationStrategy::only_first;
+  if (choice == 2 && first + truncation.stride < room) truncation.strategy = TruncationStrategy::only_second;
+  truncation.side = i % 2 == 0 ? TruncationSide::right : TruncationSide::left;
+  return settings;
+}
+
+void compare_pairs(const Row& row, const Tokenizer& tokenizer, const std::vector<std::string>& lines) {
+  const auto encode = [&](std::size_t i) {
+    const std::string text = cut(lines[i]);
+    const std::string pair = cut(lines[i + 1]);
+    EncodeOptions plain;
+    plain.add_special_tokens = false;
+    const PairSettings settings =
+        pair_settings(i, tokenizer.encode(text, plain).size(), tokenizer.encode(pair, plain).size(), tokenizer.num_special_tokens(true));
+    EncodeOptions options;
+    options.add_special_tokens = settings.special;
+    options.truncation = settings.truncation;
+    options.keep_overflow = true;
+    return tokenizer.encode(text, pair, options);
+  };
+  compare(row, lines.size() - 1, [&](std::size_t i) { return fingerprint_of(encode(i)); },
+          [&](std::size_t i) { return "pair " + std::to_string(i + 1) + ": " + show(tokenizer, encode(i)); });
+}
+
+std::string utf8(char32_t c) {
+  std::string text;
+  base::append_utf8(text, c);
+  return text;
+}
+
+constexpr std::size_t kPages = 0x1100;
+
+template <class Body>
+void for_page(std::size_t page, Body&& body) {
+  for (std::size_t c = page * 256; c < page * 256 + 256; ++c) {
+    if (c < 0xD800 || c >= 0xE000) body(static_cast<char32_t>(c));
+  }
+}
+
+void compare_sweep(const Row& row, const Tokenizer& tokenizer) {
+  compare(row, kPages,
+          [&](std::size_t page) {
+            Fingerprint fingerprint;
+            for_page(page, [&](char32_t c) {
+              fingerprint.add_encoding(tokenizer.encode(utf8(c)));
+              fingerprint.add_encoding(tokenizer.encode("a" + utf8(c) + "b"));
+            });
+            return fingerprint;
+          },
+          [](std::size_t page) { return "code points from " + std::to_string(page * 256); });
+}
+
+void compare_random(const Row& row, const Tokenizer& tokenizer) {
+  const base::Json alphabet = base::read_json_file(kHere / "data" / row.name);
+  Random random(20240229);
+  const auto draw = [&](std::string& shown) {
+    Fingerprint fingerprint;
+    for (int i = 0; i < 10; ++i) {
+      std::string text;
+      for (std::uint32_t length = random.below(14); length > 0; --length) {
+        text += alphabet[random.below(static_cast<std::uint32_t>(alphabet.size()))].get<std::string>();
+      }
+      const Encoding encoding = tokenizer.encode(text);
+      fingerprint.add_encoding(encoding);
+      shown += "\n    " + base::quoted(text, 400) + ": " + show(tokenizer, encoding);
+    }
+    return fingerprint;
+  };
+  std::map<std::size_t, std::string> shown;
+  compare(row, row.count, [&](std::size_t i) { return draw(shown[i]); }, [&](std::size_t i) { return "unit " + std::to_string(i) + shown[i]; });
+}
+
+void compare_row(const Row& row, const Tokenizer& tokenizer) {
+  if (row.kind == "sweep") return compare_sweep(row, tokenizer);
+  if (row.kind == "random") return compare_random(row, tokenizer);
+  const std::vector<std::string> lines = read_lines(shared_folder() / "data" / "text" / row.name);
+  if (row.kind == "pairs") return compare_pairs(row, tokenizer, lines);
+  ASSERT_EQ(row.kind, "lines");
+  compare(row, lines.size(), [&](std::size_t i) { return fingerprint_of(tokenizer.encode(lines[i])); },
+          [&](std::size_t i) { return "line " + std::to_string(i + 1) + ": " + show(tokenizer, tokenizer.encode(lines[i])); });
+}
+
+// A single tokenizer.json is read alone; koelectra-small comes without one, and with a misnamed tokenizer_config.json.
+Tokenizer load(const fs::path& path) {
+  if (fs::is_regular_file(path)) return Tokenizer::from_json(base::read_file(path, 64 << 20), path.string());
+  const fs::path copy = fs::path(::testing::TempDir()) / ("berth-" + path.filename().string());
+  fs::create_directories(copy);
+  for (const auto& entry : fs::directory_iterator(path)) {
+    fs::path name = entry.path().filename();
+    if (name == "tokenizer_config.json.json") name = "tokenizer_config.json";
+    fs::remove(copy / name);
+    fs::copy_file(entry.path(), copy / name);
+  }
+  return Tokenizer::load(copy);
+}
+
+class Differential : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(Differential, EqualsReference) {
+  const Expected expected = read_expected(kHere / "expected" / (GetParam() + ".txt"));
+  ASSERT_FALSE(expected.rows.empty());
+  const bool is_own = expected.tokenizer.starts_with("own/");
+  const fs::path path = is_own ? kHere / "data" / expected.tokenizer.substr(4) : shared_folder() / expected.tokenizer;
+  if (!is_own && !fs::exists(path)) GTEST_SKIP() << path << " is not here: set BERTH_SHARED to the folder of shared data";
+  const Tokenizer tokenizer = load(path);
+  for (const Row& row : expected.rows) compare_row(row, tokenizer);
+}
+
+std::vector<std::string> recorded() {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(kHere / "expected")) {
+    if (entry.path().extension() == ".txt" && entry.path().stem() != "stages") names.push_back(entry.path().stem().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Recorded, Differential, ::testing::ValuesIn(recorded()), [](const auto& info) {
+  std::string name = info.param;
+  std::replace_if(name.begin(), name.end(), [](char c) { return c == '-' || c == '.'; }, '_');
+  return name;
+});
+
+TEST(StageSweep, NormalizersAndPreTokenizerEqualReference) {
+  const Expected expected = read_expected(kHere / "expected" / "stages.txt");
+  ASSERT_EQ(expected.rows.size(), 25u);
+  for (const Row& row : expected.rows) {
+    if (row.kind == "pre_tokenizer") {
+      const auto pre_tokenizer = make_bert_pre_tokenizer();
+      compare(row, kPages,
+              [&](std::size_t page) {
+                Fingerprint fingerprint;
+                for_page(page, [&](char32_t c) {
+                  NormalizedText text;
+                  copy_text({"A" + utf8(c) + "b", nullptr, 0}, text);
+                  std::vector<Span> words = {{0, static_cast<std::uint32_t>(text.text.size())}};
+                  pre_tokenizer->apply(text, words);
+                  for (const Span& word : words) fingerprint.add_text(std::string_view(text.text).substr(word.begin, word.end - word.begin));
+                  fingerprint.add(static_cast<std::int64_t>(words.size()));
+                });
+                return fingerprint;
+              },
+              [](std::size_t page) { return "code points from " + std::to_string(page * 256); });
+      continue;
+    }
+    const int bits = std::stoi(row.name.substr(5));
+    BertNormalizerOptions options;
+    options.clean_text = (bits & 1) != 0;
+    options.handle_chinese_chars = (bits & 2) != 0;
+    options.lowercase = (bits & 4) != 0;
+    if ((bits >> 3) != 0) options.strip_accents = (bits >> 3) == 1;
+    const auto normalizer = make_bert_normalizer(options);
+    compare(row, kPages,
+            [&](std::size_t page) {
+              Fingerprint fingerprint;
+              NormalizedText out;
+              for_page(page, [&](char32_t c) {
+                out.clear();
+                const std::string text = "A" + utf8(c) + "b";
+                normalizer->apply({text, nullptr, 0}, out);
+                fingerprint.add_text(out.text);
+              });
+              return fingerprint;
+            },
+            [](std::size_t page) { return "code points from " + std::to_string(page * 256); });
+  }
+}
+
+}  // namespace
+}  // namespace berth::tokenizer::testing

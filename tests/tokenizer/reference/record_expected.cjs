@@ -1,0 +1,215 @@
+// Records what the reference library gives, as fingerprints, into tests/tokenizer/expected/. See README.md.
+// Usage: node record_expected.cjs SHARED_FOLDER [NAME...]   (all parts, or only those named)
+'use strict'
+const fs = require('fs')
+const path = require('path')
+const { referenceLibrary, isSurrogate, wordPieceJson, addedToken } = require('./common.cjs')
+const { Fingerprint, Random } = require('./fingerprint.cjs')
+const lib = referenceLibrary()
+
+const shared = process.argv[2]
+const only = process.argv.slice(3)
+const here = __dirname
+const expected = path.join(here, '..', 'expected')
+const own = path.join(here, '..', 'data')
+
+const sharedFiles = {
+  'bert-base-uncased': 'data/tokenizers/bert-base-uncased/tokenizer.json',
+  'bert-base-multilingual-cased': 'data/tokenizers/bert-base-multilingual-cased/tokenizer.json',
+  'bert-base-chinese': 'data/tokenizers/bert-base-chinese/tokenizer.json',
+  'bge-small-en': 'data/tokenizers/bge-small-en/tokenizer.json',
+  'bert-base-cased': 'data/tokenizers/bert-base-cased/tokenizer.json',
+  'distilbert-base-uncased': 'data/tokenizers/distilbert-base-uncased/tokenizer.json',
+  'all-mpnet-base-v2': 'data/tokenizers/all-mpnet-base-v2/tokenizer.json',
+  'all-MiniLM-L6-v2': 'data/tokenizers/all-MiniLM-L6-v2/tokenizer.json',
+  'koelectra-small': 'data/tokenizers/koelectra-small',
+  'edge-added-token-order': 'data/tokenizers/edge-wordpiece/added-token-order.json',
+  'edge-dont-strip-accents': 'data/tokenizers/edge-wordpiece/dont-strip-accents.json',
+  'edge-minimal': 'data/tokenizers/edge-wordpiece/minimal.json',
+  'edge-with-empty-token': 'data/tokenizers/edge-wordpiece/with-empty-token.json',
+  'edge-dont-clean-text': 'data/tokenizers/edge-wordpiece/invalid/dont-clean-text.json',
+  'edge-dont-handle-chinese-chars': 'data/tokenizers/edge-wordpiece/invalid/dont-handle-chinese-chars.json',
+  'edge-missing-sep-in-vocab': 'data/tokenizers/edge-wordpiece/invalid/missing-sep-in-vocab.json',
+  'edge-with-single-word-added-token': 'data/tokenizers/edge-wordpiece/invalid/with-single-word-added-token.json',
+  'weights-intent': 'weights/intent/tokenizer.json',
+  'weights-sentiment': 'weights/sentiment/tokenizer.json',
+  'weights-emotion': 'weights/emotion/tokenizer.json',
+}
+
+// vocab.txt as Python reads it in text mode, and the tokenizer the converter of transformers would build for class BERT.
+function bertFromVocab(folder, options) {
+  const lines = fs.readFileSync(path.join(shared, folder, 'vocab.txt'), 'utf8').replace(/\r\n?/g, '\n').split('\n')
+  if (lines[lines.length - 1] === '') lines.pop()
+  const vocab = {}
+  lines.forEach((line, id) => { vocab[line] = id })
+  const json = wordPieceJson({
+    vocab,
+    normalizer: { type: 'BertNormalizer', clean_text: true, handle_chinese_chars: true, strip_accents: null, lowercase: options.lowercase },
+    pre_tokenizer: { type: 'BertPreTokenizer' },
+    post_processor: { type: 'BertProcessing', sep: ['[SEP]', vocab['[SEP]']], cls: ['[CLS]', vocab['[CLS]']] },
+    added_tokens: ['[UNK]', '[SEP]', '[PAD]', '[CLS]', '[MASK]'].map((t) => addedToken(t, { id: vocab[t], special: true })),
+  })
+  return JSON.stringify(json)
+}
+
+function load(file) {
+  const text = file.endsWith('.json') ? fs.readFileSync(file, 'utf8') : bertFromVocab(path.relative(shared, file), { lowercase: false })
+  const tokenizer = lib.Tokenizer.fromString(text)
+  tokenizer.disableTruncation()
+  tokenizer.disablePadding()
+  return tokenizer
+}
+
+function corpusFiles() {
+  const root = path.join(shared, 'data/text')
+  const names = fs.readdirSync(root).filter((name) => name !== 'udhr').concat(fs.readdirSync(path.join(root, 'udhr')).map((name) => 'udhr/' + name))
+  return names.sort().map((name) => ({ name, lines: fs.readFileSync(path.join(root, name), 'utf8').split('\n') }))
+}
+
+// One row: what, name, number of units, fingerprint of all, one character per unit.
+class Row {
+  constructor(kind, name) {
+    Object.assign(this, { kind, name, all: new Fingerprint(), short: [] })
+  }
+  add(fingerprint) {
+    this.all.merge(fingerprint)
+    this.short.push(fingerprint.short())
+  }
+  text() { return [this.kind, this.name, this.short.length, this.all.hex(), this.short.join('')].join(' ') }
+}
+
+function fingerprintOf(encoding) {
+  const fingerprint = new Fingerprint()
+  fingerprint.addEncoding(encoding)
+  return fingerprint
+}
+
+async function recordLines(tokenizer, corpus) {
+  const row = new Row('lines', corpus.name)
+  const encodings = await tokenizer.encodeBatch(corpus.lines)
+  for (const encoding of encodings) row.add(fingerprintOf(encoding))
+  return row.text()
+}
+
+// Settings for pair number i; the same rule is in tokenizer_differential_test.cpp. The reference aborts on a stride that leaves no room and
+// fails when the one text cannot give way, so those settings fall back.
+function pairSettings(i, first, second, added) {
+  const maxLength = added + 6 + (i * 7) % 29
+  const room = maxLength - added
+  const stride = i % 3
+  let strategy = ['LongestFirst', 'OnlyFirst', 'OnlySecond'][(i >> 1) % 3]
+  if (strategy === 'OnlyFirst' && second + stride >= room) strategy = 'LongestFirst'
+  if (strategy === 'OnlySecond' && first + stride >= room) strategy = 'LongestFirst'
+  return { maxLength, stride, strategy, direction: i % 2 === 0 ? 'right' : 'left' }
+}
+
+async function recordPairs(tokenizer, corpus) {
+  const row = new Row('pairs', corpus.name)
+  const added = (await tokenizer.encode('', '')).getLength()
+  for (let i = 0; i + 1 < corpus.lines.length; ++i) {
+    const [text, pair] = [corpus.lines[i].slice(0, 2000), corpus.lines[i + 1].slice(0, 2000)].map((t) => t.replace(/[\ud800-\udbff]$/, ''))
+    tokenizer.disableTruncation()
+    const special = i % 5 !== 4
+    const lengths = await Promise.all([text, pair].map(async (t) => (await tokenizer.encode(t, null, { addSpecialTokens: false })).getLength()))
+    const s = pairSettings(i, lengths[0], lengths[1], special ? added : 0)
+    tokenizer.setTruncation(s.maxLength, { strategy: s.strategy, stride: s.stride, direction: s.direction })
+    row.add(fingerprintOf(await tokenizer.encode(text, pair, { addSpecialTokens: special })))
+  }
+  tokenizer.disableTruncation()
+  return row.text()
+}
+
+// Every code point alone and between letters; a unit is 256 code points.
+async function recordSweep(tokenizer) {
+  const row = new Row('sweep', 'code-points')
+  for (let page = 0; page < 0x1100; ++page) {
+    const texts = []
+    for (let c = page * 256; c < page * 256 + 256; ++c) {
+      if (isSurrogate(c)) continue
+      const text = String.fromCodePoint(c)
+      texts.push(text, 'a' + text + 'b')
+    }
+    const fingerprint = new Fingerprint()
+    for (const encoding of texts.length > 0 ? await tokenizer.encodeBatch(texts) : []) fingerprint.addEncoding(encoding)
+    row.add(fingerprint)
+  }
+  return row.text()
+}
+
+// Random strings over a small alphabet.
+async function recordRandom(tokenizer, alphabet) {
+  const row = new Row('random', alphabet.name)
+  const random = new Random(20240229)
+  for (let unit = 0; unit < 400; ++unit) {
+    const texts = []
+    for (let i = 0; i < 10; ++i) {
+      const parts = []
+      for (let length = random.below(14); length > 0; --length) parts.push(alphabet.parts[random.below(alphabet.parts.length)])
+      texts.push(parts.join(''))
+    }
+    const fingerprint = new Fingerprint()
+    for (const encoding of await tokenizer.encodeBatch(texts)) fingerprint.addEncoding(encoding)
+    row.add(fingerprint)
+  }
+  return row.text()
+}
+
+function recordNormalizers() {
+  const rows = []
+  for (let bits = 0; bits < 24; ++bits) {
+    const accents = [undefined, true, false][bits >> 3]
+    const normalizer = lib.bertNormalizer({ cleanText: (bits & 1) !== 0, handleChineseChars: (bits & 2) !== 0, lowercase: (bits & 4) !== 0, stripAccents: accents })
+    const row = new Row('normalizer', 'bert-' + bits)
+    for (let page = 0; page < 0x1100; ++page) {
+      const fingerprint = new Fingerprint()
+      for (let c = page * 256; c < page * 256 + 256; ++c) {
+        if (!isSurrogate(c)) fingerprint.addText(normalizer.normalizeString('A' + String.fromCodePoint(c) + 'b'))
+      }
+      row.add(fingerprint)
+    }
+    rows.push(row.text())
+  }
+  const preTokenizer = lib.bertPreTokenizer()
+  const row = new Row('pre_tokenizer', 'bert')
+  for (let page = 0; page < 0x1100; ++page) {
+    const fingerprint = new Fingerprint()
+    for (let c = page * 256; c < page * 256 + 256; ++c) {
+      if (isSurrogate(c)) continue
+      const words = preTokenizer.preTokenizeString('A' + String.fromCodePoint(c) + 'b')
+      for (const [word] of words) fingerprint.addText(word)
+      fingerprint.add(words.length)
+    }
+    row.add(fingerprint)
+  }
+  rows.push(row.text())
+  return rows
+}
+
+function write(name, rows) {
+  fs.mkdirSync(expected, { recursive: true })
+  fs.writeFileSync(path.join(expected, name + '.txt'), rows.join('\n') + '\n')
+  console.log(name, rows.length)
+}
+
+async function main() {
+  const wanted = (name) => only.length === 0 || only.includes(name)
+  if (wanted('stages')) write('stages', recordNormalizers())
+  const corpora = corpusFiles()
+  for (const [name, file] of Object.entries(sharedFiles)) {
+    if (!wanted(name)) continue
+    const tokenizer = load(path.join(shared, file))
+    const rows = ['tokenizer ' + file]
+    for (const corpus of corpora) rows.push(await recordLines(tokenizer, corpus))
+    for (const corpus of corpora.filter((c) => /^(udhr\/[a-f]|blns.txt|frank)/.test(c.name))) rows.push(await recordPairs(tokenizer, corpus))
+    rows.push(await recordSweep(tokenizer))
+    write(name, rows)
+  }
+  for (const name of fs.readdirSync(own).filter((n) => n.endsWith('.json')).sort()) {
+    const part = 'own-' + path.basename(name, '.json')
+    if (!wanted(part)) continue
+    const tokenizer = load(path.join(own, name))
+    const alphabet = JSON.parse(fs.readFileSync(path.join(own, path.basename(name, '.json') + '.alphabet'), 'utf8'))
+    write(part, ['tokenizer own/' + name, await recordRandom(tokenizer, { name: path.basename(name, '.json') + '.alphabet', parts: alphabet })])
+  }
+}
+main()
