@@ -12,13 +12,18 @@ PackedF32::PackedF32(std::size_t n, std::size_t k, const KernelTable& kernels)
 }
 
 void PackedF32::set_rows(std::size_t first, std::size_t count, const float* rows) noexcept {
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t column = (first + i) / panel_width_ * panel_width_;
+  for (std::size_t done = 0; done < count;) {
+    // The rows of one panel together, so that a packed vector's cache line is written once.
+    const std::size_t row = first + done;
+    const std::size_t column = row / panel_width_ * panel_width_;
     const std::size_t left = (n_ - column + lanes_ - 1) / lanes_ * lanes_;
     const std::size_t width = std::min(panel_width_, left);
-    float* to = data_.data() + column * k_ + (first + i - column);
-    const float* from = rows + i * k_;
-    for (std::size_t j = 0; j < k_; ++j) to[j * width] = from[j];
+    const std::size_t some = std::min(count - done, column + panel_width_ - row);
+    float* to = data_.data() + column * k_ + (row - column);
+    const float* from = rows + done * k_;
+    for (std::size_t j = 0; j < k_; ++j)
+      for (std::size_t i = 0; i < some; ++i) to[j * width + i] = from[i * k_ + j];
+    done += some;
   }
 }
 

@@ -1,0 +1,257 @@
+// include/berth/berth.h over the engine. Nothing throws past this file.
+#include <berth/berth.h>
+
+#include <exception>
+#include <memory>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/utf8.hpp"
+#include "engine/info.hpp"
+#include "engine/model.hpp"
+#include "tokenizer/tokenizer.hpp"
+
+#ifndef BERTH_VERSION
+#error "the build gives BERTH_VERSION"
+#endif
+
+using berth::base::Error;
+using berth::base::ErrorCode;
+
+static_assert(static_cast<int>(ErrorCode::invalid_argument) == BERTH_INVALID_ARGUMENT && static_cast<int>(ErrorCode::not_found) == BERTH_NOT_FOUND &&
+              static_cast<int>(ErrorCode::corrupt_file) == BERTH_CORRUPT_FILE && static_cast<int>(ErrorCode::unsupported) == BERTH_UNSUPPORTED &&
+              static_cast<int>(ErrorCode::too_long) == BERTH_TOO_LONG && static_cast<int>(ErrorCode::non_finite) == BERTH_NON_FINITE &&
+              static_cast<int>(ErrorCode::out_of_memory) == BERTH_OUT_OF_MEMORY && static_cast<int>(ErrorCode::internal) == BERTH_INTERNAL);
+
+struct berth_tokenizer {
+  const berth::tokenizer::Tokenizer* tokenizer = nullptr;
+  std::unique_ptr<const berth::tokenizer::Tokenizer> owned;  // null when a model owns it
+};
+
+struct berth_model {
+  std::unique_ptr<const berth::engine::Model> model;
+  berth_tokenizer tokenizer;
+};
+
+struct berth_encoding {
+  berth::tokenizer::Encoding encoding;
+  std::vector<std::uint32_t> offsets;  // [size, 2]
+  std::vector<std::string> tokens;
+};
+
+struct berth_token_embeddings {
+  berth::engine::TokenEmbeddings values;
+};
+
+namespace {
+
+// The message of this thread's last failure. A message that cannot be stored for lack of memory becomes a shorter one.
+thread_local std::string last_error;
+
+berth_status fail(berth_status status, const char* message) noexcept {
+  try {
+    last_error = message;
+  } catch (...) {
+    last_error.clear();
+  }
+  return status;
+}
+
+template <class Body>
+berth_status guarded(Body&& body) noexcept {
+  try {
+    body();
+    return BERTH_OK;
+  } catch (const Error& error) {
+    return fail(static_cast<berth_status>(error.code()), error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(BERTH_OUT_OF_MEMORY, "out of memory");
+  } catch (const std::exception& error) {
+    return fail(BERTH_INTERNAL, error.what());
+  } catch (...) {
+    return fail(BERTH_INTERNAL, "unknown error");
+  }
+}
+
+void require(bool condition, const char* message) {
+  if (!condition) throw Error(ErrorCode::invalid_argument, message);
+}
+
+// The caller's options, whatever version of the struct it was compiled with: fields it does not have keep their defaults.
+template <class Options>
+Options read_options(const Options* options, const char* name) {
+  Options result{};
+  if (options == nullptr) return result;
+  if (options->size == 0 || options->size > 4096)
+    throw Error(ErrorCode::invalid_argument, std::string(name) + ".size must be sizeof(" + name + "), got " + std::to_string(options->size));
+  __builtin_memcpy(&result, options, options->size < sizeof(Options) ? options->size : sizeof(Options));
+  return result;
+}
+
+berth::engine::RunOptions run_options(const berth_run_options& options) { return {.max_length = options.max_length, .batch_tokens = options.batch_tokens}; }
+
+std::span<const berth_input> checked_inputs(const berth_model* model, const berth_input* inputs, std::size_t count) {
+  require(model != nullptr, "model is NULL");
+  require(inputs != nullptr || count == 0, "inputs is NULL");
+  return {inputs, count};
+}
+
+std::string_view checked_utf8(const berth_string& text, const char* field) {
+  const std::string_view view(text.data == nullptr ? "" : text.data, text.data == nullptr ? 0 : text.size);
+  const std::size_t bad = berth::base::find_invalid_utf8(view);
+  if (bad != std::string_view::npos)
+    throw Error(ErrorCode::invalid_argument, std::string(field) + " is not valid UTF-8 at byte " + std::to_string(bad));
+  return view;
+}
+
+}  // namespace
+
+extern "C" {
+
+const char* berth_last_error(void) { return last_error.c_str(); }
+
+const char* berth_version(void) { return BERTH_VERSION; }
+
+berth_status berth_system_info(const char** json) {
+  return guarded([&] {
+    require(json != nullptr, "json is NULL");
+    thread_local std::string text;
+    text = berth::engine::describe_system();
+    *json = text.c_str();
+  });
+}
+
+berth_status berth_model_load(const char* directory, const berth_model_options* options, berth_model** model) {
+  return guarded([&] {
+    require(directory != nullptr, "directory is NULL");
+    require(model != nullptr, "model is NULL");
+    const berth_model_options given = read_options(options, "berth_model_options");
+    berth::engine::LoadOptions load;
+    load.threads = given.threads;
+    load.mmap = given.no_mmap == 0;
+    if (given.precision != nullptr) load.precision = given.precision;
+    if (given.isa != nullptr) load.isa = given.isa;
+    auto handle = std::make_unique<berth_model>();
+    handle->model = berth::engine::Model::load(directory, load);
+    handle->tokenizer.tokenizer = handle->model->tokenizer();
+    *model = handle.release();
+  });
+}
+
+void berth_model_free(berth_model* model) { delete model; }
+
+const char* berth_model_info(const berth_model* model) { return model == nullptr ? "{}" : model->model->info().c_str(); }
+size_t berth_model_hidden_size(const berth_model* model) { return model == nullptr ? 0 : model->model->config().hidden_size; }
+size_t berth_model_embedding_size(const berth_model* model) { return model == nullptr ? 0 : model->model->embedding_size(); }
+size_t berth_model_num_labels(const berth_model* model) { return model == nullptr ? 0 : model->model->config().labels.size(); }
+size_t berth_model_max_length(const berth_model* model) { return model == nullptr ? 0 : model->model->max_length(); }
+
+const char* berth_model_label(const berth_model* model, size_t index) {
+  if (model == nullptr || index >= model->model->config().labels.size()) return nullptr;
+  return model->model->config().labels[index].c_str();
+}
+
+const berth_tokenizer* berth_model_tokenizer(const berth_model* model) {
+  return model == nullptr || model->tokenizer.tokenizer == nullptr ? nullptr : &model->tokenizer;
+}
+
+berth_status berth_encode(const berth_model* model, const berth_input* inputs, size_t count, const berth_run_options* options, float* embeddings,
+                          berth_row* rows) {
+  return guarded([&] {
+    const auto checked = checked_inputs(model, inputs, count);
+    require(embeddings != nullptr || count == 0, "embeddings is NULL");
+    model->model->encode(checked, run_options(read_options(options, "berth_run_options")), embeddings, rows, nullptr);
+  });
+}
+
+berth_status berth_encode_tokens(const berth_model* model, const berth_input* inputs, size_t count, const berth_run_options* options,
+                                 float* embeddings, berth_row* rows, berth_token_embeddings** token_embeddings) {
+  return guarded([&] {
+    const auto checked = checked_inputs(model, inputs, count);
+    require(token_embeddings != nullptr, "token_embeddings is NULL");
+    auto handle = std::make_unique<berth_token_embeddings>();
+    model->model->encode(checked, run_options(read_options(options, "berth_run_options")), embeddings, rows, &handle->values);
+    *token_embeddings = handle.release();
+  });
+}
+
+const float* berth_token_embeddings_row(const berth_token_embeddings* handle, size_t index, size_t* tokens) {
+  if (tokens != nullptr) *tokens = 0;
+  if (handle == nullptr || index + 1 >= handle->values.first_token.size()) return nullptr;
+  const auto& first = handle->values.first_token;
+  if (tokens != nullptr) *tokens = first[index + 1] - first[index];
+  return handle->values.values.data() + first[index] * handle->values.hidden_size;
+}
+
+void berth_token_embeddings_free(berth_token_embeddings* handle) { delete handle; }
+
+berth_status berth_classify(const berth_model* model, const berth_input* inputs, size_t count, const berth_run_options* options, float* scores,
+                            berth_row* rows) {
+  return guarded([&] {
+    const auto checked = checked_inputs(model, inputs, count);
+    require(scores != nullptr || count == 0, "scores is NULL");
+    const berth_run_options given = read_options(options, "berth_run_options");
+    model->model->classify(checked, run_options(given), given.raw_scores != 0, scores, rows);
+  });
+}
+
+berth_status berth_tokenizer_load(const char* directory, berth_tokenizer** tokenizer) {
+  return guarded([&] {
+    require(directory != nullptr, "directory is NULL");
+    require(tokenizer != nullptr, "tokenizer is NULL");
+    auto handle = std::make_unique<berth_tokenizer>();
+    handle->owned = std::make_unique<berth::tokenizer::Tokenizer>(berth::tokenizer::Tokenizer::load(directory));
+    handle->tokenizer = handle->owned.get();
+    *tokenizer = handle.release();
+  });
+}
+
+void berth_tokenizer_free(berth_tokenizer* tokenizer) {
+  if (tokenizer != nullptr && tokenizer->owned != nullptr) delete tokenizer;  // a model's tokenizer goes with the model
+}
+
+berth_status berth_tokenize(const berth_tokenizer* tokenizer, const berth_input* input, const berth_tokenize_options* options,
+                            berth_encoding** encoding) {
+  return guarded([&] {
+    require(tokenizer != nullptr, "tokenizer is NULL");
+    require(input != nullptr, "input is NULL");
+    require(encoding != nullptr, "encoding is NULL");
+    require(input->ids == nullptr, "input.ids: only text can be tokenized");
+    const berth_tokenize_options given = read_options(options, "berth_tokenize_options");
+    berth::tokenizer::EncodeOptions encode;
+    encode.add_special_tokens = given.no_special_tokens == 0;
+    if (given.max_length > 0)
+      encode.truncation = berth::tokenizer::Truncation{.max_length = given.max_length, .side = tokenizer->tokenizer->truncation_side()};
+    const std::string_view text = checked_utf8(input->text, "text");
+    auto handle = std::make_unique<berth_encoding>();
+    handle->encoding = input->text_pair.data == nullptr
+                           ? tokenizer->tokenizer->encode(text, encode)
+                           : tokenizer->tokenizer->encode(text, checked_utf8(input->text_pair, "text_pair"), encode);
+    for (const auto& [begin, end] : handle->encoding.offsets) {
+      handle->offsets.push_back(begin);
+      handle->offsets.push_back(end);
+    }
+    for (const std::int32_t id : handle->encoding.ids) handle->tokens.emplace_back(tokenizer->tokenizer->token(id));
+    *encoding = handle.release();
+  });
+}
+
+void berth_encoding_free(berth_encoding* encoding) { delete encoding; }
+
+size_t berth_encoding_size(const berth_encoding* encoding) { return encoding == nullptr ? 0 : encoding->encoding.size(); }
+const int32_t* berth_encoding_ids(const berth_encoding* encoding) { return encoding == nullptr ? nullptr : encoding->encoding.ids.data(); }
+const int32_t* berth_encoding_type_ids(const berth_encoding* encoding) { return encoding == nullptr ? nullptr : encoding->encoding.type_ids.data(); }
+const uint8_t* berth_encoding_special_mask(const berth_encoding* encoding) {
+  return encoding == nullptr ? nullptr : encoding->encoding.special_mask.data();
+}
+const uint32_t* berth_encoding_offsets(const berth_encoding* encoding) { return encoding == nullptr ? nullptr : encoding->offsets.data(); }
+int berth_encoding_truncated(const berth_encoding* encoding) { return encoding != nullptr && encoding->encoding.truncated ? 1 : 0; }
+
+berth_string berth_encoding_token(const berth_encoding* encoding, size_t index) {
+  if (encoding == nullptr || index >= encoding->tokens.size()) return {nullptr, 0};
+  return {encoding->tokens[index].data(), encoding->tokens[index].size()};
+}
+
+}  // extern "C"

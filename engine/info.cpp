@@ -1,0 +1,74 @@
+#include "engine/info.hpp"
+
+#include "base/cpu_limits.hpp"
+#include "base/json.hpp"
+#include "kernels/dispatch.hpp"
+
+namespace berth::engine {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json describe_modules(std::span<const SentenceModule> modules) {
+  Json list = Json::array();
+  for (const SentenceModule& module : modules) {
+    if (module.type == loaders::ModuleType::pooling) {
+      std::string modes;
+      for (const loaders::PoolingMode mode : module.pooling) modes += (modes.empty() ? "" : "+") + std::string(loaders::name(mode));
+      list.push_back("pooling " + modes);
+    } else if (module.type == loaders::ModuleType::dense) {
+      list.push_back("dense " + std::to_string(module.dense.linear.in()) + "x" + std::to_string(module.dense.linear.out()));
+    } else {
+      list.push_back("normalize");
+    }
+  }
+  return list;
+}
+
+}  // namespace
+
+std::string describe_model(const ModelFacts& facts) {
+  const ModelConfig& config = facts.config;
+  const double hidden = static_cast<double>(config.hidden_size);
+  const double layers = static_cast<double>(config.num_layers);
+  Json info;
+  info["directory"] = facts.directory.root.string();
+  info["model_type"] = config.architecture->model_type;
+  info["task"] = config.has_sequence_classifier ? "sequence-classification" : "embedding";
+  info["hidden_size"] = config.hidden_size;
+  info["num_layers"] = config.num_layers;
+  info["num_heads"] = config.num_heads;
+  info["intermediate_size"] = config.intermediate_size;
+  info["vocab_size"] = config.vocab_size;
+  info["max_positions"] = config.max_positions;
+  info["max_length"] = facts.max_length;
+  info["embedding_size"] = embedding_size(facts.modules, config.hidden_size);
+  info["pooling"] = describe_modules(facts.modules);
+  info["labels"] = config.labels;
+  info["tokenizer"] = facts.tokenizer == nullptr ? Json() : Json(facts.tokenizer->type());
+  if (facts.directory.sentence_transformers) info["prompts"] = facts.directory.sentence_transformers->prompts;
+  info["precision"] = facts.precision;
+  info["isa"] = kernels::name(facts.isa);
+  info["threads"] = facts.threads;
+  info["parameters"] = facts.weights.parameters;
+  info["model_size_bytes"] = facts.weights.bytes;
+  info["files"] = facts.tensors.files();
+  // A row of n tokens costs n * flop_per_token + n * n * flop_per_token_squared: the linear layers, and the two products of attention.
+  info["flop_per_token"] = layers * 2.0 * (4.0 * hidden * hidden + 2.0 * hidden * static_cast<double>(config.intermediate_size));
+  info["flop_per_token_squared"] = layers * 4.0 * hidden;
+  return info.dump();
+}
+
+std::string describe_system() {
+  Json info;
+  info["cpu"] = kernels::cpu_name();
+  info["isa"] = kernels::name(kernels::select_isa());
+  info["isas"] = Json::array();
+  for (const kernels::IsaStatus& status : kernels::isa_statuses())
+    info["isas"].push_back({{"name", kernels::name(status.isa)}, {"usable", status.usable}, {"reason", status.reason}});
+  info["threads"] = base::default_thread_count();
+  return info.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace berth::engine

@@ -1,0 +1,35 @@
+// What berth says about a machine and a model, as JSON.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "engine/model_config.hpp"
+#include "engine/pooling.hpp"
+#include "engine/weights.hpp"
+#include "kernels/isa.hpp"
+#include "loaders/model_directory.hpp"
+#include "loaders/tensors.hpp"
+#include "tokenizer/tokenizer.hpp"
+
+namespace berth::engine {
+
+struct ModelFacts {
+  const ModelConfig& config;
+  const ModelWeights& weights;
+  std::span<const SentenceModule> modules;
+  const loaders::TensorStore& tensors;
+  const tokenizer::Tokenizer* tokenizer;
+  kernels::Isa isa;
+  int threads;
+  const std::string& precision;
+  std::size_t max_length;
+  const loaders::ModelDirectory& directory;
+};
+
+std::string describe_model(const ModelFacts& facts);
+
+// Throws as kernels::select_isa does.
+std::string describe_system();
+
+}  // namespace berth::engine

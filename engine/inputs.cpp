@@ -1,0 +1,120 @@
+#include "engine/inputs.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <string>
+
+#include "base/error.hpp"
+#include "base/utf8.hpp"
+
+namespace berth::engine {
+
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+
+std::string input_name(std::size_t index) { return "input " + std::to_string(index); }
+
+std::string_view checked_text(const berth_string& text, std::size_t index, const char* field) {
+  const std::string_view view(text.data == nullptr ? "" : text.data, text.data == nullptr ? 0 : text.size);
+  const std::size_t bad = base::find_invalid_utf8(view);
+  if (bad != std::string_view::npos)
+    throw Error(ErrorCode::invalid_argument, input_name(index) + ": " + field + " is not valid UTF-8 at byte " + std::to_string(bad));
+  return view;
+}
+
+InputRow checked_ids(const berth_input& input, std::size_t index, const ModelConfig& config) {
+  const std::span<const std::int32_t> ids(input.ids, input.ids_size);
+  if (ids.empty()) throw Error(ErrorCode::invalid_argument, input_name(index) + ": ids is empty");
+  if (ids.size() > config.max_positions) {
+    throw Error(ErrorCode::too_long, input_name(index) + ": " + std::to_string(ids.size()) + " ids, but the model has " +
+                                         std::to_string(config.max_positions) + " positions");
+  }
+  const auto check = [&](std::span<const std::int32_t> values, const char* field, std::size_t limit) {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (values[i] >= 0 && static_cast<std::size_t>(values[i]) < limit) continue;
+      throw Error(ErrorCode::invalid_argument, input_name(index) + ": " + field + "[" + std::to_string(i) + "] is " + std::to_string(values[i]) +
+                                                   ", expected 0 to " + std::to_string(limit - 1));
+    }
+  };
+  check(ids, "ids", config.vocab_size);
+  InputRow row{.ids = ids, .type_ids = {}};
+  if (input.type_ids != nullptr) {
+    row.type_ids = {input.type_ids, input.ids_size};
+    check(row.type_ids, "type_ids", config.type_vocab_size == 0 ? static_cast<std::size_t>(1) << 31 : config.type_vocab_size);
+  }
+  return row;
+}
+
+tokenizer::Encoding encode(const berth_input& input, std::size_t index, const InputRules& rules) {
+  std::string_view text = checked_text(input.text, index, "text");
+  tokenizer::EncodeOptions options;
+  options.truncation = tokenizer::Truncation{.max_length = rules.max_length, .side = rules.tokenizer->truncation_side()};
+  if (rules.strip_text) text = strip(text);
+  if (input.text_pair.data == nullptr) return rules.tokenizer->encode(text, options);
+  std::string_view pair = checked_text(input.text_pair, index, "text_pair");
+  if (rules.strip_text) pair = strip(pair);
+  return rules.tokenizer->encode(text, pair, options);
+}
+
+void check_encoding(const tokenizer::Encoding& encoding, std::size_t index, const ModelConfig& config) {
+  if (encoding.ids.empty()) throw Error(ErrorCode::invalid_argument, input_name(index) + ": the text has no tokens, and the tokenizer adds none");
+  if (config.type_vocab_size == 0) return;
+  for (const std::int32_t type : encoding.type_ids) {
+    if (static_cast<std::size_t>(type) < config.type_vocab_size) continue;
+    throw Error(ErrorCode::invalid_argument, input_name(index) + ": the tokenizer gives token type " + std::to_string(type) +
+                                                 ", but the model has " + std::to_string(config.type_vocab_size));
+  }
+}
+
+}  // namespace
+
+InputRows::InputRows(std::span<const berth_input> inputs, std::size_t first, const InputRules& rules, const base::ThreadPool& pool)
+    : rows_(inputs.size()) {
+  const auto is_text = [](const berth_input& input) { return input.ids == nullptr; };
+  if (std::any_of(inputs.begin(), inputs.end(), is_text)) {
+    if (rules.tokenizer == nullptr)
+      throw Error(ErrorCode::invalid_argument, "the model's directory has no tokenizer files: give ids instead of text");
+    encodings_.resize(inputs.size());
+  }
+  std::vector<std::exception_ptr> errors(encodings_.size());
+  pool.parallel_for(encodings_.size(), [&](std::size_t i, std::size_t) noexcept {
+    if (!is_text(inputs[i])) return;
+    try {
+      encodings_[i] = encode(inputs[i], first + i, rules);
+      check_encoding(encodings_[i], first + i, rules.config);
+    } catch (...) {
+      errors[i] = std::current_exception();
+    }
+  });
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!is_text(inputs[i])) {
+      rows_[i] = checked_ids(inputs[i], first + i, rules.config);
+      continue;
+    }
+    if (errors[i]) std::rethrow_exception(errors[i]);
+    rows_[i] = {.ids = encodings_[i].ids, .type_ids = encodings_[i].type_ids, .truncated = encodings_[i].truncated};
+  }
+}
+
+std::string_view strip(std::string_view text) noexcept {
+  const auto is_space = [](char32_t c) {
+    return (c >= 0x9 && c <= 0xd) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) ||
+           c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+  };
+  while (!text.empty()) {
+    const base::CodePoint point = base::decode_utf8(text, 0);
+    if (!is_space(point.value)) break;
+    text.remove_prefix(point.length);
+  }
+  while (!text.empty()) {
+    std::size_t start = text.size() - 1;
+    while (start > 0 && (static_cast<unsigned char>(text[start]) & 0xc0U) == 0x80U) --start;
+    if (!is_space(base::decode_utf8(text, start).value)) break;
+    text.remove_suffix(text.size() - start);
+  }
+  return text;
+}
+
+}  // namespace berth::engine

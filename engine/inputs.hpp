@@ -1,0 +1,47 @@
+// What callers pass in, checked and turned into rows of ids.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include <berth/berth.h>
+
+#include "base/parallel.hpp"
+#include "engine/model_config.hpp"
+#include "tokenizer/tokenizer.hpp"
+
+namespace berth::engine {
+
+struct InputRules {
+  const ModelConfig& config;
+  const tokenizer::Tokenizer* tokenizer;  // null: only ids are accepted
+  bool strip_text;                        // white space at both ends, as older sentence-transformers do
+  std::size_t max_length;                 // of texts, special tokens included; longer ones are cut
+};
+
+struct InputRow {
+  std::span<const std::int32_t> ids;
+  std::span<const std::int32_t> type_ids;  // empty: all 0
+  bool truncated = false;
+};
+
+// Rows [0, inputs.size()) of a call, tokenized on the pool's threads. Rows given as ids are passed through without a copy.
+class InputRows {
+ public:
+  // base::Error{invalid_argument, too_long} naming the input ("input 3") counted from `first`.
+  InputRows(std::span<const berth_input> inputs, std::size_t first, const InputRules& rules, const base::ThreadPool& pool);
+
+  std::size_t size() const noexcept { return rows_.size(); }
+  const InputRow& operator[](std::size_t i) const noexcept { return rows_[i]; }
+
+ private:
+  std::vector<tokenizer::Encoding> encodings_;  // of the texts
+  std::vector<InputRow> rows_;
+};
+
+// `text` without white space at both ends, where white space is what Python's str.strip() takes off.
+std::string_view strip(std::string_view text) noexcept;
+
+}  // namespace berth::engine

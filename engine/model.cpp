@@ -1,0 +1,207 @@
+#include "engine/model.hpp"
+
+#include <algorithm>
+
+#include "base/cpu_limits.hpp"
+#include "base/error.hpp"
+#include "engine/encoder.hpp"
+#include "engine/info.hpp"
+#include "engine/inputs.hpp"
+#include "kernels/dispatch.hpp"
+
+namespace berth::engine {
+
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using loaders::ModuleType;
+
+constexpr int kMaxThreads = 1024;
+constexpr std::size_t kRowsAtATime = 256;  // tokenized ahead of the batches, so that a long list of texts does not sit in memory twice
+
+void check_options(const LoadOptions& options) {
+  if (options.precision != "fp32")
+    throw Error(ErrorCode::invalid_argument, "precision: " + base::quoted(options.precision) + " is not supported; supported: fp32");
+  if (options.threads < 0 || options.threads > kMaxThreads)
+    throw Error(ErrorCode::invalid_argument, "threads: expected 0 to " + std::to_string(kMaxThreads) + ", got " + std::to_string(options.threads));
+}
+
+// The modules behind the transformer; mean pooling without normalising for a directory that is not sentence-transformers'.
+std::vector<SentenceModule> bind_modules(const loaders::ModelDirectory& directory, const ModelConfig& config, const Compute& compute) {
+  std::vector<SentenceModule> modules;
+  if (!directory.sentence_transformers) {
+    modules.push_back({.type = ModuleType::pooling, .pooling = {loaders::PoolingMode::mean}, .dense = {}});
+    return modules;
+  }
+  for (const loaders::ModuleSpec& spec : directory.sentence_transformers->modules) {
+    if (spec.type == ModuleType::transformer) continue;
+    const std::string label = (directory.root / spec.path / "config.json").string();
+    if (modules.empty() != (spec.type == ModuleType::pooling))
+      throw Error(ErrorCode::unsupported, (directory.root / "modules.json").string() + ": the transformer must be followed by one Pooling module, then by Dense or Normalize");
+    SentenceModule module{.type = spec.type, .pooling = {}, .dense = {}};
+    const std::size_t size = embedding_size(modules, config.hidden_size);
+    const auto check_size = [&](const char* field, std::size_t stated) {
+      if (stated != size)
+        throw Error(ErrorCode::corrupt_file, label + ": field \"" + field + "\": expected " + std::to_string(size) + ", which the module before gives, got " + std::to_string(stated));
+    };
+    if (spec.type == ModuleType::pooling) {
+      if (spec.pooling.embedding_dimension) check_size("embedding_dimension", *spec.pooling.embedding_dimension);
+      module.pooling = spec.pooling.modes;
+    } else if (spec.type == ModuleType::dense) {
+      check_size("in_features", spec.dense.in_features);
+      module.dense = bind_dense_module(spec.dense, label, compute.kernels, compute.pool);
+    }
+    modules.push_back(std::move(module));
+  }
+  if (modules.empty())
+    throw Error(ErrorCode::unsupported, (directory.root / "modules.json").string() + ": no Pooling module");
+  return modules;
+}
+
+std::size_t text_limit(const loaders::ModelDirectory& directory, const ModelConfig& config, const tokenizer::Tokenizer* tokenizer) {
+  std::size_t limit = config.max_positions;
+  if (directory.sentence_transformers && directory.sentence_transformers->max_seq_length)
+    limit = std::min(limit, *directory.sentence_transformers->max_seq_length);
+  if (tokenizer != nullptr && tokenizer->model_max_length()) limit = std::min(limit, *tokenizer->model_max_length());
+  return limit;
+}
+
+void check_vocabulary(const tokenizer::Tokenizer& tokenizer, const ModelConfig& config, const loaders::ModelDirectory& directory) {
+  const std::int32_t largest = tokenizer.max_id();
+  if (largest < 0 || static_cast<std::size_t>(largest) < config.vocab_size) return;
+  throw Error(ErrorCode::corrupt_file, directory.encoder.string() + ": the tokenizer gives ids up to " + std::to_string(largest) +
+                                           ", but config.json field \"vocab_size\" is " + std::to_string(config.vocab_size));
+}
+
+}  // namespace
+
+std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOptions& options) {
+  check_options(options);
+  std::unique_ptr<Model> model(new Model);
+  model->isa_ = kernels::select_isa(options.isa);
+  model->kernels_ = &kernels::kernel_table(model->isa_);
+  model->pool_ = std::make_unique<base::ThreadPool>(options.threads > 0 ? options.threads : base::default_thread_count());
+  const base::FileAccess access = options.mmap ? base::FileAccess::map : base::FileAccess::copy;
+
+  const loaders::ModelDirectory directory = loaders::ModelDirectory::open(path, access);
+  model->config_ = read_model_config(directory);
+  model->tensors_ = loaders::TensorStore::open(directory.encoder, access);
+  model->weights_ = bind_weights(model->config_, *model->tensors_, *model->kernels_, *model->pool_);
+  if (tokenizer::Tokenizer::present(directory.encoder)) {
+    model->tokenizer_ = tokenizer::Tokenizer::load(directory.encoder);
+    check_vocabulary(*model->tokenizer_, model->config_, directory);
+  }
+  model->modules_ = bind_modules(directory, model->config_, model->compute());
+  model->strip_text_ = directory.sentence_transformers && directory.sentence_transformers->generation == loaders::Generation::first;
+  model->max_length_ = text_limit(directory, model->config_, model->tokenizer());
+  model->info_ = describe_model({.config = model->config_,
+                                 .weights = model->weights_,
+                                 .modules = model->modules_,
+                                 .tensors = *model->tensors_,
+                                 .tokenizer = model->tokenizer(),
+                                 .isa = model->isa_,
+                                 .threads = model->pool_->threads(),
+                                 .precision = options.precision,
+                                 .max_length = model->max_length_,
+                                 .directory = directory});
+  return model;
+}
+
+void Model::run(std::span<const berth_input> inputs, const RunOptions& options, std::size_t layers, berth_row* rows, const Finish& finish) const {
+  const std::size_t limit = options.max_length == 0 ? max_length_ : std::min(max_length_, options.max_length);
+  const std::size_t batch_tokens = options.batch_tokens == 0 ? kDefaultBatchTokens : options.batch_tokens;
+  const InputRules rules{.config = config_, .tokenizer = tokenizer(), .strip_text = strip_text_, .max_length = limit};
+  WorkspacePool::Lease workspace = workspaces_.borrow();
+  RaggedBatch& batch = workspace->batch;
+  for (std::size_t first = 0; first < inputs.size(); first += kRowsAtATime) {
+    const InputRows part(inputs.subspan(first, std::min(kRowsAtATime, inputs.size() - first)), first, rules, *pool_);
+    batch.clear();
+    std::size_t batch_first = first;
+    const auto flush = [&] {
+      if (batch.rows() == 0) return;
+      run_batch(*workspace, layers);
+      finish(*workspace, batch_first, batch.rows());
+      batch_first += batch.rows();
+      batch.clear();
+    };
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      const InputRow& row = part[i];
+      if (batch.rows() > 0 && batch.tokens() + row.ids.size() > batch_tokens) flush();
+      batch.ids.insert(batch.ids.end(), row.ids.begin(), row.ids.end());
+      if (row.type_ids.empty()) {
+        batch.type_ids.resize(batch.ids.size(), 0);
+      } else {
+        batch.type_ids.insert(batch.type_ids.end(), row.type_ids.begin(), row.type_ids.end());
+      }
+      batch.cumulative_lengths.push_back(batch.ids.size());
+      if (rows != nullptr) rows[first + i] = {static_cast<std::uint32_t>(row.ids.size()), row.truncated ? 1U : 0U};
+    }
+    flush();
+  }
+}
+
+void Model::run_batch(Workspace& workspace, std::size_t layers) const {
+  const RaggedBatch& batch = workspace.batch;
+  workspace.reserve(plan_workspace(config_, *kernels_, static_cast<std::size_t>(pool_->threads()), batch.tokens(), batch.longest()));
+  run_encoder(compute(), config_, weights_, layers, workspace);
+}
+
+void Model::check_finite(const float* values, std::size_t rows, std::size_t size, std::size_t first) const {
+  for (std::size_t row = 0; row < rows; ++row) {
+    if (kernels_->all_finite(values + row * size, size)) continue;
+    throw Error(ErrorCode::non_finite, "input " + std::to_string(first + row) + ": the model's result is NaN or infinite");
+  }
+}
+
+void Model::encode(std::span<const berth_input> inputs, const RunOptions& options, float* out, berth_row* rows, TokenEmbeddings* tokens) const {
+  const std::size_t size = embedding_size();
+  if (tokens != nullptr) tokens->hidden_size = config_.hidden_size;
+  run(inputs, options, config_.num_layers, rows, [&](Workspace& workspace, std::size_t first, std::size_t count) {
+    const RaggedBatch& batch = workspace.batch;
+    if (out != nullptr) {
+      run_modules(compute(), modules_, config_.hidden_size, workspace, out + first * size);
+      check_finite(out + first * size, count, size, first);
+    }
+    if (tokens == nullptr) return;
+    for (std::size_t row = 0; row < count; ++row) {
+      const float* begin = workspace.hidden() + batch.cumulative_lengths[row] * config_.hidden_size;
+      check_finite(begin, 1, batch.length(row) * config_.hidden_size, first + row);
+      tokens->values.insert(tokens->values.end(), begin, begin + batch.length(row) * config_.hidden_size);
+      tokens->first_token.push_back(tokens->first_token.back() + batch.length(row));
+    }
+  });
+}
+
+void Model::classify(std::span<const berth_input> inputs, const RunOptions& options, bool raw, float* out, berth_row* rows) const {
+  if (!config_.has_sequence_classifier) {
+    throw Error(ErrorCode::unsupported, "the model has no sequence-classification head: config.json field \"architectures\" does not name " +
+                                            std::string(config_.architecture->sequence_classifier_class));
+  }
+  const std::size_t labels = config_.labels.size();
+  run(inputs, options, config_.num_layers, rows, [&](Workspace& workspace, std::size_t first, std::size_t count) {
+    float* scores = out + first * labels;
+    run_head(compute(), weights_.sequence_classifier, config_.hidden_size, workspace, scores);
+    check_finite(scores, count, labels, first);
+    if (raw) return;
+    if (config_.score_function == ScoreFunction::sigmoid) kernels_->activate(scores, count * labels, kernels::Activation::sigmoid);
+    if (config_.score_function == ScoreFunction::softmax) kernels_->softmax(scores, count, labels);
+  });
+}
+
+void Model::hidden_states(std::span<const berth_input> inputs, std::size_t layers, TokenEmbeddings& tokens) const {
+  tokens.hidden_size = config_.hidden_size;
+  run(inputs, {}, layers, nullptr, [&](Workspace& workspace, std::size_t, std::size_t count) {
+    const RaggedBatch& batch = workspace.batch;
+    tokens.values.insert(tokens.values.end(), workspace.hidden(), workspace.hidden() + batch.tokens() * config_.hidden_size);
+    for (std::size_t row = 0; row < count; ++row) tokens.first_token.push_back(tokens.first_token.back() + batch.length(row));
+  });
+}
+
+void Model::pooler_output(std::span<const berth_input> inputs, float* out) const {
+  run(inputs, {}, config_.num_layers, nullptr, [&](Workspace& workspace, std::size_t first, std::size_t) {
+    run_head(compute(), weights_.pooler, config_.hidden_size, workspace, out + first * config_.hidden_size);
+  });
+}
+
+}  // namespace berth::engine

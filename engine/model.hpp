@@ -1,0 +1,92 @@
+// A loaded model: everything engine/c_api.cpp puts behind a berth_model. Immutable after load; calls are reentrant.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <berth/berth.h>
+
+#include "base/parallel.hpp"
+#include "engine/model_config.hpp"
+#include "engine/pooling.hpp"
+#include "engine/weights.hpp"
+#include "engine/workspace.hpp"
+#include "kernels/isa.hpp"
+#include "loaders/model_directory.hpp"
+#include "loaders/tensors.hpp"
+#include "tokenizer/tokenizer.hpp"
+
+namespace berth::engine {
+
+struct LoadOptions {
+  int threads = 0;  // 0: base::default_thread_count()
+  bool mmap = true;
+  std::string precision = "fp32";
+  std::string isa;  // a cap; empty: BERTH_ISA
+};
+
+struct RunOptions {
+  std::size_t max_length = 0;    // 0: the model's limit
+  std::size_t batch_tokens = 0;  // 0: kDefaultBatchTokens
+};
+
+// Tokens run together by default: beyond some hundreds a product is no more efficient, and more would leave the caches.
+inline constexpr std::size_t kDefaultBatchTokens = 1024;
+
+// The hidden states of some rows, copied out.
+struct TokenEmbeddings {
+  std::vector<float> values;                // [tokens of all rows, hidden_size]
+  std::vector<std::size_t> first_token{0};  // [rows + 1]
+  std::size_t hidden_size = 0;
+};
+
+class Model {
+ public:
+  // base::Error as the loaders and bind_weights throw it.
+  static std::unique_ptr<const Model> load(const std::string& directory, const LoadOptions& options);
+
+  // out: [inputs, embedding_size()]; may be null when only `tokens` is wanted. rows, tokens: may be null.
+  void encode(std::span<const berth_input> inputs, const RunOptions& options, float* out, berth_row* rows, TokenEmbeddings* tokens) const;
+  // out: [inputs, labels]: scores, or logits when `raw`.
+  void classify(std::span<const berth_input> inputs, const RunOptions& options, bool raw, float* out, berth_row* rows) const;
+
+  const ModelConfig& config() const noexcept { return config_; }
+  const ModelWeights& weights() const noexcept { return weights_; }
+  const tokenizer::Tokenizer* tokenizer() const noexcept { return tokenizer_ ? &*tokenizer_ : nullptr; }
+  std::size_t embedding_size() const noexcept { return engine::embedding_size(modules_, config_.hidden_size); }
+  std::size_t max_length() const noexcept { return max_length_; }
+  const std::string& info() const noexcept { return info_; }  // JSON
+  Compute compute() const noexcept { return {*kernels_, *pool_}; }
+
+  // The hidden states after `layers` layers, or the pooler's output, for rows of ids: what the reference cases record.
+  void hidden_states(std::span<const berth_input> inputs, std::size_t layers, TokenEmbeddings& tokens) const;
+  void pooler_output(std::span<const berth_input> inputs, float* out) const;
+
+ private:
+  Model() = default;
+
+  // Called for each batch that has run, with the index of its first row and its rows' number.
+  using Finish = std::function<void(Workspace& workspace, std::size_t first, std::size_t rows)>;
+  void run(std::span<const berth_input> inputs, const RunOptions& options, std::size_t layers, berth_row* rows, const Finish& finish) const;
+  void run_batch(Workspace& workspace, std::size_t layers) const;
+  void check_finite(const float* values, std::size_t rows, std::size_t size, std::size_t first) const;
+
+  ModelConfig config_;
+  kernels::Isa isa_{};
+  const kernels::KernelTable* kernels_ = nullptr;
+  std::unique_ptr<base::ThreadPool> pool_;
+  std::optional<loaders::TensorStore> tensors_;  // the embedding tables live in its files
+  ModelWeights weights_;
+  std::optional<tokenizer::Tokenizer> tokenizer_;
+  std::vector<SentenceModule> modules_;  // pooling first; mean pooling where the directory has none
+  bool strip_text_ = false;
+  std::size_t max_length_ = 0;
+  std::string info_;
+  mutable WorkspacePool workspaces_;
+};
+
+}  // namespace berth::engine

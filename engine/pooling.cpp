@@ -1,0 +1,110 @@
+#include "engine/pooling.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace berth::engine {
+
+namespace {
+
+using loaders::ModuleType;
+using loaders::PoolingMode;
+
+// Sums run over the tokens in order, in FP32.
+void pool_row(const kernels::KernelTable& kernels, PoolingMode mode, const float* tokens, std::size_t count, std::size_t size, float* out) noexcept {
+  const auto token = [=](std::size_t i) { return tokens + i * size; };
+  switch (mode) {
+    case PoolingMode::cls: std::copy_n(token(0), size, out); return;
+    case PoolingMode::last_token: std::copy_n(token(count - 1), size, out); return;
+    case PoolingMode::max:
+      std::copy_n(token(0), size, out);
+      for (std::size_t i = 1; i < count; ++i) kernels.max_into(out, token(i), size);
+      return;
+    case PoolingMode::mean:
+    case PoolingMode::mean_sqrt_len: {
+      std::fill_n(out, size, 0.0F);
+      for (std::size_t i = 0; i < count; ++i) kernels.add_scaled(out, token(i), 1.0F, size);
+      const auto n = static_cast<float>(count);
+      kernels.scale(out, 1.0F / (mode == PoolingMode::mean ? n : std::sqrt(n)), size);
+      return;
+    }
+    case PoolingMode::weighted_mean: {
+      std::fill_n(out, size, 0.0F);
+      for (std::size_t i = 0; i < count; ++i) kernels.add_scaled(out, token(i), static_cast<float>(i + 1), size);
+      const auto n = static_cast<float>(count);
+      kernels.scale(out, 1.0F / (n * (n + 1.0F) / 2.0F), size);
+      return;
+    }
+  }
+}
+
+void pool(const Compute& compute, std::span<const PoolingMode> modes, std::size_t size, Workspace& workspace, float* out) noexcept {
+  const RaggedBatch& batch = workspace.batch;
+  const float* hidden = workspace.hidden();
+  const std::size_t cost = (batch.tokens() / batch.rows() + 1) * size * modes.size();
+  for_row_blocks(compute.pool, batch.rows(), cost, [&](std::size_t first, std::size_t count, std::size_t) noexcept {
+    for (std::size_t row = first; row < first + count; ++row)
+      for (std::size_t m = 0; m < modes.size(); ++m)
+        pool_row(compute.kernels, modes[m], hidden + batch.cumulative_lengths[row] * size, batch.length(row), size,
+                 out + (row * modes.size() + m) * size);
+  });
+}
+
+// x / max(|x|, 1e-12) for each row.
+void normalize(const kernels::KernelTable& kernels, float* x, std::size_t rows, std::size_t size) noexcept {
+  for (std::size_t row = 0; row < rows; ++row, x += size) {
+    const float length = std::sqrt(kernels.dot(x, x, size));
+    kernels.scale(x, 1.0F / std::max(length, 1e-12F), size);
+  }
+}
+
+}  // namespace
+
+std::size_t embedding_size(std::span<const SentenceModule> modules, std::size_t hidden_size) {
+  std::size_t size = hidden_size;
+  for (const SentenceModule& module : modules) {
+    if (module.type == ModuleType::pooling) size *= module.pooling.size();
+    if (module.type == ModuleType::dense) size = module.dense.linear.out();
+  }
+  return size;
+}
+
+void run_modules(const Compute& compute, std::span<const SentenceModule> modules, std::size_t hidden_size, Workspace& workspace, float* out) {
+  const std::size_t rows = workspace.batch.rows();
+  if (rows == 0) return;
+  std::size_t size = hidden_size * modules.front().pooling.size();
+  workspace.pooled.resize(rows * size);
+  pool(compute, modules.front().pooling, hidden_size, workspace, workspace.pooled.data());
+  for (const SentenceModule& module : modules.subspan(1)) {
+    if (module.type == ModuleType::dense) {
+      const Linear& linear = module.dense.linear;
+      workspace.pooled2.resize(rows * linear.out());
+      run_linear(compute, linear,
+                 {.x = workspace.pooled.data(), .ldx = size, .y = workspace.pooled2.data(), .rows = rows, .activation = module.dense.activation});
+      workspace.pooled.swap(workspace.pooled2);
+      size = linear.out();
+    } else if (module.type == ModuleType::normalize) {
+      normalize(compute.kernels, workspace.pooled.data(), rows, size);
+    }
+  }
+  std::copy_n(workspace.pooled.data(), rows * size, out);
+}
+
+void run_head(const Compute& compute, std::span<const DenseLayer> steps, std::size_t hidden_size, Workspace& workspace, float* out) {
+  const RaggedBatch& batch = workspace.batch;
+  std::vector<float>& from = workspace.pooled;
+  std::vector<float>& to = workspace.pooled2;
+  from.resize(batch.rows() * hidden_size);
+  for (std::size_t row = 0; row < batch.rows(); ++row)
+    std::copy_n(workspace.hidden() + batch.cumulative_lengths[row] * hidden_size, hidden_size, from.data() + row * hidden_size);
+  std::size_t size = hidden_size;
+  for (const DenseLayer& step : steps) {
+    to.resize(batch.rows() * step.linear.out());
+    run_linear(compute, step.linear, {.x = from.data(), .ldx = size, .y = to.data(), .rows = batch.rows(), .activation = step.activation});
+    from.swap(to);
+    size = step.linear.out();
+  }
+  std::copy_n(from.data(), batch.rows() * size, out);
+}
+
+}  // namespace berth::engine

@@ -1,0 +1,30 @@
+// From token vectors to one vector a row: pooling, then the dense and normalising modules of sentence-transformers.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "engine/linear.hpp"
+#include "engine/workspace.hpp"
+#include "loaders/model_directory.hpp"
+
+namespace berth::engine {
+
+// A sentence-transformers module behind the transformer, bound.
+struct SentenceModule {
+  loaders::ModuleType type{};
+  std::vector<loaders::PoolingMode> pooling;  // type == pooling
+  DenseLayer dense;                           // type == dense
+};
+
+// Values a row has behind `modules`, given the encoder's hidden size.
+std::size_t embedding_size(std::span<const SentenceModule> modules, std::size_t hidden_size);
+
+// out [batch rows, embedding_size] from the hidden states in `workspace`. The first module is the pooling. Throws std::bad_alloc when the
+// workspace's vectors have to grow.
+void run_modules(const Compute& compute, std::span<const SentenceModule> modules, std::size_t hidden_size, Workspace& workspace, float* out);
+
+// out [batch rows, last step's outputs]: dense steps over each row's first token.
+void run_head(const Compute& compute, std::span<const DenseLayer> steps, std::size_t hidden_size, Workspace& workspace, float* out);
+
+}  // namespace berth::engine

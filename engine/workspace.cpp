@@ -1,0 +1,50 @@
+#include "engine/workspace.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace berth::engine {
+
+namespace {
+constexpr std::size_t kLine = base::AlignedBuffer<float>::kAlignment / sizeof(float);
+std::size_t whole_lines(std::size_t floats) { return (floats + kLine - 1) / kLine * kLine; }
+}  // namespace
+
+WorkspacePlan plan_workspace(const ModelConfig& config, const kernels::KernelTable& kernels, std::size_t threads, std::size_t tokens,
+                             std::size_t longest) {
+  WorkspacePlan plan;
+  plan.hidden = whole_lines(tokens * config.hidden_size);
+  plan.wide = whole_lines(tokens * std::max(3 * config.hidden_size, config.intermediate_size));
+  plan.mixed = plan.hidden;
+  plan.summed = plan.hidden;
+  plan.attention = whole_lines(kernels.attention_f32_scratch(longest, config.head_size));
+  plan.threads = threads;
+  return plan;
+}
+
+void Workspace::reserve(const WorkspacePlan& plan) {
+  plan_ = plan;
+  if (buffer_.size() >= plan.floats()) return;
+  buffer_ = {};  // the old block goes first: its contents are not needed
+  buffer_ = base::AlignedBuffer<float>(plan.floats());
+}
+
+WorkspacePool::Lease WorkspacePool::borrow() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!idle_.empty()) {
+      auto workspace = std::move(idle_.back());
+      idle_.pop_back();
+      return {*this, std::move(workspace)};
+    }
+    idle_.reserve(idle_.capacity() + 1);  // so that giving back never allocates
+  }
+  return {*this, std::make_unique<Workspace>()};
+}
+
+void WorkspacePool::give_back(std::unique_ptr<Workspace> workspace) noexcept {
+  const std::lock_guard lock(mutex_);
+  idle_.push_back(std::move(workspace));
+}
+
+}  // namespace berth::engine

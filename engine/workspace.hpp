@@ -1,0 +1,80 @@
+// The memory a call computes in. Its size follows from the batch before anything runs; a workspace that has grown serves any smaller batch
+// without allocating.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/aligned_buffer.hpp"
+#include "engine/batch.hpp"
+#include "engine/model_config.hpp"
+#include "kernels/kernel_table.hpp"
+
+namespace berth::engine {
+
+// Floats of each part; every part begins on a cache line.
+struct WorkspacePlan {
+  std::size_t hidden = 0;             // [tokens, hidden]: the residual stream
+  std::size_t wide = 0;               // [tokens, max(3 hidden, intermediate)]: queries, keys and values; later the inner activation
+  std::size_t mixed = 0;              // [tokens, hidden]: what attention gives; later nothing
+  std::size_t summed = 0;             // [tokens, hidden]: a block's output plus residual, before its norm
+  std::size_t attention = 0;          // per thread: scratch of the longest row's attention
+  std::size_t threads = 0;
+
+  std::size_t floats() const noexcept { return hidden + wide + mixed + summed + attention * threads; }
+};
+
+WorkspacePlan plan_workspace(const ModelConfig& config, const kernels::KernelTable& kernels, std::size_t threads, std::size_t tokens,
+                             std::size_t longest);
+
+class Workspace {
+ public:
+  // Room for `plan`; throws std::bad_alloc. Contents are lost.
+  void reserve(const WorkspacePlan& plan);
+
+  float* hidden() noexcept { return buffer_.data(); }
+  float* wide() noexcept { return hidden() + plan_.hidden; }
+  float* mixed() noexcept { return wide() + plan_.wide; }
+  float* summed() noexcept { return mixed() + plan_.mixed; }
+  float* attention(std::size_t slot) noexcept { return summed() + plan_.summed + slot * plan_.attention; }
+
+  RaggedBatch batch;           // the call's own, kept for its capacity
+  std::vector<float> pooled;   // [rows, ...]: between pooling, dense modules and heads
+  std::vector<float> pooled2;
+
+ private:
+  WorkspacePlan plan_;
+  base::AlignedBuffer<float> buffer_;
+};
+
+// Workspaces that calls borrow and give back; as many exist as calls ever ran at once. Thread-safe.
+class WorkspacePool {
+ public:
+  class Lease {
+   public:
+    Lease(WorkspacePool& pool, std::unique_ptr<Workspace> workspace) : pool_(&pool), workspace_(std::move(workspace)) {}
+    Lease(Lease&&) noexcept = default;
+    Lease& operator=(Lease&&) = delete;
+    ~Lease() {
+      if (workspace_ != nullptr) pool_->give_back(std::move(workspace_));
+    }
+    Workspace& operator*() const noexcept { return *workspace_; }
+    Workspace* operator->() const noexcept { return workspace_.get(); }
+
+   private:
+    WorkspacePool* pool_;
+    std::unique_ptr<Workspace> workspace_;
+  };
+
+  Lease borrow();
+
+ private:
+  void give_back(std::unique_ptr<Workspace> workspace) noexcept;
+
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Workspace>> idle_;
+};
+
+}  // namespace berth::engine
