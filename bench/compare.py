@@ -95,8 +95,7 @@ class Comparison:
 
     def prepare_berth(self, directory, batch, precision, threads):
         session = self.berth.load(directory, precision, threads)
-        info = self.berth.info
-        self.versions["berth"], self.versions["isa"] = info.get("version"), info.get("isa")
+        self.versions["berth"], self.versions["isa"] = self.berth.version, self.berth.info.get("isa")
         return measure.Contender("berth", self.berth, self.berth.prepare(session, batch))
 
     def agreement(self, precision, reference, other_states, berth):

@@ -114,7 +114,7 @@ class BerthDriver(Driver):
     def load(self, directory, precision, threads):
         """The session's number; what the model says of itself is kept in `info`."""
         reply = self.ask("load", model=directory, precision=precision, threads=threads)
-        self.info = reply["info"]
+        self.info, self.version = reply["info"], reply["version"]
         return reply["session"]
 
     def prepare(self, session, rows):

@@ -1,7 +1,7 @@
 // berth's side of the comparison with ONNX Runtime: a process that is told on standard input, one JSON object per line, what to load and
 // run, and answers each with one line on standard output. ort_driver.cjs speaks the same protocol; driver.py is the other end.
 //
-//   {"cmd":"load","model":"DIR","precision":"fp32","threads":2}  ->  {"ok":true,"session":0,"load_ms":...,"info":{...}}
+//   {"cmd":"load","model":"DIR","precision":"fp32","threads":2}  ->  {"ok":true,"session":0,"load_ms":...,"version":...,"info":{...}}
 //   {"cmd":"prepare","session":0,"rows":[[101,...,102],...]}  ->  {"ok":true,"plan":0}
 //   {"cmd":"run","plan":0,"seconds":0.4,"min_iterations":2}  ->  {"ok":true,"ns":[...]}, one time per call of encode
 //   {"cmd":"states","plan":0}  ->  {"ok":true,"rows":["base64 of float32 [tokens, hidden]",...],"embeddings":"base64 of float32 [rows, hidden]"}
@@ -80,7 +80,7 @@ class Driver {
     const auto started = Clock::now();
     sessions_.push_back(berth::Model::load(command.at("model"), options));
     const std::chrono::duration<double, std::milli> elapsed = Clock::now() - started;
-    return {{"session", sessions_.size() - 1}, {"load_ms", elapsed.count()}, {"info", json::parse(sessions_.back().info())}};
+    return {{"session", sessions_.size() - 1}, {"load_ms", elapsed.count()}, {"version", berth_version()}, {"info", json::parse(sessions_.back().info())}};
   }
 
   json prepare(const json& command) {
