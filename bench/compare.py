@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """berth against ONNX Runtime, in turn, on the same weights and the same token ids. README.md says what makes it fair.
 
-    bench/run.sh                              everything in FP32 (about half an hour)
-    bench/run.sh --quick                      MiniLM-L6 and three cells, in a minute or two
-    bench/run.sh --precisions int8,bf16 --models minilm-l6 --threads 2 --cells ragged --json out.json
+    ./dev bench                              everything in FP32 (about half an hour)
+    ./dev bench --quick                      MiniLM-L6 and three cells, in a minute or two
+    ./dev bench --precisions int8,bf16 --models minilm-l6 --threads 2 --cells ragged --json out.json
 
 Exit status: 0 good; 1 when outputs disagree, a ratio is below --at-least or something failed; 2 usage.
 """
