@@ -7,6 +7,8 @@
 #include <mutex>
 
 #include <tbb/blocked_range.h>
+#include <tbb/global_control.h>
+#include <tbb/info.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
@@ -15,6 +17,21 @@ namespace berth::base {
 namespace {
 // Rounding to nearest, all exceptions masked, flush-to-zero and denormals-are-zero: what AMX BF16 hard-wires, so every path agrees with it.
 constexpr unsigned kOurMxcsr = 0x1f80U | 0x8000U | 0x0040U;
+
+// oneTBB starts at most one worker per CPU, whatever an arena was made for, and says so on standard error. Whoever asks for more threads than
+// CPUs shall have them. The limit belongs to the whole process, so it is only ever raised: that takes nothing from the host, and of several
+// limits oneTBB obeys the lowest, so a lower one that the host has set stays in force.
+void allow_threads(int threads) {
+  static std::mutex mutex;
+  static int allowed = tbb::info::default_concurrency();
+  static tbb::global_control* control = nullptr;  // for the life of the process
+  const std::lock_guard lock(mutex);
+  if (threads <= allowed) return;
+  delete control;
+  control = new tbb::global_control(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads));
+  allowed = threads;
+}
+
 }  // namespace
 
 ThreadPool::FloatingPointGuard::FloatingPointGuard() noexcept : saved_(_mm_getcsr()) { _mm_setcsr(kOurMxcsr); }
@@ -32,6 +49,7 @@ struct ThreadPool::Arena {
     if (process.load(std::memory_order_acquire) == getpid()) return *arena;
     const std::lock_guard lock(mutex);
     if (process.load(std::memory_order_relaxed) != getpid()) {
+      allow_threads(threads);
       arena = new tbb::task_arena(threads);
       arena->initialize();
       owner = getpid();
