@@ -92,7 +92,7 @@ struct KernelTable {
 
   // x[0, size) *= factor.
   void (*scale)(float* x, float factor, std::size_t size) noexcept;
-  // out[i] = max(out[i], x[i]); out[i] += factor * x[i].
+  // out[i] = max(out[i], x[i]), NaN where either is; out[i] += factor * x[i].
   void (*max_into)(float* out, const float* x, std::size_t size) noexcept;
   void (*add_scaled)(float* out, const float* x, float factor, std::size_t size) noexcept;
   // Sum of x[i] * y[i].

@@ -64,22 +64,24 @@ struct AttentionF32 {
 
   // x[i] = e^(scale (x[i] - max)) for i < size and 0 for i in [size, padded); returns their sum. The first `size` of x's `padded` values count.
   static float softmax_numerators(float* x, std::size_t size, std::size_t padded, float scale) noexcept {
-    const F32 lowest = Isa::set1(-3.0e38F);
-    for (std::size_t i = size; i < padded; ++i) x[i] = -3.0e38F;
-    F32 largest = lowest;
+    // Minus infinity, not a large finite number: a row whose scores have all overflowed to it must give NaN, not equal weights.
+    const float lowest = -__builtin_inff();
+    for (std::size_t i = size; i < padded; ++i) x[i] = lowest;
+    F32 largest = Isa::set1(lowest);
     for (std::size_t i = 0; i < padded; i += kLanes) largest = Isa::max(largest, Isa::load(x + i));
-    const float maximum = Isa::reduce_max(largest);
+    const F32 maximum = Isa::set1(Isa::reduce_max(largest));
     const F32 factor = Isa::set1(scale);
-    const F32 shift = Isa::set1(-maximum * scale);
+    // Not one multiply-add with -max * scale: its rounding would leave the largest exponent off 0 by half a unit of the scaled score.
+    const auto numerator = [&](F32 score) { return Math::exp(Isa::mul(Isa::sub(score, maximum), factor)); };
     F32 sum = Isa::set1(0.0F);
     std::size_t i = 0;
     for (; i + kLanes <= size; i += kLanes) {
-      const F32 e = Math::exp(Isa::fma(Isa::load(x + i), factor, shift));
+      const F32 e = numerator(Isa::load(x + i));
       Isa::store(x + i, e);
       sum = Isa::add(sum, e);
     }
     if (i < padded) {
-      Isa::store(x + i, Math::exp(Isa::fma(Isa::load(x + i), factor, shift)));
+      Isa::store(x + i, numerator(Isa::load(x + i)));
       for (std::size_t j = size; j < padded; ++j) x[j] = 0.0F;
       sum = Isa::add(sum, Isa::load(x + i));
     }

@@ -53,7 +53,9 @@ struct VectorOps {
     map(x, size, [by](F32 value) { return Isa::mul(value, by); });
   }
   static void max_into(float* out, const float* x, std::size_t size) noexcept {
-    zip(out, x, size, [](F32 a, F32 b) { return Isa::max(a, b); });
+    // max gives its second operand where either is NaN; half of both orders added up keeps NaN from either side, and is exact.
+    const F32 half = Isa::set1(0.5F);
+    zip(out, x, size, [half](F32 a, F32 b) { return Isa::fma(half, Isa::max(a, b), Isa::mul(half, Isa::max(b, a))); });
   }
   static void add_scaled(float* out, const float* x, float factor, std::size_t size) noexcept {
     const F32 by = Isa::set1(factor);
