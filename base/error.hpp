@@ -20,7 +20,7 @@ enum class ErrorCode : int {
   too_long = 5,          // ids given by the caller exceed the model's limit
   non_finite = 6,        // NaN or infinity in weights or results: message names the tensor or the input
   out_of_memory = 7,
-  internal = 8,          // a bug in berth
+  internal = 8,  // a bug in berth
 };
 
 class Error : public std::exception {

@@ -107,9 +107,7 @@ bool file_exists(const fs::path& path) {
 }
 
 fs::path join_checked(const fs::path& directory, std::string_view name, const std::string& label) {
-  const auto refuse = [&](const char* problem) {
-    throw Error(ErrorCode::corrupt_file, label + ": the name " + base::quoted(name, 300) + " " + problem);
-  };
+  const auto refuse = [&](const char* problem) { throw Error(ErrorCode::corrupt_file, label + ": the name " + base::quoted(name, 300) + " " + problem); };
   if (name.empty()) refuse("is empty");
   if (name.front() == '/') refuse("is absolute; names must lie inside the directory");
   if (name.find('\0') != std::string_view::npos) refuse("contains a NUL byte");
@@ -130,9 +128,8 @@ fs::path join_checked(const fs::path& directory, std::string_view name, const st
 namespace {
 
 bool starts_with_ignoring_case(std::string_view text, std::string_view lower) {
-  return text.size() >= lower.size() && std::equal(lower.begin(), lower.end(), text.begin(), [](char a, char b) {
-    return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b - 'A' + 'a') : b);
-  });
+  return text.size() >= lower.size() && std::equal(lower.begin(), lower.end(), text.begin(),
+                                                   [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b - 'A' + 'a') : b); });
 }
 
 }  // namespace

@@ -108,8 +108,7 @@ struct Tree {
 
 class SaxHandler {
  public:
-  SaxHandler(std::string_view text, const std::string& label, const std::vector<std::string>& streamed, const JsonStreamSink& sink,
-             JsonLimits limits)
+  SaxHandler(std::string_view text, const std::string& label, const std::vector<std::string>& streamed, const JsonStreamSink& sink, JsonLimits limits)
       : at(text.data()), text_(text), label_(label), streamed_(streamed), sink_(sink), limits_(limits) {}
 
   bool null() { return scalar(nullptr); }
@@ -138,8 +137,8 @@ class SaxHandler {
     } else if (const std::size_t end = problem.find("] "); end != std::string_view::npos) {
       problem.remove_prefix(end + 2);
     }
-    throw Error(ErrorCode::corrupt_file, label_ + ": not valid JSON at byte " + std::to_string(position == 0 ? 0 : position - 1) + ": " +
-                                             printable(problem.substr(0, 200)));
+    throw Error(ErrorCode::corrupt_file,
+                label_ + ": not valid JSON at byte " + std::to_string(position == 0 ? 0 : position - 1) + ": " + printable(problem.substr(0, 200)));
   }
 
   Json take() { return std::move(document_.root); }
@@ -267,9 +266,7 @@ Json parse_json_streaming(std::string_view text, const std::string& label, const
   return handler.take();
 }
 
-Json parse_json(std::string_view text, const std::string& label, JsonLimits limits) {
-  return parse_json_streaming(text, label, {}, {}, limits);
-}
+Json parse_json(std::string_view text, const std::string& label, JsonLimits limits) { return parse_json_streaming(text, label, {}, {}, limits); }
 
 Json read_json_file(const std::filesystem::path& path, JsonLimits limits) {
   const std::string text = read_file(path, limits.max_bytes);

@@ -39,7 +39,7 @@ class JsonObject {
   // Throws corrupt_file when `value` is not an object. `path` is the field path of `value` inside the file, "" for the document.
   JsonObject(const Json& value, std::string label, std::string path = "");
 
-  bool has(const char* key) const;  // present and not null
+  bool has(const char* key) const;          // present and not null
   const Json* find(const char* key) const;  // null when absent or JSON null
   const Json& json() const { return *value_; }
   const std::string& label() const { return label_; }
@@ -67,13 +67,13 @@ class JsonObject {
 // their place); each of their elements goes to `sink` as it is read, in file order. A path is a JSON pointer through objects ("/model/vocab",
 // "/model/merges"); "" is the document itself. A scalar at such a path is kept. Every key is checked for duplicates, streamed ones included.
 struct JsonStreamElement {
-  std::string_view path;                 // which of `streamed`
-  std::size_t index;                     // position in the object or array
-  std::optional<std::string_view> key;   // the member's name when the streamed value is an object
-  const Json* value;                     // a scalar, or a small tree (at most 4 deep and 65,536 values); valid during the call only
+  std::string_view path;                // which of `streamed`
+  std::size_t index;                    // position in the object or array
+  std::optional<std::string_view> key;  // the member's name when the streamed value is an object
+  const Json* value;                    // a scalar, or a small tree (at most 4 deep and 65,536 values); valid during the call only
 };
 using JsonStreamSink = std::function<void(const JsonStreamElement&)>;  // may throw base::Error
-Json parse_json_streaming(std::string_view text, const std::string& label, const std::vector<std::string>& streamed,
-                          const JsonStreamSink& sink, JsonLimits limits);
+Json parse_json_streaming(std::string_view text, const std::string& label, const std::vector<std::string>& streamed, const JsonStreamSink& sink,
+                          JsonLimits limits);
 
 }  // namespace berth::base

@@ -23,8 +23,7 @@ std::string describe(const Json& value) {
   return value.dump();
 }
 
-JsonObject::JsonObject(const Json& value, std::string label, std::string path)
-    : value_(&value), label_(std::move(label)), path_(std::move(path)) {
+JsonObject::JsonObject(const Json& value, std::string label, std::string path) : value_(&value), label_(std::move(label)), path_(std::move(path)) {
   if (value.is_object()) return;
   const std::string where = path_.empty() ? ": " : ": field " + base::quoted(path_, 200) + ": ";
   throw Error(ErrorCode::corrupt_file, label_ + where + "expected a JSON object, got " + describe(value));
@@ -68,9 +67,7 @@ double JsonObject::number(const char* key, double min, double max) const {
   return number;
 }
 
-double JsonObject::number_or(const char* key, double fallback, double min, double max) const {
-  return has(key) ? number(key, min, max) : fallback;
-}
+double JsonObject::number_or(const char* key, double fallback, double min, double max) const { return has(key) ? number(key, min, max) : fallback; }
 
 std::string JsonObject::string(const char* key) const {
   const Json* value = find(key);

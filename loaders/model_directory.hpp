@@ -31,13 +31,13 @@ struct DenseSpec {
   std::size_t in_features = 0;
   std::size_t out_features = 0;
   bool bias = true;
-  std::string activation;  // the last component of the Python path: Identity, Tanh, ReLU, GELU (erf), SiLU or Sigmoid; nothing else passes
+  std::string activation;                      // the last component of the Python path: Identity, Tanh, ReLU, GELU (erf), SiLU or Sigmoid; nothing else passes
   std::shared_ptr<const TensorStore> tensors;  // linear.weight [out, in] and, with bias, linear.bias [out]: present and of these shapes
 };
 
 struct ModuleSpec {
   ModuleType type{};
-  std::string path;  // as in modules.json; "" is the directory itself
+  std::string path;     // as in modules.json; "" is the directory itself
   PoolingSpec pooling;  // type == pooling
   DenseSpec dense;      // type == dense
 };

@@ -64,7 +64,9 @@ std::vector<PoolingMode> named_modes(const JsonObject& config) {
 
 // The short config of the oldest releases lacks the last two flags: absent is off. A flag we do not know must be off.
 std::vector<PoolingMode> flagged_modes(const JsonObject& config) {
-  for (const auto& [key, value] : config.json().items()) {
+  for (const auto& entry : config.json().items()) {
+    const std::string& key = entry.key();
+    const base::Json& value = entry.value();
     const bool known = std::any_of(kModes.begin(), kModes.end(), [&](const ModeFacts& facts) { return key == facts.flag; });
     if (key.starts_with("pooling_mode_") && !known && value != false && !value.is_null()) unknown_pooling(config, key, base::quoted(key));
   }
@@ -107,8 +109,8 @@ std::string_view name(PoolingMode mode) {
 void require_sentence_embedding(const JsonObject& config, const char* key) {
   const std::string got = config.string_or(key, "sentence_embedding");
   if (got == "sentence_embedding") return;
-  throw Error(ErrorCode::unsupported, config.label() + ": field " + base::quoted(key) + ": got " + base::quoted(got) +
-                                          ", berth applies this module to \"sentence_embedding\" only");
+  throw Error(ErrorCode::unsupported,
+              config.label() + ": field " + base::quoted(key) + ": got " + base::quoted(got) + ", berth applies this module to \"sentence_embedding\" only");
 }
 
 PoolingSpec read_pooling(const fs::path& folder, std::string& output_key) {

@@ -36,8 +36,8 @@ std::string_view header_text(std::span<const std::byte> bytes, std::uint64_t fil
   std::uint64_t length = 0;
   for (std::size_t i = kPrefixBytes; i-- > 0;) length = length << 8 | static_cast<unsigned char>(text[i]);
   if (length > kMaxHeaderBytes) {
-    refuse(label, "header length " + std::to_string(length) + " exceeds the limit of " + std::to_string(kMaxHeaderBytes) +
-                      " bytes: this is not a safetensors file");
+    refuse(label,
+           "header length " + std::to_string(length) + " exceeds the limit of " + std::to_string(kMaxHeaderBytes) + " bytes: this is not a safetensors file");
   }
   if (length > file_size - kPrefixBytes || length > text.size() - kPrefixBytes) {
     refuse(label, "header length " + std::to_string(length) + ", but the file has only " + std::to_string(file_size) +
@@ -187,8 +187,8 @@ SafetensorsHeader parse_safetensors_header(std::span<const std::byte> bytes, std
   const std::string_view text = header_text(bytes, file_size, label);
   HeaderReader reader(label, kPrefixBytes + text.size(), file_size);
   const base::JsonLimits limits{static_cast<std::size_t>(kMaxHeaderBytes), 16, 1};
-  base::parse_json_streaming(text, label + ": header", {""}, [&](const base::JsonStreamElement& element) { reader.element(*element.key, *element.value); },
-                             limits);
+  base::parse_json_streaming(
+      text, label + ": header", {""}, [&](const base::JsonStreamElement& element) { reader.element(*element.key, *element.value); }, limits);
   return reader.finish();
 }
 

@@ -104,13 +104,13 @@ std::string read_model_config(const fs::path& directory, SentenceTransformersSpe
   spec.similarity = config.string_or("similarity_fn_name", "cosine");
   constexpr std::array kSimilarities = {"cosine", "dot", "euclidean", "manhattan"};
   if (std::find(kSimilarities.begin(), kSimilarities.end(), spec.similarity) == kSimilarities.end()) {
-    throw Error(ErrorCode::unsupported, config.label() + ": field \"similarity_fn_name\": got " + base::quoted(spec.similarity) +
-                                            ", expected cosine, dot, euclidean or manhattan");
+    throw Error(ErrorCode::unsupported,
+                config.label() + ": field \"similarity_fn_name\": got " + base::quoted(spec.similarity) + ", expected cosine, dot, euclidean or manhattan");
   }
   const std::string type = config.string_or("model_type", "SentenceTransformer");
   if (type != "SentenceTransformer" && type != "CrossEncoder") {
-    throw Error(ErrorCode::unsupported, config.label() + ": field \"model_type\": got " + base::quoted(type) +
-                                            ", berth runs SentenceTransformer and CrossEncoder models");
+    throw Error(ErrorCode::unsupported,
+                config.label() + ": field \"model_type\": got " + base::quoted(type) + ", berth runs SentenceTransformer and CrossEncoder models");
   }
   return type;
 }
@@ -138,9 +138,8 @@ class Chain {
       spec.type = ModuleType::dense;
       spec.dense = read_dense(module.folder, access_);
       if (width_ && *width_ != spec.dense.in_features) {
-        throw Error(ErrorCode::corrupt_file, base::display(module.folder / "config.json") + ": field \"in_features\": expected " +
-                                                 std::to_string(*width_) + ", the size of what the modules before it give, got " +
-                                                 std::to_string(spec.dense.in_features));
+        throw Error(ErrorCode::corrupt_file, base::display(module.folder / "config.json") + ": field \"in_features\": expected " + std::to_string(*width_) +
+                                                 ", the size of what the modules before it give, got " + std::to_string(spec.dense.in_features));
       }
       width_ = spec.dense.out_features;
     } else {
@@ -179,7 +178,8 @@ SentenceTransformersFiles read_sentence_transformers(const fs::path& directory, 
   const Module& transformer = modules.front();
   if (model_type == "CrossEncoder") {
     if (modules.size() == 1) return {transformer.folder, std::nullopt};
-    throw Error(ErrorCode::unsupported, label + ": " + base::quoted(modules[1].type, 200) + ": berth runs CrossEncoder models whose only module is the Transformer");
+    throw Error(ErrorCode::unsupported,
+                label + ": " + base::quoted(modules[1].type, 200) + ": berth runs CrossEncoder models whose only module is the Transformer");
   }
   // The library moved its classes when it changed the format.
   spec.generation = transformer.type.starts_with("sentence_transformers.models.") ? Generation::first : Generation::second;

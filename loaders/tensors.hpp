@@ -15,7 +15,7 @@
 namespace berth::loaders {
 
 enum class DType { boolean, u8, i8, u16, i16, u32, i32, u64, i64, f16, bf16, f32, f64, other };
-std::string_view name(DType dtype);  // as safetensors spells it: "F32"
+std::string_view name(DType dtype);     // as safetensors spells it: "F32"
 std::size_t size_in_bits(DType dtype);  // of one element; 0 for `other`
 
 // One tensor inside a mapped file; never owns. `data` has no alignment: read it with memcpy or unaligned loads.
@@ -38,7 +38,7 @@ class TensorStore {
   // (naming pytorch_model.bin and other formats it found but does not read), corrupt_file otherwise.
   static TensorStore open(const std::filesystem::path& directory, base::FileAccess access = base::FileAccess::map);
 
-  const TensorView* find(std::string_view name) const;  // null when absent; valid as long as the store
+  const TensorView* find(std::string_view name) const;                       // null when absent; valid as long as the store
   std::span<const TensorView> tensors() const noexcept { return tensors_; }  // sorted by name
   std::uint64_t total_bytes() const noexcept;
   const std::vector<std::string>& files() const noexcept { return file_names_; }  // names inside the directory

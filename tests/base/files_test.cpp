@@ -96,7 +96,8 @@ TEST(JoinChecked, KeepsNamesInside) {
   EXPECT_EQ(join_checked(root, "1_Pooling", "modules.json"), root / "1_Pooling");
   EXPECT_EQ(join_checked(root, "a/b..c/.d", "modules.json"), root / "a/b..c/.d");
   EXPECT_EQ(join_checked(root, "1_Pooling/", "modules.json"), root / "1_Pooling");
-  const std::string_view bad[] = {"", "/", "/etc/passwd", "..", "../x", "a/../b", "a/..", ".", "./a", "a/./b", "a//b", "//a", "a//", "a\\..\\b", std::string_view("a\0b", 3)};
+  const std::string_view bad[] = {
+      "", "/", "/etc/passwd", "..", "../x", "a/../b", "a/..", ".", "./a", "a/./b", "a//b", "//a", "a//", "a\\..\\b", std::string_view("a\0b", 3)};
   for (const std::string_view name : bad) {
     expect_error(ErrorCode::corrupt_file, {"modules.json: the name \"" + printable(name) + "\""}, [&] { join_checked(root, name, "modules.json"); });
   }

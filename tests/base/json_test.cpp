@@ -47,37 +47,29 @@ TEST_P(RejectedJson, NamesFileOffsetAndReason) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, RejectedJson,
-    testing::Values(
-        BadJson{"empty", "", {"is empty"}},
-        BadJson{"blank", "  \n", {"byte 3"}},
-        BadJson{"cut_short", R"({"a": [1, 2)", {"byte 11", "unexpected end of input"}},
-        BadJson{"trailing_garbage", "{} x", {"byte 3", "end of input"}},
-        BadJson{"two_documents", "{}{}", {"byte 2"}},
-        BadJson{"trailing_comma", R"({"a":1,})", {"byte 7", "object key"}},
-        BadJson{"single_quotes", "{'a':1}", {"byte 1"}},
-        BadJson{"comment", "{} // x", {"byte 3"}},
-        BadJson{"not_a_number", "[NaN]", {"byte 1"}},
-        BadJson{"infinity", "[Infinity]", {"byte 1"}},
-        BadJson{"leading_zero", "[01]", {"byte 2"}},
-        BadJson{"leading_plus", "[+1]", {"byte 1"}},
-        BadJson{"bare_minus", "[-]", {"byte 2"}},
-        BadJson{"number_too_large", "[1e999]", {"number overflow", "1e999"}},
-        BadJson{"number_too_small", "[-1e999]", {"number overflow"}},
-        BadJson{"duplicate_key", R"({"a":1,"b":2,"a":3})", {"byte 15", "\"a\"", "twice"}},
-        BadJson{"duplicate_key_by_escape", R"({"a":1,"\u0061":3})", {"\"a\"", "twice"}},
-        BadJson{"duplicate_key_below", R"({"a":{"x":{"k":1,"k":1}}})", {"\"k\"", "twice"}},
-        BadJson{"nul_byte", std::string("{\"a\":1}\0{}", 10), {"byte 7", "NUL"}},
-        BadJson{"nul_at_start", std::string("\0{}", 3), {"byte 0", "NUL"}},
-        BadJson{"overlong_utf8", "[\"\xc0\xaf\"]", {"byte 2", "UTF-8"}},
-        BadJson{"surrogate_utf8", "[\"\xed\xa0\x80\"]", {"byte 2", "UTF-8"}},
-        BadJson{"utf8_cut_short", "[\"\xe2\x82", {"byte 2", "UTF-8"}},
-        BadJson{"utf8_outside_strings", "[\xff]", {"byte 1", "UTF-8"}},
-        BadJson{"lone_surrogate_escape", R"(["\ud800"])", {"surrogate"}},
-        BadJson{"bad_escape", R"(["\x41"])", {"byte 3"}},
-        BadJson{"raw_newline_in_string", "[\"a\nb\"]", {"byte 3"}},
-        BadJson{"too_deep", nested(65), {"nested deeper than"}},
-        BadJson{"far_too_deep", std::string(1000000, '['), {"nested deeper than"}},
-        BadJson{"too_deep_objects", [] { std::string text; for (int i = 0; i < 100000; ++i) text += "{\"a\":"; return text; }(), {"nested deeper than"}}),
+    testing::Values(BadJson{"empty", "", {"is empty"}}, BadJson{"blank", "  \n", {"byte 3"}},
+                    BadJson{"cut_short", R"({"a": [1, 2)", {"byte 11", "unexpected end of input"}},
+                    BadJson{"trailing_garbage", "{} x", {"byte 3", "end of input"}}, BadJson{"two_documents", "{}{}", {"byte 2"}},
+                    BadJson{"trailing_comma", R"({"a":1,})", {"byte 7", "object key"}}, BadJson{"single_quotes", "{'a':1}", {"byte 1"}},
+                    BadJson{"comment", "{} // x", {"byte 3"}}, BadJson{"not_a_number", "[NaN]", {"byte 1"}}, BadJson{"infinity", "[Infinity]", {"byte 1"}},
+                    BadJson{"leading_zero", "[01]", {"byte 2"}}, BadJson{"leading_plus", "[+1]", {"byte 1"}}, BadJson{"bare_minus", "[-]", {"byte 2"}},
+                    BadJson{"number_too_large", "[1e999]", {"number overflow", "1e999"}}, BadJson{"number_too_small", "[-1e999]", {"number overflow"}},
+                    BadJson{"duplicate_key", R"({"a":1,"b":2,"a":3})", {"byte 15", "\"a\"", "twice"}},
+                    BadJson{"duplicate_key_by_escape", R"({"a":1,"\u0061":3})", {"\"a\"", "twice"}},
+                    BadJson{"duplicate_key_below", R"({"a":{"x":{"k":1,"k":1}}})", {"\"k\"", "twice"}},
+                    BadJson{"nul_byte", std::string("{\"a\":1}\0{}", 10), {"byte 7", "NUL"}},
+                    BadJson{"nul_at_start", std::string("\0{}", 3), {"byte 0", "NUL"}}, BadJson{"overlong_utf8", "[\"\xc0\xaf\"]", {"byte 2", "UTF-8"}},
+                    BadJson{"surrogate_utf8", "[\"\xed\xa0\x80\"]", {"byte 2", "UTF-8"}}, BadJson{"utf8_cut_short", "[\"\xe2\x82", {"byte 2", "UTF-8"}},
+                    BadJson{"utf8_outside_strings", "[\xff]", {"byte 1", "UTF-8"}}, BadJson{"lone_surrogate_escape", R"(["\ud800"])", {"surrogate"}},
+                    BadJson{"bad_escape", R"(["\x41"])", {"byte 3"}}, BadJson{"raw_newline_in_string", "[\"a\nb\"]", {"byte 3"}},
+                    BadJson{"too_deep", nested(65), {"nested deeper than"}}, BadJson{"far_too_deep", std::string(1000000, '['), {"nested deeper than"}},
+                    BadJson{"too_deep_objects",
+                            [] {
+                              std::string text;
+                              for (int i = 0; i < 100000; ++i) text += "{\"a\":";
+                              return text;
+                            }(),
+                            {"nested deeper than"}}),
     [](const auto& info) { return info.param.name; });
 
 TEST(ParseJson, DepthIsCountedExactly) {
@@ -108,10 +100,10 @@ TEST(ReadJsonFile, NamesWhatTheFileReallyIs) {
 // ---- JsonObject ----
 
 TEST(JsonObject, ErrorsNameFileFieldAndValue) {
-  const Json json = parse_json(
-      R"({"text":"x","float":512.0,"exponent":1e3,"negative":-1,"zero":-0,"large":9223372036854775808,"huge":123456789012345678901234567890,)"
-      R"("true":true,"null":null,"list":[1,2],"inner":{"deep":{"n":"seven"}}})",
-      "c.json");
+  const Json json =
+      parse_json(R"({"text":"x","float":512.0,"exponent":1e3,"negative":-1,"zero":-0,"large":9223372036854775808,"huge":123456789012345678901234567890,)"
+                 R"("true":true,"null":null,"list":[1,2],"inner":{"deep":{"n":"seven"}}})",
+                 "c.json");
   const JsonObject object(json, "c.json");
   const auto rejects = [&](const char* key, const char* got) {
     expect_error(ErrorCode::corrupt_file, {std::string("c.json: field \"") + key + "\": expected an integer in [1, 16384]", got},
@@ -175,9 +167,11 @@ struct Seen {
 
 std::vector<Seen> stream(const std::string& text, const std::vector<std::string>& paths, Json& document) {
   std::vector<Seen> seen;
-  document = parse_json_streaming(text, "t.json", paths, [&](const JsonStreamElement& element) {
-    seen.push_back({std::string(element.path), element.index, element.key ? std::string(*element.key) : "-", *element.value});
-  }, {1 << 20, 64});
+  document = parse_json_streaming(text, "t.json", paths,
+                                  [&](const JsonStreamElement& element) {
+                                    seen.push_back({std::string(element.path), element.index, element.key ? std::string(*element.key) : "-", *element.value});
+                                  },
+                                  {1 << 20, 64});
   return seen;
 }
 
@@ -245,9 +239,8 @@ TEST(StreamedJson, ALargeVocabularyKeepsItsOrderAndItsKeysApart) {
 }
 
 TEST(StreamedJson, TheSinkMayThrow) {
-  expect_error(ErrorCode::unsupported, {"enough"}, [] {
-    parse_json_streaming("[1,2]", "t.json", {""}, [](const JsonStreamElement&) { throw Error(ErrorCode::unsupported, "enough"); }, {});
-  });
+  expect_error(ErrorCode::unsupported, {"enough"},
+               [] { parse_json_streaming("[1,2]", "t.json", {""}, [](const JsonStreamElement&) { throw Error(ErrorCode::unsupported, "enough"); }, {}); });
 }
 
 }  // namespace

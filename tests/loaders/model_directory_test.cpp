@@ -76,7 +76,8 @@ TEST(ModelDirectory, OddFilesInPlaceOfOnesWeReadAreErrorsAndDoNotHang) {
   for (const std::string name : {"config.json", "modules.json", "config_sentence_transformers.json", "sentence_bert_config.json", "1_Pooling/config.json"}) {
     const TempDirectory directory;
     directory.write("config.json", kConfig);
-    directory.write("modules.json", R"([{"idx":0,"name":"0","path":"","type":"sentence_transformers.models.Transformer"},{"idx":1,"name":"1","path":"1_Pooling","type":"sentence_transformers.models.Pooling"}])");
+    directory.write("modules.json", R"([{"idx":0,"name":"0","path":"","type":"sentence_transformers.models.Transformer"},{"idx":1,"name":"1",)"
+                                    R"("path":"1_Pooling","type":"sentence_transformers.models.Pooling"}])");
     directory.write("1_Pooling/config.json", R"({"pooling_mode_mean_tokens":true})");
     EXPECT_NO_THROW(ModelDirectory::open(directory.path()));
     const auto replaced = [&](ErrorCode code, const char* fragment) {
@@ -126,7 +127,9 @@ TEST(ModelDirectory, AHubCacheSnapshotLoadsThroughItsLinks) {
     fs::create_symlink(up / ".." / "blobs" / hash, link);
   };
   blob("config.json", "0a", kConfig);
-  blob("modules.json", "0b", R"([{"path":"","type":"sentence_transformers.models.Transformer"},{"path":"1_Pooling","type":"sentence_transformers.models.Pooling"},{"path":"2_Dense","type":"sentence_transformers.models.Dense"}])");
+  blob("modules.json", "0b",
+       R"([{"path":"","type":"sentence_transformers.models.Transformer"},{"path":"1_Pooling",)"
+       R"("type":"sentence_transformers.models.Pooling"},{"path":"2_Dense","type":"sentence_transformers.models.Dense"}])");
   blob("1_Pooling/config.json", "0c", R"({"word_embedding_dimension":4,"pooling_mode_mean_tokens":true})");
   blob("2_Dense/config.json", "0d", R"({"in_features":4,"out_features":2,"bias":false,"activation_function":"torch.nn.modules.linear.Identity"})");
   blob("2_Dense/model.safetensors", "0e", safetensors({zeros("linear.weight", {2, 4})}));

@@ -40,11 +40,15 @@ TEST(SafetensorsHeader, AcceptsWhatTheFormatAllows) {
   EXPECT_TRUE(parse(raw_safetensors("{}      ", "")).tensors.empty());
   EXPECT_TRUE(parse(raw_safetensors(R"({"__metadata__":{}})", "")).tensors.empty());
   // The tensors' order in the header is not their order in the file.
-  const auto header = parse(raw_safetensors(R"({"z":{"dtype":"U8","shape":[1],"data_offsets":[2,3]},"y":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})", "abc"));
+  const auto header =
+      parse(raw_safetensors(R"({"z":{"dtype":"U8","shape":[1],"data_offsets":[2,3]},"y":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})", "abc"));
   EXPECT_EQ(header.tensors[0].name, "y");
   // Empty tensors may stand at every border, and before the first byte.
   EXPECT_EQ(parse(raw_safetensors(R"({"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
-                                  R"("c":{"dtype":"F32","shape":[9,0,4],"data_offsets":[1,1]}})", "x")).tensors.size(), 3U);
+                                  R"("c":{"dtype":"F32","shape":[9,0,4],"data_offsets":[1,1]}})",
+                                  "x"))
+                .tensors.size(),
+            3U);
   // Data need not be aligned: an odd header and a byte before the floats.
   const std::string odd = R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}} )";
   EXPECT_EQ(parse(raw_safetensors(odd, "xabcd")).tensors[1].end - parse(raw_safetensors(odd, "xabcd")).tensors[1].begin, 4U);
@@ -56,10 +60,11 @@ TEST(SafetensorsHeader, OtherDtypesAreReadAndLeftToWhoeverNeedsThem) {
     const char* dtype;
     DType expected;
     std::size_t bytes;  // of a tensor of 8 elements
-  } cases[] = {{"BOOL", DType::boolean, 8}, {"U8", DType::u8, 8},     {"I8", DType::i8, 8},     {"U16", DType::u16, 16},  {"I16", DType::i16, 16},
-               {"U32", DType::u32, 32},     {"I32", DType::i32, 32},  {"U64", DType::u64, 64},  {"I64", DType::i64, 64},  {"F16", DType::f16, 16},
-               {"BF16", DType::bf16, 16},   {"F32", DType::f32, 32},  {"F64", DType::f64, 64},  {"C64", DType::other, 64}, {"F8_E4M3", DType::other, 8},
-               {"F8_E5M2", DType::other, 8}, {"F8_E8M0", DType::other, 8}, {"F6_E2M3", DType::other, 6}, {"F4", DType::other, 4}, {"Q3_FUTURE", DType::other, 17}};
+  } cases[] = {{"BOOL", DType::boolean, 8},  {"U8", DType::u8, 8},         {"I8", DType::i8, 8},         {"U16", DType::u16, 16},
+               {"I16", DType::i16, 16},      {"U32", DType::u32, 32},      {"I32", DType::i32, 32},      {"U64", DType::u64, 64},
+               {"I64", DType::i64, 64},      {"F16", DType::f16, 16},      {"BF16", DType::bf16, 16},    {"F32", DType::f32, 32},
+               {"F64", DType::f64, 64},      {"C64", DType::other, 64},    {"F8_E4M3", DType::other, 8}, {"F8_E5M2", DType::other, 8},
+               {"F8_E8M0", DType::other, 8}, {"F6_E2M3", DType::other, 6}, {"F4", DType::other, 4},      {"Q3_FUTURE", DType::other, 17}};
   for (const auto& c : cases) {
     const auto header = parse(safetensors({{"t", c.dtype, {8}, std::string(c.bytes, 'x')}}));
     EXPECT_EQ(header.tensors[0].dtype, c.expected) << c.dtype;
@@ -99,22 +104,19 @@ const char* const kSmall = R"({"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1
 
 INSTANTIATE_TEST_SUITE_P(
     Prefix, RejectedSafetensors,
-    testing::Values(
-        BadFile{"empty", "", {"empty"}},
-        BadFile{"seven_bytes", "1234567", {"7 bytes"}},
-        BadFile{"no_header", raw_safetensors("", ""), {"does not begin with \"{\""}},
-        BadFile{"length_beyond_file", raw_safetensors("{}", "", 1000), {"header length 1000", "10 bytes"}},
-        BadFile{"length_one_beyond_file", raw_safetensors("{}", "", 3), {"header length 3", "10 bytes"}},
-        BadFile{"length_over_limit", raw_safetensors("{}", "", 100'000'001), {"100000001", "limit of 100000000"}},
-        BadFile{"length_largest", raw_safetensors("{}", "", ~std::uint64_t{0}), {"18446744073709551615", "limit"}},
-        BadFile{"length_wraps_with_the_prefix", raw_safetensors("{}", "", ~std::uint64_t{0} - 7), {"18446744073709551608", "limit"}},
-        BadFile{"length_too_small", raw_safetensors(kSmall, "x", 10), {"byte 10", "header"}},
-        BadFile{"git_lfs", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 133466304\n", {"Git LFS pointer", "git lfs pull"}},
-        BadFile{"html", "<!DOCTYPE html><html><body>401</body></html>", {"HTML"}},
-        BadFile{"zip", std::string("PK\x03\x04\0\0\x08\x08\0\0\0\0", 12), {"zip", "PyTorch"}},
-        BadFile{"pickle", std::string("\x80\x02\x8a\nl\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", 15), {"pickle", "run code"}},
-        BadFile{"gguf", std::string("GGUF\3\0\0\0\0\0\0\0", 12), {"GGUF"}},
-        BadFile{"hdf5", "\x89HDF\r\n\x1a\n0000", {"HDF5"}}),
+    testing::Values(BadFile{"empty", "", {"empty"}}, BadFile{"seven_bytes", "1234567", {"7 bytes"}},
+                    BadFile{"no_header", raw_safetensors("", ""), {"does not begin with \"{\""}},
+                    BadFile{"length_beyond_file", raw_safetensors("{}", "", 1000), {"header length 1000", "10 bytes"}},
+                    BadFile{"length_one_beyond_file", raw_safetensors("{}", "", 3), {"header length 3", "10 bytes"}},
+                    BadFile{"length_over_limit", raw_safetensors("{}", "", 100'000'001), {"100000001", "limit of 100000000"}},
+                    BadFile{"length_largest", raw_safetensors("{}", "", ~std::uint64_t{0}), {"18446744073709551615", "limit"}},
+                    BadFile{"length_wraps_with_the_prefix", raw_safetensors("{}", "", ~std::uint64_t{0} - 7), {"18446744073709551608", "limit"}},
+                    BadFile{"length_too_small", raw_safetensors(kSmall, "x", 10), {"byte 10", "header"}},
+                    BadFile{"git_lfs", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 133466304\n", {"Git LFS pointer", "git lfs pull"}},
+                    BadFile{"html", "<!DOCTYPE html><html><body>401</body></html>", {"HTML"}},
+                    BadFile{"zip", std::string("PK\x03\x04\0\0\x08\x08\0\0\0\0", 12), {"zip", "PyTorch"}},
+                    BadFile{"pickle", std::string("\x80\x02\x8a\nl\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", 15), {"pickle", "run code"}},
+                    BadFile{"gguf", std::string("GGUF\3\0\0\0\0\0\0\0", 12), {"GGUF"}}, BadFile{"hdf5", "\x89HDF\r\n\x1a\n0000", {"HDF5"}}),
     [](const auto& info) { return info.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(
@@ -124,10 +126,13 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"array", raw_safetensors("[]", ""), {"does not begin with \"{\""}},
         BadFile{"cut_short", raw_safetensors("{\"t\":", ""), {"header", "not valid JSON at byte"}},
         BadFile{"nul_padding", raw_safetensors(std::string("{}\0\0", 4), ""), {"header", "NUL"}},
-        BadFile{"two_objects", raw_safetensors("{}{}", ""), {"header", "byte 2"}},
-        BadFile{"invalid_utf8", raw_safetensors("{\"\xff\":1}", ""), {"UTF-8"}},
-        BadFile{"duplicate_tensor", raw_safetensors(R"({"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"t":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", "xy"), {"\"t\"", "twice"}},
-        BadFile{"duplicate_tensor_by_escape", raw_safetensors(R"({"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"\u0074":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", "xy"), {"\"t\"", "twice"}},
+        BadFile{"two_objects", raw_safetensors("{}{}", ""), {"header", "byte 2"}}, BadFile{"invalid_utf8", raw_safetensors("{\"\xff\":1}", ""), {"UTF-8"}},
+        BadFile{"duplicate_tensor",
+                raw_safetensors(R"({"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"t":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", "xy"),
+                {"\"t\"", "twice"}},
+        BadFile{"duplicate_tensor_by_escape",
+                raw_safetensors(R"({"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"\u0074":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", "xy"),
+                {"\"t\"", "twice"}},
         BadFile{"duplicate_field", raw_safetensors(R"({"t":{"dtype":"U8","dtype":"I8","shape":[1],"data_offsets":[0,1]}})", "x"), {"\"dtype\"", "twice"}},
         BadFile{"duplicate_metadata", raw_safetensors(R"({"__metadata__":{"a":"b","a":"c"}})", ""), {"\"a\"", "twice"}},
         BadFile{"deep", raw_safetensors("{\"t\":" + std::string(50000, '['), ""), {"deeper"}},
@@ -147,7 +152,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"shape_negative", one(R"("dtype":"U8","shape":[-1],"data_offsets":[0,1])", 1), {"\"shape\"", "expected an array of integers from 0"}},
         BadFile{"shape_double", one(R"("dtype":"U8","shape":[1.0],"data_offsets":[0,1])", 1), {"\"shape\""}},
         BadFile{"shape_beyond_64_bits", one(R"("dtype":"U8","shape":[18446744073709551616],"data_offsets":[0,1])", 1), {"\"shape\""}},
-        BadFile{"shape_overflows", one(R"("dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,0])", 0), {"\"shape\"", "[4294967296, 4294967296]", "overflow"}},
+        BadFile{"shape_overflows",
+                one(R"("dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,0])", 0),
+                {"\"shape\"", "[4294967296, 4294967296]", "overflow"}},
         BadFile{"shape_overflows_before_a_zero", one(R"("dtype":"U8","shape":[4294967296,4294967296,0],"data_offsets":[0,0])", 0), {"overflow"}},
         BadFile{"bits_overflow", one(R"("dtype":"F64","shape":[288230376151711744],"data_offsets":[0,0])", 0), {"overflow"}},
         BadFile{"size_wraps_to_fit", one(R"("dtype":"F32","shape":[4611686018427387905],"data_offsets":[0,4])", 4), {"overflow"}},
@@ -162,25 +169,44 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"offset_double", one(R"("dtype":"U8","shape":[1],"data_offsets":[0,1e0])", 1), {"\"data_offsets\""}},
         BadFile{"offsets_reversed", one(R"("dtype":"U8","shape":[1],"data_offsets":[1,0])", 1), {"\"data_offsets\"", "[1, 0]", "before it begins"}},
         BadFile{"offset_beyond_file", one(R"("dtype":"U8","shape":[2],"data_offsets":[0,2])", 1), {"[0, 2]", "holds 1 bytes"}},
-        BadFile{"offset_largest", one(R"("dtype":"U8","shape":[1],"data_offsets":[18446744073709551614,18446744073709551615])", 1), {"18446744073709551615", "holds 1 bytes"}}),
+        BadFile{"offset_largest",
+                one(R"("dtype":"U8","shape":[1],"data_offsets":[18446744073709551614,18446744073709551615])", 1),
+                {"18446744073709551615", "holds 1 bytes"}}),
     [](const auto& info) { return info.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(
     Tiling, RejectedSafetensors,
     testing::Values(
         BadFile{"hole_at_start", one(R"("dtype":"U8","shape":[1],"data_offsets":[1,2])", 2), {"tensor \"t\"", "begins at 1", "the data begins at 0"}},
-        BadFile{"hole_between", raw_safetensors(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}})", "xyz"), {"tensor \"b\"", "begins at 2", "\"a\" before it ends at 1", "no tensor"}},
-        BadFile{"overlap", raw_safetensors(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})", "xyz"), {"tensor \"b\"", "begins at 1", "overlap"}},
-        BadFile{"same_bytes", raw_safetensors(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})", "xy"), {"tensor \"b\"", "overlap"}},
-        BadFile{"one_inside_another", raw_safetensors(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", "xyz"), {"tensor \"b\"", "overlap"}},
-        BadFile{"empty_one_inside_another", raw_safetensors(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"U8","shape":[0],"data_offsets":[1,1]}})", "xyz"), {"tensor \"b\"", "overlap"}},
+        BadFile{"hole_between",
+                raw_safetensors(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}})", "xyz"),
+                {"tensor \"b\"", "begins at 2", "\"a\" before it ends at 1", "no tensor"}},
+        BadFile{"overlap",
+                raw_safetensors(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})", "xyz"),
+                {"tensor \"b\"", "begins at 1", "overlap"}},
+        BadFile{"same_bytes",
+                raw_safetensors(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})", "xy"),
+                {"tensor \"b\"", "overlap"}},
+        BadFile{"one_inside_another",
+                raw_safetensors(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", "xyz"),
+                {"tensor \"b\"", "overlap"}},
+        BadFile{"empty_one_inside_another",
+                raw_safetensors(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"U8","shape":[0],"data_offsets":[1,1]}})", "xyz"),
+                {"tensor \"b\"", "overlap"}},
         BadFile{"trailing_bytes", one(R"("dtype":"U8","shape":[1],"data_offsets":[0,1])", 3), {"ends at byte 1", "3 bytes of data"}},
         BadFile{"data_without_tensors", raw_safetensors("{}", "x"), {"ends at byte 0", "1 bytes of data"}},
-        BadFile{"cut_short_by_one", [] { std::string file = safetensors({zeros("a", {4}), zeros("b", {4})}); file.pop_back(); return file; }(), {"tensor \"b\"", "[16, 32]", "31 bytes", "truncated"}}),
+        BadFile{"cut_short_by_one",
+                [] {
+                  std::string file = safetensors({zeros("a", {4}), zeros("b", {4})});
+                  file.pop_back();
+                  return file;
+                }(),
+                {"tensor \"b\"", "[16, 32]", "31 bytes", "truncated"}}),
     [](const auto& info) { return info.param.name; });
 
 TEST(SafetensorsHeader, AllBadEntriesAreListedAtOnce) {
-  const std::string file = raw_safetensors(R"({"a":{"dtype":1},"ok":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":[],"c":{"dtype":"U8","shape":[-1]}})", "x");
+  const std::string file =
+      raw_safetensors(R"({"a":{"dtype":1},"ok":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":[],"c":{"dtype":"U8","shape":[-1]}})", "x");
   expect_error(ErrorCode::corrupt_file, {"3 problems", "tensor \"a\"", "tensor \"b\"", "tensor \"c\""}, [&] { parse(file); });
   std::string header = "{";
   for (int i = 0; i < 50; ++i) header += (i == 0 ? "\"n" : ",\"n") + std::to_string(i) + "\":1";

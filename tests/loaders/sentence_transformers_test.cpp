@@ -37,7 +37,8 @@ struct Directory : testing::Test {
   void modules(const std::vector<std::pair<std::string, std::string>>& list) {
     std::string text = "[";
     for (std::size_t i = 0; i < list.size(); ++i) {
-      text += (i == 0 ? "" : ",") + ("{\"idx\":" + std::to_string(i)) + ",\"name\":\"" + std::to_string(i) + "\",\"path\":\"" + list[i].first + "\",\"type\":\"" + list[i].second + "\"}";
+      text += (i == 0 ? "" : ",") + ("{\"idx\":" + std::to_string(i)) + ",\"name\":\"" + std::to_string(i) + "\",\"path\":\"" + list[i].first +
+              "\",\"type\":\"" + list[i].second + "\"}";
     }
     files.write("modules.json", text + "]");
   }
@@ -74,7 +75,8 @@ TEST_F(Directory, TheFirstGeneration) {
 TEST_F(Directory, TheSecondGeneration) {
   modules({{"", kNewTransformer}, {"1_Pooling", kNewPooling}, {"2_Normalize", "sentence_transformers.base.modules.normalize.Normalize"}});
   pooling(R"({"embedding_dimension":4,"pooling_mode":"cls","include_prompt":false})");
-  files.write("sentence_bert_config.json", R"({"transformer_task":"feature-extraction","modality_config":{"text":{"method":"forward"}},"module_output_name":"token_embeddings"})");
+  files.write("sentence_bert_config.json",
+              R"({"transformer_task":"feature-extraction","modality_config":{"text":{"method":"forward"}},"module_output_name":"token_embeddings"})");
   files.write("2_Normalize/config.json", R"({"module_input_name":"sentence_embedding"})");
   const auto found = spec();
   EXPECT_EQ(found.generation, Generation::second);
@@ -117,8 +119,12 @@ TEST_F(Directory, BadMaxSeqLength) {
 }
 
 TEST_F(Directory, UnknownModulesAreRefusedByNameAllAtOnce) {
-  modules({{"", kOldTransformer}, {"1_Pooling", kOldPooling}, {"2_CNN", "sentence_transformers.models.CNN"}, {"3", "sentence_transformers.sparse_encoder.modules.SpladePooling"}});
-  rejects(ErrorCode::unsupported, {"modules.json", "2 problems", "\"[2].type\"", "sentence_transformers.models.CNN", "SpladePooling", "Transformer, Pooling, Dense, Normalize"});
+  modules({{"", kOldTransformer},
+           {"1_Pooling", kOldPooling},
+           {"2_CNN", "sentence_transformers.models.CNN"},
+           {"3", "sentence_transformers.sparse_encoder.modules.SpladePooling"}});
+  rejects(ErrorCode::unsupported,
+          {"modules.json", "2 problems", "\"[2].type\"", "sentence_transformers.models.CNN", "SpladePooling", "Transformer, Pooling, Dense, Normalize"});
   for (const char* type : {"custom_st.Transformer", "Transformer", "sentence_transformers.models.Pooling2", "", "sentence_transformers.models.", "os.system"}) {
     modules({{"", type}, {"1_Pooling", kOldPooling}});
     rejects(ErrorCode::unsupported, {"modules.json", "\"[0].type\"", std::string("\"") + type + "\""});
@@ -180,19 +186,19 @@ TEST_F(Directory, AMissingModuleFolder) {
 // ---- Pooling ----
 
 TEST_F(Directory, FlagsConcatenateInAFixedOrder) {
-  pooling(R"({"pooling_mode_lasttoken":true,"pooling_mode_weightedmean_tokens":true,"pooling_mode_mean_sqrt_len_tokens":true,"pooling_mode_mean_tokens":true,"pooling_mode_max_tokens":true,"pooling_mode_cls_token":true})");
+  pooling(R"({"pooling_mode_lasttoken":true,"pooling_mode_weightedmean_tokens":true,"pooling_mode_mean_sqrt_len_tokens":true,)"
+          R"("pooling_mode_mean_tokens":true,"pooling_mode_max_tokens":true,"pooling_mode_cls_token":true})");
   EXPECT_EQ(spec().modules[1].pooling.modes,
             (Modes{PoolingMode::cls, PoolingMode::max, PoolingMode::mean, PoolingMode::mean_sqrt_len, PoolingMode::weighted_mean, PoolingMode::last_token}));
 }
 
 TEST_F(Directory, EachModeByFlagAndByName) {
-  const std::tuple<PoolingMode, const char*, const char*> modes[] = {
-      {PoolingMode::cls, "cls", "pooling_mode_cls_token"},
-      {PoolingMode::max, "max", "pooling_mode_max_tokens"},
-      {PoolingMode::mean, "mean", "pooling_mode_mean_tokens"},
-      {PoolingMode::mean_sqrt_len, "mean_sqrt_len_tokens", "pooling_mode_mean_sqrt_len_tokens"},
-      {PoolingMode::weighted_mean, "weightedmean", "pooling_mode_weightedmean_tokens"},
-      {PoolingMode::last_token, "lasttoken", "pooling_mode_lasttoken"}};
+  const std::tuple<PoolingMode, const char*, const char*> modes[] = {{PoolingMode::cls, "cls", "pooling_mode_cls_token"},
+                                                                     {PoolingMode::max, "max", "pooling_mode_max_tokens"},
+                                                                     {PoolingMode::mean, "mean", "pooling_mode_mean_tokens"},
+                                                                     {PoolingMode::mean_sqrt_len, "mean_sqrt_len_tokens", "pooling_mode_mean_sqrt_len_tokens"},
+                                                                     {PoolingMode::weighted_mean, "weightedmean", "pooling_mode_weightedmean_tokens"},
+                                                                     {PoolingMode::last_token, "lasttoken", "pooling_mode_lasttoken"}};
   for (const auto& [mode, text, flag] : modes) {
     EXPECT_EQ(name(mode), text);
     pooling(std::string("{\"") + flag + "\":true}");
@@ -210,7 +216,8 @@ TEST_F(Directory, AListConcatenatesInItsOwnOrder) {
 }
 
 TEST_F(Directory, TheShortConfigOfOlderReleases) {
-  pooling(R"({"word_embedding_dimension":4,"pooling_mode_cls_token":false,"pooling_mode_mean_tokens":true,"pooling_mode_max_tokens":false,"pooling_mode_mean_sqrt_len_tokens":false})");
+  pooling(R"({"word_embedding_dimension":4,"pooling_mode_cls_token":false,"pooling_mode_mean_tokens":true,)"
+          R"("pooling_mode_max_tokens":false,"pooling_mode_mean_sqrt_len_tokens":false})");
   EXPECT_EQ(spec().modules[1].pooling.modes, Modes{PoolingMode::mean});
   EXPECT_TRUE(spec().modules[1].pooling.include_prompt);
 }
@@ -253,7 +260,8 @@ TEST_F(Directory, DenseBringsItsTensors) {
 
 TEST_F(Directory, DenseTensorsAreCheckedTogether) {
   with_dense(kDense, {zeros("linear.weight", {4, 3})});
-  rejects(ErrorCode::corrupt_file, {"2_Dense/model.safetensors", "2 problems", "\"linear.weight\": expected shape [3, 4], got [4, 3]", "\"linear.bias\" [3] is missing"});
+  rejects(ErrorCode::corrupt_file,
+          {"2_Dense/model.safetensors", "2 problems", "\"linear.weight\": expected shape [3, 4], got [4, 3]", "\"linear.bias\" [3] is missing"});
 }
 
 TEST_F(Directory, DenseWithPickledWeightsOnly) {
@@ -294,8 +302,8 @@ TEST_F(Directory, NormalizeOfSomethingElse) {
 // ---- config_sentence_transformers.json ----
 
 TEST_F(Directory, PromptsAndSimilarity) {
-  files.write("config_sentence_transformers.json",
-              R"({"__version__":{"sentence_transformers":"3.0.1"},"prompts":{"query":"query: ","document":""},"default_prompt_name":"query","similarity_fn_name":"dot"})");
+  files.write("config_sentence_transformers.json", R"({"__version__":{"sentence_transformers":"3.0.1"},"prompts":{"query":"query: ","document":""},)"
+                                                   R"("default_prompt_name":"query","similarity_fn_name":"dot"})");
   const auto found = spec();
   EXPECT_EQ(found.prompts, (std::map<std::string, std::string>{{"query", "query: "}, {"document", ""}}));
   EXPECT_EQ(found.default_prompt_name, "query");

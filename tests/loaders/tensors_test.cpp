@@ -92,7 +92,8 @@ struct Shards : testing::Test {
   void SetUp() override {
     directory.write("model-00001-of-00002.safetensors", safetensors({{"a", "U8", {1}, "a"}, {"b", "U8", {1}, "b"}}));
     directory.write("model-00002-of-00002.safetensors", safetensors({{"c", "U8", {1}, "c"}}));
-    index(R"({"metadata":{"total_size":3},"weight_map":{"a":"model-00001-of-00002.safetensors","b":"model-00001-of-00002.safetensors","c":"model-00002-of-00002.safetensors"}})");
+    index(R"({"metadata":{"total_size":3},"weight_map":{"a":"model-00001-of-00002.safetensors",)"
+          R"("b":"model-00001-of-00002.safetensors","c":"model-00002-of-00002.safetensors"}})");
   }
   void index(const std::string& text) { directory.write(kIndexName, text); }
   void rejects(ErrorCode code, std::vector<std::string> fragments) {
@@ -126,8 +127,10 @@ TEST_F(Shards, MissingFilesAreListedTogether) {
 }
 
 TEST_F(Shards, TheIndexAndTheFilesMustAgree) {
-  index(R"({"weight_map":{"a":"model-00001-of-00002.safetensors","x":"model-00001-of-00002.safetensors","c":"model-00001-of-00002.safetensors","y":"model-00002-of-00002.safetensors"}})");
-  rejects(ErrorCode::corrupt_file, {"3 problems", "tensor \"x\" is not in \"model-00001-of-00002.safetensors\"", "tensor \"c\" is not in", "tensor \"y\" is not in"});
+  index(R"({"weight_map":{"a":"model-00001-of-00002.safetensors","x":"model-00001-of-00002.safetensors",)"
+        R"("c":"model-00001-of-00002.safetensors","y":"model-00002-of-00002.safetensors"}})");
+  rejects(ErrorCode::corrupt_file,
+          {"3 problems", "tensor \"x\" is not in \"model-00001-of-00002.safetensors\"", "tensor \"c\" is not in", "tensor \"y\" is not in"});
 }
 
 TEST_F(Shards, NoTensorInTwoFiles) {
@@ -136,7 +139,8 @@ TEST_F(Shards, NoTensorInTwoFiles) {
 }
 
 TEST_F(Shards, NamesStayInside) {
-  for (const std::string name : {"../model-00001-of-00002.safetensors", "/etc/passwd", "a/../../x", "./model-00001-of-00002.safetensors", "", "..\\\\x", "a\\u0000b"}) {
+  for (const std::string name :
+       {"../model-00001-of-00002.safetensors", "/etc/passwd", "a/../../x", "./model-00001-of-00002.safetensors", "", "..\\\\x", "a\\u0000b"}) {
     index(R"({"weight_map":{"a":")" + name + "\"}}");
     rejects(ErrorCode::corrupt_file, {"field \"weight_map\"", "the name \""});
   }

@@ -1,0 +1,96 @@
+// Any bytes as the files of a sentence-transformers directory. The input is cut at bytes 0xFE, which no JSON has, into the files below, in this
+// order; the last takes what is left. Opening the directory gives an error, or tensors that can be read to their last byte.
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
+
+#include "fuzz/fuzz.hpp"
+#include "loaders/model_directory.hpp"
+#include "loaders/tensors.hpp"
+#include "tests/support/safetensors_writer.hpp"
+#include "tests/support/temp_directory.hpp"
+
+namespace {
+
+using namespace berth;
+
+constexpr char kCut = '\xfe';
+constexpr std::array kFiles = {
+    "modules.json", "1_Pooling/config.json",        "2_Dense/config.json", "config_sentence_transformers.json", "sentence_bert_config.json",
+    "config.json",  "model.safetensors.index.json", "model-1.safetensors"};
+
+// In memory where there is such a place: a target that waits for a disk tries little.
+const test::TempDirectory& directory() {
+  static const bool in_memory = std::filesystem::is_directory("/dev/shm") && std::getenv("TMPDIR") == nullptr && ::setenv("TMPDIR", "/dev/shm", 1) == 0;
+  static_cast<void>(in_memory);
+  static const test::TempDirectory made;
+  return made;
+}
+
+void write_files(std::string_view input) {
+  for (std::size_t i = 0; i < kFiles.size(); ++i) {
+    const std::size_t end = i + 1 == kFiles.size() ? input.size() : std::min(input.find(kCut), input.size());
+    const std::string_view content = input.substr(0, end);
+    if (content.empty() && i < 7) {
+      std::filesystem::remove(directory() / kFiles[i]);  // absent rather than empty: the format of an optional file
+    } else {
+      directory().write(kFiles[i], content);
+    }
+    if (i + 1 == kFiles.size()) directory().write("2_Dense/model.safetensors", content);
+    input.remove_prefix(std::min(end + 1, input.size()));
+  }
+}
+
+std::size_t sum(const loaders::TensorStore& store) {
+  std::size_t total = 0;
+  for (const loaders::TensorView& tensor : store.tensors()) {
+    for (const std::byte byte : tensor.data) total += static_cast<std::size_t>(byte);
+    store.release(tensor);
+    fuzz::require(store.find(tensor.name) != nullptr, "a tensor that cannot be found");
+  }
+  return total;
+}
+
+std::string pack(const std::vector<std::string>& files) {
+  std::string input;
+  for (const std::string& file : files) input += (input.empty() && &file == &files.front() ? "" : std::string(1, kCut)) + file;
+  return input;
+}
+
+}  // namespace
+
+std::vector<std::string> berth::fuzz::seeds() {
+  const std::string config = R"({"model_type":"bert","hidden_size":4,"vocab_size":8})";
+  const std::string index = R"({"metadata":{"total_size":48},"weight_map":{"linear.weight":"model-1.safetensors","linear.bias":"model-1.safetensors"}})";
+  const std::string weights = test::safetensors({test::zeros("linear.weight", {2, 4}), test::zeros("linear.bias", {2})});
+  const std::string old_modules = R"([{"idx":0,"name":"0","path":"","type":"sentence_transformers.models.Transformer"},{"idx":1,"name":"1",)"
+                                  R"("path":"1_Pooling","type":"sentence_transformers.models.Pooling"},)"
+                                  R"({"idx":2,"name":"2","path":"2_Dense","type":"sentence_transformers.models.Dense"},{"idx":3,"name":"3",)"
+                                  R"("path":"3_Normalize","type":"sentence_transformers.models.Normalize"}])";
+  const std::string new_modules = R"([{"path":"","type":"sentence_transformers.base.modules.transformer.Transformer"},{"path":"1_Pooling",)"
+                                  R"("type":"sentence_transformers.sentence_transformer.modules.pooling.Pooling"}])";
+  const std::string dense = R"({"in_features":4,"out_features":2,"bias":true,"activation_function":"torch.nn.modules.activation.Tanh"})";
+  const std::string prompts = R"({"prompts":{"query":"query: "},"default_prompt_name":"query","similarity_fn_name":"dot","model_type":"SentenceTransformer"})";
+  return {
+      pack({old_modules, R"({"word_embedding_dimension":4,"pooling_mode_cls_token":false,"pooling_mode_mean_tokens":true,"include_prompt":true})", dense,
+            prompts, R"({"max_seq_length":48,"do_lower_case":false})", config, index, weights}),
+      pack({new_modules, R"({"embedding_dimension":4,"pooling_mode":["mean","cls"],"include_prompt":false})", "", "",
+            R"({"transformer_task":"feature-extraction"})", config, index, weights}),
+      pack({"", "", "", "", "", config, index, weights}),
+      pack({R"([{"path":"../up","type":"sentence_transformers.models.Transformer"}])", "", "", "", "", config, R"({"weight_map":{"a":"/etc/passwd"}})",
+            weights}),
+  };
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  write_files({reinterpret_cast<const char*>(data), size});
+  std::filesystem::path encoder = directory().path();
+  fuzz::only_errors([&] { encoder = loaders::ModelDirectory::open(directory().path()).encoder; });
+  std::size_t mapped = 0;
+  std::size_t copied = 0;
+  const bool first = fuzz::only_errors([&] { mapped = sum(loaders::TensorStore::open(encoder, base::FileAccess::map)); });
+  const bool second = fuzz::only_errors([&] { copied = sum(loaders::TensorStore::open(encoder, base::FileAccess::copy)); });
+  fuzz::require(first == second && mapped == copied, "a mapped file and its copy differ");
+  return 0;
+}
