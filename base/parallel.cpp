@@ -34,8 +34,8 @@ void allow_threads(int threads) {
 
 }  // namespace
 
-ThreadPool::FloatingPointGuard::FloatingPointGuard() noexcept : saved_(_mm_getcsr()) { _mm_setcsr(kOurMxcsr); }
-ThreadPool::FloatingPointGuard::~FloatingPointGuard() { _mm_setcsr(saved_); }
+FloatingPointScope::FloatingPointScope() noexcept : saved_(_mm_getcsr()) { _mm_setcsr(kOurMxcsr); }
+FloatingPointScope::~FloatingPointScope() { _mm_setcsr(saved_); }
 
 // The arena is made on first use in each process: worker threads do not survive a fork, so a child makes its own and lets go of the
 // parent's (whose destructor would wait for threads that are not there).
@@ -75,7 +75,7 @@ void ThreadPool::run(std::size_t count, Task task, void* context) const {
       tbb::parallel_for(
           tbb::blocked_range<std::size_t>(0, count, 1),
           [&](const tbb::blocked_range<std::size_t>& range) {
-            const FloatingPointGuard guard;
+            const FloatingPointScope scope;
             const auto slot = static_cast<std::size_t>(tbb::this_task_arena::current_thread_index());
             for (std::size_t i = range.begin(); i != range.end(); ++i) task(context, i, slot);
           },

@@ -7,6 +7,19 @@
 
 namespace berth::base {
 
+// While it lives, the calling thread computes under berth's MXCSR whatever the host's is: round to nearest, denormals are zero (as AMX BF16
+// has it anyway). The host's comes back at the end.
+class FloatingPointScope {
+ public:
+  FloatingPointScope() noexcept;
+  ~FloatingPointScope();
+  FloatingPointScope(const FloatingPointScope&) = delete;
+  FloatingPointScope& operator=(const FloatingPointScope&) = delete;
+
+ private:
+  unsigned saved_;
+};
+
 class ThreadPool {
  public:
   // Up to `threads` threads work on one region, the caller included; threads >= 1. More callers than threads share them.
@@ -25,7 +38,7 @@ class ThreadPool {
     static_assert(std::is_nothrow_invocable_v<Body&, std::size_t, std::size_t>, "a task must not throw");
     if (count == 0) return;
     if (count == 1 || threads_ == 1) {
-      FloatingPointGuard guard;
+      const FloatingPointScope scope;
       for (std::size_t i = 0; i < count; ++i) body(i, std::size_t{0});
       return;
     }
@@ -35,15 +48,6 @@ class ThreadPool {
   }
 
  private:
-  // The host's thread may have any MXCSR; every task computes under ours (round to nearest, denormals are zero, as AMX does anyway).
-  class FloatingPointGuard {
-   public:
-    FloatingPointGuard() noexcept;
-    ~FloatingPointGuard();
-   private:
-    unsigned saved_;
-  };
-
   using Task = void (*)(void* context, std::size_t index, std::size_t slot) noexcept;
   void run(std::size_t count, Task task, void* context) const;
 

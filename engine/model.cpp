@@ -77,6 +77,7 @@ void check_vocabulary(const tokenizer::Tokenizer& tokenizer, const ModelConfig& 
 }  // namespace
 
 std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOptions& options) {
+  const base::FloatingPointScope scope;
   check_options(options);
   std::unique_ptr<Model> model(new Model);
   model->isa_ = kernels::select_isa(options.isa);
@@ -109,6 +110,7 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
 }
 
 void Model::run(std::span<const berth_input> inputs, const RunOptions& options, std::size_t layers, berth_row* rows, const Finish& finish) const {
+  const base::FloatingPointScope scope;  // pooling, heads and norms run on this thread too
   const std::size_t limit = options.max_length == 0 ? max_length_ : std::min(max_length_, options.max_length);
   const std::size_t batch_tokens = options.batch_tokens == 0 ? kDefaultBatchTokens : options.batch_tokens;
   const InputRules rules{.config = config_, .tokenizer = tokenizer(), .strip_text = strip_text_, .max_length = limit};

@@ -26,7 +26,7 @@ struct LoadOptions {
   int threads = 0;  // 0: base::default_thread_count()
   bool mmap = true;
   std::string precision = "fp32";
-  std::string isa;  // a cap; empty: BERTH_ISA
+  std::string isa = {};  // a cap; empty: BERTH_ISA
 };
 
 struct RunOptions {

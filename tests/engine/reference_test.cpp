@@ -1,0 +1,140 @@
+// Every reference case of an architecture berth runs, on every instruction set this machine has, against the outputs of the Hugging Face code.
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "engine/model.hpp"
+#include "kernels/dispatch.hpp"
+#include "tests/engine/reference_case.hpp"
+
+namespace berth::test {
+namespace {
+
+constexpr double kTolerance = 2e-5;  // why: tests/reference/README.md
+
+std::vector<std::string> usable_isas() {
+  std::vector<std::string> names;
+  for (const auto& status : kernels::isa_statuses())
+    if (status.usable) names.emplace_back(kernels::name(status.isa));
+  return names;
+}
+
+struct Parameter {
+  std::filesystem::path directory;
+  std::string isa;
+};
+
+std::vector<Parameter> parameters() {
+  std::vector<Parameter> all;
+  for (const auto& directory : reference_directories())
+    for (const std::string& isa : usable_isas()) all.push_back({directory, isa});
+  return all;
+}
+
+class Reference : public testing::TestWithParam<Parameter> {
+ protected:
+  void SetUp() override {
+    model_ = engine::Model::load(GetParam().directory.string(), {.threads = 2, .isa = GetParam().isa});
+    compared_ = 0;
+  }
+  void expect_close(const std::string& name, const std::vector<float>& got, const ReferenceInputs& inputs, bool per_token) {
+    const auto expected = case_.tensor(name);
+    ASSERT_TRUE(expected) << name;
+    const double error = reference_error(*expected, got, inputs, per_token);
+    EXPECT_LE(error, kTolerance) << name;
+    ++compared_;
+  }
+
+  ReferenceCase case_{GetParam().directory};
+  std::unique_ptr<const engine::Model> model_;
+  int compared_ = 0;
+};
+
+TEST_P(Reference, HiddenStatesAndHeadsOfIds) {
+  for (const ReferenceInputs& set : case_.input_sets()) {
+    const auto inputs = set.inputs();
+    for (std::size_t layer = 0; layer <= model_->config().num_layers; ++layer) {
+      const std::string name = set.prefix + "hidden_states." + std::to_string(layer);
+      if (!case_.tensor(name)) continue;
+      engine::TokenEmbeddings tokens;
+      model_->hidden_states(inputs, layer, tokens);
+      expect_close(name, tokens.values, set, true);
+    }
+    if (case_.tensor(set.prefix + "last_hidden_state")) {
+      engine::TokenEmbeddings tokens;
+      model_->encode(inputs, {}, nullptr, nullptr, &tokens);
+      expect_close(set.prefix + "last_hidden_state", tokens.values, set, true);
+    }
+    if (case_.tensor(set.prefix + "pooler_output") && !model_->weights().pooler.empty()) {
+      std::vector<float> pooled(inputs.size() * model_->config().hidden_size);
+      model_->pooler_output(inputs, pooled.data());
+      expect_close(set.prefix + "pooler_output", pooled, set, false);
+    }
+    if (model_->config().has_sequence_classifier) {
+      std::vector<float> values(inputs.size() * model_->config().labels.size());
+      model_->classify(inputs, {}, true, values.data(), nullptr);
+      expect_close(set.prefix + "logits", values, set, false);
+      model_->classify(inputs, {}, false, values.data(), nullptr);
+      expect_close(set.prefix + "scores", values, set, false);
+    }
+    if (case_.tensor(set.prefix + "sentence_embedding")) {
+      std::vector<float> values(inputs.size() * model_->embedding_size());
+      model_->encode(inputs, {}, values.data(), nullptr, nullptr);
+      expect_close(set.prefix + "sentence_embedding", values, set, false);
+    }
+  }
+  EXPECT_GT(compared_, 0) << "nothing of this case was compared";
+}
+
+// From the strings themselves: the tokenizer, truncation and the model together.
+TEST_P(Reference, Texts) {
+  const auto texts = case_.texts();
+  const auto sets = case_.input_sets();
+  if (texts.empty()) GTEST_SKIP() << "this case has no texts";
+  const ReferenceInputs& set = sets.back();
+  ASSERT_EQ(set.prefix, "text.");
+  std::vector<berth_input> inputs;
+  for (const auto& [text, pair] : texts) {
+    berth_input input{};
+    input.text = {text.data(), text.size()};
+    if (pair) input.text_pair = {pair->data(), pair->size()};
+    inputs.push_back(input);
+  }
+  std::vector<berth_row> rows(inputs.size());
+  const engine::RunOptions options{.max_length = set.padded_length};
+  engine::TokenEmbeddings tokens;
+  std::vector<float> embeddings(inputs.size() * model_->embedding_size());
+  model_->encode(inputs, options, embeddings.data(), rows.data(), &tokens);
+  for (std::size_t i = 0; i < rows.size(); ++i) EXPECT_EQ(rows[i].tokens, set.ids[i].size()) << "text " << i;
+  if (case_.tensor("text.last_hidden_state")) expect_close("text.last_hidden_state", tokens.values, set, true);
+  if (case_.tensor("text.sentence_embedding")) expect_close("text.sentence_embedding", embeddings, set, false);
+  if (model_->config().has_sequence_classifier) {
+    std::vector<float> scores(inputs.size() * model_->config().labels.size());
+    model_->classify(inputs, options, false, scores.data(), nullptr);
+    expect_close("text.scores", scores, set, false);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, Reference, testing::ValuesIn(parameters()), [](const auto& info) {
+  std::string name = info.param.directory.filename().string() + "_" + info.param.isa;
+  for (char& c : name) c = c == '-' ? '_' : c;
+  return name;
+});
+
+// A machine without vector extensions would leave the fast kernels untested without anyone noticing.
+TEST(ReferenceCoverage, SaysWhichInstructionSetsRan) {
+  const auto isas = usable_isas();
+  for (const std::string& isa : isas) std::printf("covered: %s\n", isa.c_str());
+  if (isas.size() == 1) std::printf("WARNING: only the baseline ran; no vector kernel was tested on this machine\n");
+  const char* required = std::getenv("BERTH_REQUIRE_ISA");
+  if (required != nullptr) {
+    EXPECT_NE(std::find(isas.begin(), isas.end(), required), isas.end()) << required;
+  }
+}
+
+}  // namespace
+}  // namespace berth::test
