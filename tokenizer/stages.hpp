@@ -58,8 +58,7 @@ struct PostProcessor {
   std::vector<Piece> pair;
   bool trim_offsets = false;      // RobertaProcessing: a token's own leading and trailing spaces are no part of its offsets...
   bool add_prefix_space = false;  // ...apart from the leading ones of a token that begins the text
-  // BertProcessing and no post-processor number the texts 0 and 1; TemplateProcessing gives its type ids to the first window only.
-  std::optional<std::int32_t> overflow_type_id;
+  bool overflow_keeps_type = false;  // RobertaProcessing: overflow windows have the pieces' type ids, too (with special tokens only)
 
   std::size_t added(bool is_pair) const;
 };

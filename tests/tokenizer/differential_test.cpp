@@ -136,20 +136,20 @@ PairSettings pair_settings(std::size_t i, std::size_t first, std::size_t second,
   return settings;
 }
 
+Encoding encode_pair(const Tokenizer& tokenizer, std::size_t i, std::string_view text, std::string_view pair) {
+  EncodeOptions plain;
+  plain.add_special_tokens = false;
+  const PairSettings settings =
+      pair_settings(i, tokenizer.encode(text, plain).size(), tokenizer.encode(pair, plain).size(), tokenizer.num_special_tokens(true));
+  EncodeOptions options;
+  options.add_special_tokens = settings.special;
+  options.truncation = settings.truncation;
+  options.keep_overflow = true;
+  return tokenizer.encode(text, pair, options);
+}
+
 void compare_pairs(const Row& row, const Tokenizer& tokenizer, const std::vector<std::string>& lines) {
-  const auto encode = [&](std::size_t i) {
-    const std::string text = cut(lines[i]);
-    const std::string pair = cut(lines[i + 1]);
-    EncodeOptions plain;
-    plain.add_special_tokens = false;
-    const PairSettings settings =
-        pair_settings(i, tokenizer.encode(text, plain).size(), tokenizer.encode(pair, plain).size(), tokenizer.num_special_tokens(true));
-    EncodeOptions options;
-    options.add_special_tokens = settings.special;
-    options.truncation = settings.truncation;
-    options.keep_overflow = true;
-    return tokenizer.encode(text, pair, options);
-  };
+  const auto encode = [&](std::size_t i) { return encode_pair(tokenizer, i, cut(lines[i]), cut(lines[i + 1])); };
   compare(row, lines.size() - 1, [&](std::size_t i) { return fingerprint_of(encode(i)); },
           [&](std::size_t i) { return "pair " + std::to_string(i + 1) + ": " + show(tokenizer, encode(i)); });
 }
@@ -169,9 +169,20 @@ void for_page(std::size_t page, Body&& body) {
   }
 }
 
+// "all", or "assigned": planes 0 to 3 and the tags, where characters are assigned.
+std::vector<std::size_t> sweep_pages(const std::string& name) {
+  std::vector<std::size_t> pages;
+  for (std::size_t page = 0; page < kPages; ++page) {
+    if (name == "all" || page < 0x340 || (page >= 0xE00 && page < 0xE02)) pages.push_back(page);
+  }
+  return pages;
+}
+
 void compare_sweep(const Row& row, const Tokenizer& tokenizer) {
-  compare(row, kPages,
-          [&](std::size_t page) {
+  const std::vector<std::size_t> pages = sweep_pages(row.name);
+  compare(row, pages.size(),
+          [&](std::size_t i) {
+            const std::size_t page = pages[i];
             Fingerprint fingerprint;
             for_page(page, [&](char32_t c) {
               fingerprint.add_encoding(tokenizer.encode(utf8(c)));
@@ -179,22 +190,36 @@ void compare_sweep(const Row& row, const Tokenizer& tokenizer) {
             });
             return fingerprint;
           },
-          [](std::size_t page) { return "code points from " + std::to_string(page * 256); });
+          [&](std::size_t i) { return "code points from " + std::to_string(pages[i] * 256); });
 }
 
 void compare_random(const Row& row, const Tokenizer& tokenizer) {
   const base::Json alphabet = base::read_json_file(kHere / "data" / row.name);
-  Random random(20240229);
+  const bool pairs = row.kind == "random_pairs";
+  Random random(pairs ? 19991231 : 20240229);
+  const auto draw_text = [&](std::uint32_t limit) {
+    std::string text;
+    for (std::uint32_t length = random.below(limit); length > 0; --length) {
+      text += alphabet[random.below(static_cast<std::uint32_t>(alphabet.size()))].get<std::string>();
+    }
+    return text;
+  };
+  std::size_t unit = 0;
   const auto draw = [&](std::string& shown) {
     Fingerprint fingerprint;
-    for (int i = 0; i < 10; ++i) {
-      std::string text;
-      for (std::uint32_t length = random.below(14); length > 0; --length) {
-        text += alphabet[random.below(static_cast<std::uint32_t>(alphabet.size()))].get<std::string>();
-      }
-      const Encoding encoding = tokenizer.encode(text);
+    const auto add = [&](const Encoding& encoding, const std::string& text) {
       fingerprint.add_encoding(encoding);
       shown += "\n    " + base::quoted(text, 400) + ": " + show(tokenizer, encoding);
+    };
+    if (pairs) {
+      const std::string text = draw_text(40);
+      const std::string pair = draw_text(40);
+      add(encode_pair(tokenizer, unit++, text, pair), text + " | " + pair);
+      return fingerprint;
+    }
+    for (int i = 0; i < 10; ++i) {
+      const std::string text = draw_text(14);
+      add(tokenizer.encode(text), text);
     }
     return fingerprint;
   };
@@ -204,7 +229,7 @@ void compare_random(const Row& row, const Tokenizer& tokenizer) {
 
 void compare_row(const Row& row, const Tokenizer& tokenizer) {
   if (row.kind == "sweep") return compare_sweep(row, tokenizer);
-  if (row.kind == "random") return compare_random(row, tokenizer);
+  if (row.kind == "random" || row.kind == "random_pairs") return compare_random(row, tokenizer);
   const std::vector<std::string> lines = read_lines(shared_folder() / "data" / "text" / row.name);
   if (row.kind == "pairs") return compare_pairs(row, tokenizer, lines);
   ASSERT_EQ(row.kind, "lines");

@@ -62,6 +62,11 @@ class BertNormalizer final : public Normalizer {
     std::size_t at = 0;
     while (at < text.size()) {
       if (static_cast<unsigned char>(text[at]) < 0x80) {
+        if (!pass.marks.empty() && ascii_[static_cast<unsigned char>(text[at])] < 0) {  // removed: the marks around it meet
+          ++running;
+          ++at;
+          continue;
+        }
         pass.finish_marks();
         const std::size_t end = ascii_run(text, at);
         pass.put_ascii(text.substr(at, end - at), in.origin != nullptr ? in.origin + at : nullptr, running);

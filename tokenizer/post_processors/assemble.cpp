@@ -18,9 +18,9 @@ class Assembler {
       : post_(post), pieces_(is_pair ? post.pair : post.single), special_(add_special_tokens), sequences_(sequences), windows_(windows) {}
 
   Encoding run() const {
-    Encoding result = encoding(Choice(pieces_.size(), 0), false);
+    Encoding result = encoding(Choice(pieces_.size(), 0));
     result.truncated = is_cut(0) || is_cut(1);
-    for (const Choice& choice : overflow_choices()) result.overflow.push_back(encoding(choice, true));
+    for (const Choice& choice : overflow_choices()) result.overflow.push_back(encoding(choice));
     return result;
   }
 
@@ -56,13 +56,13 @@ class Assembler {
     return choices;
   }
 
-  Encoding encoding(const Choice& choice, bool overflow) const {
+  Encoding encoding(const Choice& choice) const {
     Encoding out;
     reserve(out, choice);
     for (std::size_t i = 0; i < pieces_.size(); ++i) {
       const PostProcessor::Piece& piece = pieces_[i];
       if (piece.sequence >= 0) {
-        add_text(out, piece, choice[i], overflow);
+        add_text(out, piece, choice[i]);
       } else if (special_) {
         add_special(out, piece);
       }
@@ -88,7 +88,7 @@ class Assembler {
     out.words.reserve(size);
   }
 
-  void add_text(Encoding& out, const PostProcessor::Piece& piece, std::size_t choice, bool overflow) const {
+  void add_text(Encoding& out, const PostProcessor::Piece& piece, std::size_t choice) const {
     const TokenSequence& tokens = sequences_[static_cast<std::size_t>(piece.sequence)];
     const Window& window = window_of(piece, choice);
     const auto slice = [&](auto& to, const auto& from) {
@@ -98,8 +98,9 @@ class Assembler {
     slice(out.offsets, tokens.offsets);
     slice(out.words, tokens.words);
     const std::size_t size = out.ids.size();
-    (void)overflow;
-    out.type_ids.resize(size, piece.type_id);
+    // The reference gives the template's type id to the kept window only: in overflow windows the texts stay 0 and 1.
+    const bool own_type = choice == 0 || (post_.overflow_keeps_type && special_);
+    out.type_ids.resize(size, own_type ? piece.type_id : piece.sequence);
     out.special_mask.resize(size, 0);
     out.sequence.resize(size, piece.sequence);
   }

@@ -47,6 +47,7 @@ PostProcessor roberta_post_processor(std::int32_t cls, std::int32_t sep, bool tr
   result.pair.push_back(special_piece(sep, 0));
   result.pair.push_back(text_piece(1, 0));
   result.pair.push_back(special_piece(sep, 0));
+  result.overflow_keeps_type = true;
   result.trim_offsets = trim_offsets;
   result.add_prefix_space = add_prefix_space;
   return result;
