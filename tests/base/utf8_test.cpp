@@ -52,7 +52,7 @@ TEST(Utf8, AgreesWithTheDefinitionOnEveryShortSequence) {
 TEST(Utf8, FindsTheFirstBadByteAtAnyOffset) {
   for (std::size_t before = 0; before < 40; ++before) {
     for (const char* bad : {"\x80", "\xc0\xaf", "\xe2\x82", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff"}) {
-      for (std::size_t after : {0, 1, 20}) {
+      for (const std::size_t after : {0U, 1U, 20U}) {
         const std::string text = std::string(before, 'a') + bad + std::string(after, 'b');
         EXPECT_EQ(find_invalid_utf8(text), before);
         EXPECT_EQ(find_invalid_utf8("\xc3\xa9" + text), before + 2);
