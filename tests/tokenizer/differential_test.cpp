@@ -85,8 +85,8 @@ std::string show(const Tokenizer& tokenizer, const Encoding& encoding) {
   return text;
 }
 
-Fingerprint fingerprint_of(const Encoding& encoding) {
-  Fingerprint fingerprint;
+Fingerprint fingerprint_of(const Encoding& encoding, bool sequences = true) {
+  Fingerprint fingerprint(sequences);
   fingerprint.add_encoding(encoding);
   return fingerprint;
 }
@@ -150,7 +150,7 @@ Encoding encode_pair(const Tokenizer& tokenizer, std::size_t i, std::string_view
 
 void compare_pairs(const Row& row, const Tokenizer& tokenizer, const std::vector<std::string>& lines) {
   const auto encode = [&](std::size_t i) { return encode_pair(tokenizer, i, cut(lines[i]), cut(lines[i + 1])); };
-  compare(row, lines.size() - 1, [&](std::size_t i) { return fingerprint_of(encode(i)); },
+  compare(row, lines.size() - 1, [&](std::size_t i) { return fingerprint_of(encode(i), false); },
           [&](std::size_t i) { return "pair " + std::to_string(i + 1) + ": " + show(tokenizer, encode(i)); });
 }
 
@@ -206,7 +206,7 @@ void compare_random(const Row& row, const Tokenizer& tokenizer) {
   };
   std::size_t unit = 0;
   const auto draw = [&](std::string& shown) {
-    Fingerprint fingerprint;
+    Fingerprint fingerprint(!pairs);
     const auto add = [&](const Encoding& encoding, const std::string& text) {
       fingerprint.add_encoding(encoding);
       shown += "\n    " + base::quoted(text, 400) + ": " + show(tokenizer, encoding);

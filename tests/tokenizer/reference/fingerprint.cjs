@@ -4,7 +4,9 @@
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 
 class Fingerprint {
-  constructor() {
+  // Without `sequences` the sequence ids are left out.
+  constructor(sequences = true) {
+    this.sequences = sequences
     this.a = 0x12345678
     this.b = 0x9abcdef0 | 0
   }
@@ -31,7 +33,7 @@ class Fingerprint {
     for (const type of encoding.getTypeIds()) this.add(type)
     for (const mask of encoding.getSpecialTokensMask()) this.add(mask)
     for (const [begin, end] of encoding.getOffsets()) { this.add(begin); this.add(end) }
-    for (const sequence of encoding.getSequenceIds()) this.add(sequence === null || sequence === undefined ? -1 : sequence)
+    if (this.sequences) for (const sequence of encoding.getSequenceIds()) this.add(sequence === null || sequence === undefined ? -1 : sequence)
     for (const word of encoding.getWordIds()) this.add(word === null || word === undefined ? -1 : word)
   }
   merge(other) {
