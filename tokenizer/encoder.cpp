@@ -25,11 +25,6 @@ struct Encoder::Scratch {
 
 namespace {
 
-struct SpaceCounts {
-  std::uint32_t leading = 0;
-  std::uint32_t trailing = 0;
-};
-
 // White space, and the byte-level alphabet's stand-in for a space, at both ends of `text`, in code points.
 SpaceCounts count_spaces(std::string_view text) {
   const CharTable& chars = CharTable::instance();
@@ -77,7 +72,7 @@ Encoding Encoder::encode(std::string_view text, const std::string_view* pair, co
     windows[1] = make_windows(sequences[1].ids.size(), kept.second, truncation.stride, truncation.side, options.keep_overflow);
   }
   if (post.trim_offsets) {
-    for (TokenSequence& sequence : sequences) trim_offsets(sequence);
+    for (TokenSequence& sequence : sequences) measure_spaces(sequence);
   }
   return assemble(post, pair != nullptr, options.add_special_tokens, sequences, windows);
 }
@@ -113,7 +108,7 @@ TokenSequence Encoder::tokenize(std::string_view text) const {
       continue;
     }
     if (const SpaceCounts spaces = count_spaces(piece); spaces.leading + spaces.trailing > 0) {
-      out.paddings.push_back({out.ids.size(), spaces.leading, spaces.trailing});
+      out.added_spaces.emplace_back(out.ids.size(), spaces);
     }
     out.ids.push_back(split.id);
     out.offsets.emplace_back(first, code_point_at(split.span.end));
@@ -142,7 +137,7 @@ void Encoder::tokenize_piece(TextView text, Scratch& scratch, TokenSequence& out
     }
     const auto piece = std::string_view(normalized.text).substr(split.span.begin, split.span.end - split.span.begin);
     if (const SpaceCounts spaces = count_spaces(piece); spaces.leading + spaces.trailing > 0) {
-      out.paddings.push_back({out.ids.size(), spaces.leading, spaces.trailing});
+      out.added_spaces.emplace_back(out.ids.size(), spaces);
     }
     out.ids.push_back(split.id);
     out.offsets.push_back(normalized.source(split.span.begin, split.span.end));
@@ -175,24 +170,10 @@ void Encoder::tokenize_words(Scratch& scratch, std::size_t begin, std::size_t en
   }
 }
 
-// RobertaProcessing narrows the offsets of a token whose own text begins or ends with spaces.
-void Encoder::trim_offsets(TokenSequence& sequence) const {
-  auto padding = sequence.paddings.begin();
-  for (std::size_t i = 0; i < sequence.ids.size(); ++i) {
-    while (padding != sequence.paddings.end() && padding->token < i) ++padding;
-    SpaceCounts spaces;
-    if (padding != sequence.paddings.end() && padding->token == i) {
-      spaces = {padding->leading, padding->trailing};
-    } else {
-      spaces = count_spaces(token(sequence.ids[i]));
-    }
-    auto& [begin, end] = sequence.offsets[i];
-    if (spaces.leading > 0) {
-      const bool first = i == 0 || begin == 0;
-      begin = std::min(begin + (first && parts_.post_processor.add_prefix_space ? 0 : spaces.leading), end);
-    }
-    if (spaces.trailing > 0 && end >= spaces.trailing) end = std::max(end - spaces.trailing, begin);
-  }
+void Encoder::measure_spaces(TokenSequence& sequence) const {
+  sequence.spaces.reserve(sequence.ids.size());
+  for (const std::int32_t id : sequence.ids) sequence.spaces.push_back(count_spaces(token(id)));
+  for (const auto& [index, spaces] : sequence.added_spaces) sequence.spaces[index] = spaces;
 }
 
 }  // namespace berth::tokenizer

@@ -11,18 +11,20 @@
 
 namespace berth::tokenizer {
 
+// White space at both ends of a token's text, in code points.
+struct SpaceCounts {
+  std::uint32_t leading = 0;
+  std::uint32_t trailing = 0;
+};
+
 // The tokens of one text before post-processing.
 struct TokenSequence {
   std::vector<std::int32_t> ids;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> offsets;  // code points
   std::vector<std::int32_t> words;
-  // Spaces around an added token that it took along (lstrip, rstrip): token index, leading and trailing code points. Sorted, rare.
-  struct Padding {
-    std::size_t token;
-    std::uint32_t leading;
-    std::uint32_t trailing;
-  };
-  std::vector<Padding> paddings;
+  // Spaces that an added token took along (lstrip, rstrip), by token index, ascending: rare.
+  std::vector<std::pair<std::size_t, SpaceCounts>> added_spaces;
+  std::vector<SpaceCounts> spaces;  // [tokens] when the post-processor trims offsets, else empty
 };
 
 struct TokenizerParts {
@@ -46,7 +48,7 @@ class Encoder {
   TokenSequence tokenize(std::string_view text) const;
   void tokenize_piece(TextView text, Scratch& scratch, TokenSequence& out) const;
   void tokenize_words(Scratch& scratch, std::size_t begin, std::size_t end, TokenSequence& out) const;
-  void trim_offsets(TokenSequence& sequence) const;
+  void measure_spaces(TokenSequence& sequence) const;
 
   TokenizerParts parts_;
 };

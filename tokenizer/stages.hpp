@@ -57,7 +57,7 @@ struct PostProcessor {
   std::vector<Piece> single;
   std::vector<Piece> pair;
   bool trim_offsets = false;      // RobertaProcessing: a token's own leading and trailing spaces are no part of its offsets...
-  bool add_prefix_space = false;  // ...apart from the leading ones of a token that begins the text
+  bool add_prefix_space = false;  // ...apart from a single leading one of the first token
   bool overflow_keeps_type = false;  // RobertaProcessing: overflow windows have the pieces' type ids, too (with special tokens only)
 
   std::size_t added(bool is_pair) const;

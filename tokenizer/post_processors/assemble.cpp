@@ -1,5 +1,7 @@
 #include "tokenizer/post_processors/assemble.hpp"
 
+#include <algorithm>
+
 #include "base/error.hpp"
 
 namespace berth::tokenizer {
@@ -97,12 +99,27 @@ class Assembler {
     slice(out.ids, tokens.ids);
     slice(out.offsets, tokens.offsets);
     slice(out.words, tokens.words);
+    if (post_.trim_offsets) trim(out, tokens, window);
     const std::size_t size = out.ids.size();
     // The reference gives the template's type id to the kept window only: in overflow windows the texts stay 0 and 1.
     const bool own_type = choice == 0 || (post_.overflow_keeps_type && special_);
     out.type_ids.resize(size, own_type ? piece.type_id : piece.sequence);
     out.special_mask.resize(size, 0);
     out.sequence.resize(size, piece.sequence);
+  }
+
+  // RobertaProcessing: a token's own leading and trailing spaces are no part of its offsets, apart from the one space that the pre-tokenizer
+  // put before the first token of a window.
+  void trim(Encoding& out, const TokenSequence& tokens, const Window& window) const {
+    const std::size_t base = out.offsets.size() - (window.end - window.begin);
+    for (std::size_t i = window.begin; i < window.end; ++i) {
+      SpaceCounts spaces = tokens.spaces[i];
+      auto& [begin, end] = out.offsets[base + i - window.begin];
+      const bool first = i == window.begin || begin == 0;
+      if (first && post_.add_prefix_space && spaces.leading == 1) spaces.leading = 0;
+      begin = std::min(begin + spaces.leading, end);
+      if (end >= spaces.trailing) end = std::max(end - spaces.trailing, begin);
+    }
   }
 
   static void add_special(Encoding& out, const PostProcessor::Piece& piece) {
