@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/problems.hpp"
 
 namespace berth::engine {
 
@@ -92,7 +93,6 @@ class Binder {
   };
 
   const TensorView* find(std::vector<std::string> names, const std::vector<std::uint64_t>& shape);
-  void refuse(const std::string& what) const;
   void allocate_matrices();
   void copy_vector(Vector& to, std::size_t offset, const TensorView& tensor);
   void add_chunks(const TensorView& tensor, std::size_t rows, std::size_t columns, kernels::PackedF32* matrix, std::size_t first_output);
@@ -105,7 +105,7 @@ class Binder {
   std::vector<VectorJob> vectors_;
   std::vector<TableJob> tables_;
   std::vector<Chunk> chunks_;
-  std::vector<std::string> problems_;
+  base::Problems problems_;
   bool stored_as_integers_ = false;
   std::size_t parameters_ = 0;
   std::size_t bytes_ = 0;
@@ -117,27 +117,19 @@ const TensorView* Binder::find(std::vector<std::string> names, const std::vector
     const TensorView* tensor = tensors_.find(name);
     if (tensor == nullptr) continue;
     if (tensor->shape != shape) {
-      problems_.push_back("tensor \"" + name + "\" has shape " + loaders::shape_text(tensor->shape) + ", expected " + loaders::shape_text(shape));
+      problems_.add("tensor \"" + name + "\" has shape " + loaders::shape_text(tensor->shape) + ", expected " + loaders::shape_text(shape));
       return nullptr;
     }
     if (!float_type(tensor->dtype)) {
-      problems_.push_back("tensor \"" + name + "\" has type " + tensor->dtype_name + ", expected F32, F16 or BF16");
+      problems_.add("tensor \"" + name + "\" has type " + tensor->dtype_name + ", expected F32, F16 or BF16");
       stored_as_integers_ = true;
       return nullptr;
     }
     parameters_ += static_cast<std::size_t>(tensor->elements());
     return tensor;
   }
-  problems_.push_back("tensor \"" + first + "\" " + loaders::shape_text(shape) + " is missing");
+  problems_.add("tensor \"" + first + "\" " + loaders::shape_text(shape) + " is missing");
   return nullptr;
-}
-
-void Binder::refuse(const std::string& what) const {
-  constexpr std::size_t kMostListed = 40;
-  std::string message = what + ": " + std::to_string(problems_.size()) + (problems_.size() == 1 ? " tensor" : " tensors") + " missing or not as expected:";
-  for (std::size_t i = 0; i < std::min(problems_.size(), kMostListed); ++i) message += "\n  " + problems_[i];
-  if (problems_.size() > kMostListed) message += "\n  and " + std::to_string(problems_.size() - kMostListed) + " more";
-  throw Error(stored_as_integers_ ? ErrorCode::unsupported : ErrorCode::corrupt_file, message);
 }
 
 void Binder::allocate_matrices() {
@@ -190,7 +182,7 @@ void Binder::run_chunks() {
 }
 
 std::pair<std::size_t, std::size_t> Binder::finish(const std::string& what) {
-  if (!problems_.empty()) refuse(what);
+  problems_.throw_if_any(stored_as_integers_ ? ErrorCode::unsupported : ErrorCode::corrupt_file, what);
   allocate_matrices();
   for (const VectorJob& job : vectors_) {
     *job.to = Vector(static_cast<std::size_t>(job.tensor->elements()));
@@ -249,6 +241,26 @@ void bind_steps(Binder& binder, std::vector<DenseLayer>& to, std::span<const Den
   }
 }
 
+// The module classes of torch.nn that sentence-transformers' Dense may name: a closed table, nothing is looked up by name elsewhere.
+kernels::Activation torch_activation(const std::string& name, const std::string& label) {
+  using kernels::Activation;
+  constexpr std::array<std::pair<std::string_view, Activation>, 6> kKnown = {{
+      {"Identity", Activation::none},
+      {"Tanh", Activation::tanh},
+      {"ReLU", Activation::relu},
+      {"GELU", Activation::gelu},
+      {"SiLU", Activation::silu},
+      {"Sigmoid", Activation::sigmoid},
+  }};
+  std::string supported;
+  for (const auto& [known, activation] : kKnown) {
+    if (known == name) return activation;
+    supported += (supported.empty() ? "" : ", ") + std::string(known);
+  }
+  throw Error(ErrorCode::unsupported,
+              label + ": field \"activation_function\": " + base::quoted(name) + " is not supported; supported: " + supported);
+}
+
 }  // namespace
 
 ModelWeights bind_weights(const ModelConfig& config, const loaders::TensorStore& tensors, const kernels::KernelTable& kernels,
@@ -279,18 +291,7 @@ ModelWeights bind_weights(const ModelConfig& config, const loaders::TensorStore&
 DenseLayer bind_dense_module(const loaders::DenseSpec& spec, const std::string& label, const kernels::KernelTable& kernels,
                              const base::ThreadPool& pool) {
   DenseLayer layer;
-  if (spec.activation == "Tanh") {
-    layer.activation = kernels::Activation::tanh;
-  } else if (spec.activation == "ReLU") {
-    layer.activation = kernels::Activation::relu;
-  } else if (spec.activation == "GELU") {
-    layer.activation = kernels::Activation::gelu;
-  } else if (spec.activation == "Sigmoid") {
-    layer.activation = kernels::Activation::sigmoid;
-  } else if (spec.activation != "Identity") {
-    throw Error(ErrorCode::unsupported, label + ": field \"activation_function\": " + base::quoted(spec.activation) +
-                                            " is not supported; supported: Identity, Tanh, ReLU, GELU, Sigmoid");
-  }
+  layer.activation = torch_activation(spec.activation, label);
   Binder binder(*spec.tensors, kernels, pool);
   binder.linear(layer.linear, "linear", spec.out_features, spec.in_features, spec.bias);
   binder.finish(label);
