@@ -17,6 +17,8 @@ struct Row {
   std::string_view type;
   Load load;
 };
+template <class Load>
+Row(std::string_view, Load) -> Row<Load>;  // clang 14 does not deduce it for aggregates
 
 // The tables of known types: a new type is a new file and a row here.
 constexpr std::array kNormalizers = {

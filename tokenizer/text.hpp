@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "tokenizer/unicode.hpp"
+
 namespace berth::tokenizer {
 
 using Offset = std::uint32_t;
@@ -63,7 +65,12 @@ class NormalizedWriter {
   char* text() { return out_.text.data() + size_; }
   Offset* origin() { return out_.origin.data() + size_; }
   void advance(std::size_t bytes) { size_ += bytes; }
-  void put(char32_t code_point, Offset origin);
+  void put(char32_t code_point, Offset origin) {
+    reserve(4);
+    Offset* origins = this->origin();
+    for (std::size_t i = 0; i < 4; ++i) origins[i] = origin;  // all four, whatever the length: no branch
+    advance(put_utf8(text(), code_point));
+  }
 
  private:
   void grow(std::size_t bytes);

@@ -67,7 +67,20 @@ CharSequence single(char32_t c) {
   return result;
 }
 
+constexpr char32_t kHangulFirst = 0xAC00;
+constexpr char32_t kHangulCount = 11172;
+
+// Hangul syllables decompose by arithmetic (The Unicode Standard, 3.12).
+CharSequence hangul_decomposition(char32_t c) {
+  const char32_t index = c - kHangulFirst;
+  CharSequence result;
+  result.chars = {0x1100 + index / 588, 0x1161 + index % 588 / 28, 0x11A7 + index % 28};
+  result.size = index % 28 == 0 ? 2 : 3;
+  return result;
+}
+
 CharSequence library_decomposition(char32_t c) {
+  if (c >= kHangulFirst && c < kHangulFirst + kHangulCount) return hangul_decomposition(c);
   utf8proc_int32_t buffer[4];
   const utf8proc_ssize_t count =
       utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c), buffer, 4, static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE), nullptr);
@@ -125,6 +138,7 @@ bool is_sparse_page(unsigned page) {
 }  // namespace
 
 CharSequence canonical_decomposition(char32_t code_point) noexcept {
+  if (code_point >= kHangulFirst && code_point < kHangulFirst + kHangulCount) return hangul_decomposition(code_point);
   if (auto mapped = find_mapping(decomposition_differences(), code_point)) return *mapped;
   return library_decomposition(code_point);
 }

@@ -27,7 +27,8 @@ class MarkBuffer {
   // Calls emit(code point, origin) in canonical order; `last` is the origin of the latest consumed source character.
   template <class Emit>
   void flush(Offset& last, Emit&& emit) {
-    std::stable_sort(marks_.begin(), marks_.end(), [](const Mark& a, const Mark& b) { return a.combining_class < b.combining_class; });
+    const auto before = [](const Mark& a, const Mark& b) { return a.combining_class < b.combining_class; };
+    if (!std::is_sorted(marks_.begin(), marks_.end(), before)) std::stable_sort(marks_.begin(), marks_.end(), before);
     std::size_t next = 0;
     for (const Mark& mark : marks_) {
       if (mark.consumes) last = origins_[next++];
@@ -145,6 +146,7 @@ class BertNormalizer final : public Normalizer {
     }
 
     void put_decomposed(char32_t c, CharInfo info, bool consumes, Offset origin) {
+      if (!consumes && (info.flags & kNonspacing) != 0) return;  // it will be stripped and lends no origin: its place does not matter
       if (info.combining_class != 0) return marks.add(c, info.combining_class, consumes, origin);
       finish_marks();
       if (consumes) last = origin;
