@@ -7,6 +7,7 @@
 #include <benchmark/benchmark.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -16,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/aligned_buffer.hpp"
 #include "bench/fma_peak.hpp"
 #include "bench/interleave.hpp"
 #include "bench/onednn_matmul.hpp"
@@ -121,8 +123,8 @@ void run_attention(benchmark::State& state, const KernelTable& kernels, std::siz
   const std::vector<float> qkv = random_values(tokens * stride);
   std::vector<float> out(tokens * head_size);
   base::AlignedBuffer<float> scratch(kernels.attention_f32_scratch(tokens, head_size));
-  const kernels::AttentionF32Args args{qkv.data(), qkv.data() + stride / 3, qkv.data() + 2 * stride / 3, stride, out.data(), head_size, tokens, head_size,
-                                       0.125F, scratch.data()};
+  const float* q = qkv.data();
+  const kernels::AttentionF32Args args{q, q + stride / 3, q + 2 * stride / 3, stride, out.data(), head_size, tokens, head_size, 0.125F, scratch.data()};
   const double flop = 4.0 * static_cast<double>(tokens * tokens * head_size);
   const std::vector<Contender> contenders = {peak(kernels), {[&] {
                                                kernels.attention_f32(args);

@@ -5,15 +5,17 @@
 
 #include <oneapi/dnnl/dnnl.hpp>
 
+#include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <unordered_map>
 
 namespace berth::bench {
 
 class OnednnMatmul {
  public:
   // weights: [n, k], row-major.
-  OnednnMatmul(std::size_t rows, std::size_t k, std::size_t n, const float* a, const float* weights, float* c) : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
+  OnednnMatmul(std::size_t rows, std::size_t k, std::size_t n, const float* a, const float* weights, float* c)
+      : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
     using dnnl::memory;
     const auto m = static_cast<std::int64_t>(rows);
     const auto depth = static_cast<std::int64_t>(k);
@@ -23,26 +25,25 @@ class OnednnMatmul {
     const memory::desc b_given({depth, width}, memory::data_type::f32, memory::format_tag::ba);
     const memory::desc c_desc({m, width}, memory::data_type::f32, memory::format_tag::ab);
     const dnnl::matmul::primitive_desc primitive({a_desc, b_any, c_desc}, engine_);
-    implementation_ = primitive.impl_info_str();
     memory given(b_given, engine_, const_cast<float*>(weights));
     memory packed(primitive.weights_desc(), engine_);
     dnnl::reorder(given, packed).execute(stream_, given, packed);
     stream_.wait();
     matmul_ = dnnl::matmul(primitive);
-    arguments_ = {{DNNL_ARG_SRC, memory(a_desc, engine_, const_cast<float*>(a))}, {DNNL_ARG_WEIGHTS, packed}, {DNNL_ARG_DST, memory(c_desc, engine_, c)}};
+    arguments_ = {{DNNL_ARG_SRC, memory(a_desc, engine_, const_cast<float*>(a))},
+                  {DNNL_ARG_WEIGHTS, packed},
+                  {DNNL_ARG_DST, memory(c_desc, engine_, c)}};
   }
   void run() {
     matmul_.execute(stream_, arguments_);
     stream_.wait();
   }
-  const std::string& implementation() const { return implementation_; }
 
  private:
   dnnl::engine engine_;
   dnnl::stream stream_;
   dnnl::matmul matmul_;
   std::unordered_map<int, dnnl::memory> arguments_;
-  std::string implementation_;
 };
 
 }  // namespace berth::bench

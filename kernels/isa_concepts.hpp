@@ -19,6 +19,7 @@ concept VectorIsa = requires(typename Isa::F32 x, const float* from, float* to, 
   { Isa::load_f16(bytes) };                                   // lanes of IEEE half, widened
   { Isa::load_bf16(bytes) };
   { Isa::prefetch(from) };                                    // a hint; any address
+  { Isa::prefetch_to_l2(from) };
   { Isa::set1(s) };
   { Isa::add(x, x) };
   { Isa::sub(x, x) };

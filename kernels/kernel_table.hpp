@@ -38,6 +38,61 @@ struct GemmF32Args {
   Activation activation = Activation::none;
 };
 
+// Low-precision weights [n, k]: panels of 16 outputs, each [k_padded / group, 16, group] contiguous, where a group is what fits 32 bits (four s8 or
+// two BF16): one layout for every instruction set, and the one AMX tiles want. k_padded fills whole 64-byte rows, n whole panels, with zeros.
+inline constexpr std::size_t kLowPanelWidth = 16;
+inline constexpr std::size_t kLowRowBytes = 64;
+// Rows of activations for low-precision products must be readable up to a multiple of this: tiles are computed whole.
+inline constexpr std::size_t kLowRows = 16;
+
+struct PackedS8View {
+  const std::int8_t* data = nullptr;  // values in [-127, 127]
+  const float* scales = nullptr;              // [n, padded to panels]
+  const std::int32_t* column_sums = nullptr;  // [n, padded to panels]: sum over k of each output's weights
+  std::size_t n = 0;
+  std::size_t k = 0;
+  std::size_t k_padded = 0;
+};
+struct PackedBf16View {
+  const std::uint16_t* data = nullptr;
+  std::size_t n = 0;
+  std::size_t k = 0;
+  std::size_t k_padded = 0;
+};
+
+// c[i, j] = activation(a_scales[i] * b.scales[j] * sum_k a[i, k] * b[j, k] + bias[j]) + residual[i, j], the sums exact in 32 bits
+// (k up to 131,072); panels are those of 16 outputs.
+struct GemmS8Args {
+  const std::int8_t* a = nullptr;  // [rows, b.k_padded], row stride lda, values in [-127, 127], zeros from b.k on
+  std::size_t lda = 0;
+  const float* a_scales = nullptr;  // [rows]
+  PackedS8View b;
+  std::size_t panel_begin = 0;
+  std::size_t panel_end = 0;
+  const float* bias = nullptr;      // [n] or null
+  const float* residual = nullptr;  // [rows, n] with row stride ldr, or null; must not overlap c
+  std::size_t ldr = 0;
+  float* c = nullptr;  // [rows, n], row stride ldc
+  std::size_t ldc = 0;
+  std::size_t rows = 0;
+  Activation activation = Activation::none;
+};
+// The same with BF16 inputs and FP32 sums, whose order is the instruction set's.
+struct GemmBf16Args {
+  const std::uint16_t* a = nullptr;  // [rows, b.k_padded], row stride lda, zeros from b.k on
+  std::size_t lda = 0;
+  PackedBf16View b;
+  std::size_t panel_begin = 0;
+  std::size_t panel_end = 0;
+  const float* bias = nullptr;
+  const float* residual = nullptr;
+  std::size_t ldr = 0;
+  float* c = nullptr;
+  std::size_t ldc = 0;
+  std::size_t rows = 0;
+  Activation activation = Activation::none;
+};
+
 // One attention head of one sequence: out = softmax(scale * q k^T) v.
 struct AttentionF32Args {
   const float* q = nullptr;  // [tokens, head_size], row stride `stride`; so are k and v

@@ -96,7 +96,7 @@ struct AttentionF32 {
     alignas(64) static constexpr float kZeros[kPanelWidth] = {};
     for (std::size_t column = 0; column < width; column += kPanelWidth) {
       const std::size_t panel = width - column < kPanelWidth ? width - column : kPanelWidth;
-      Gemm::select(rows, panel / kLanes)({a, lda, b + column * k, k, kZeros, c + column, width});
+      Gemm::select(rows, panel / kLanes)({a, lda, b + column * k, k, kZeros, c + column, width, b, 0});
     }
   }
 

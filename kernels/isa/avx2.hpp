@@ -26,6 +26,7 @@ struct Avx2 {
     return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
   }
   static void prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
+  static void prefetch_to_l2(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); }
   static F32 set1(float x) { return _mm256_set1_ps(x); }
   static F32 add(F32 x, F32 y) { return _mm256_add_ps(x, y); }
   static F32 sub(F32 x, F32 y) { return _mm256_sub_ps(x, y); }
@@ -73,6 +74,42 @@ struct Avx2 {
       t[i + 4] = _mm256_permute2f128_ps(m[i], m[i + 4], 0x31);
     }
     for (int i = 0; i < 8; ++i) m[i] = t[i];
+  }
+
+  // INT8 without a dot-product instruction: |a| times b with a's sign, in pairs that cannot saturate 16 bits (127 * 127 * 2 = 32,258), then
+  // pairs of pairs. 4 rows x 1 panel: 8 accumulators, 2 vectors of weights, an activation with its absolute value, ones, and two temporaries.
+  static constexpr int kS8Rows = 4;
+  static constexpr int kS8Panels = 1;
+  using I32 = __m256i;
+  using S8Weights = __m256i;
+  struct S8Activations {
+    __m256i value;
+    __m256i magnitude;
+  };
+  static F32 to_f32(I32 x) { return _mm256_cvtepi32_ps(x); }
+  static I32 s8_start(const std::int32_t*) { return _mm256_setzero_si256(); }
+  static S8Weights s8_weights(const std::int8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+  static S8Activations s8_activations(const std::int8_t* p) {
+    const __m256i value = broadcast4(p);
+    return {value, _mm256_abs_epi8(value)};
+  }
+  static I32 s8_step(I32 sum, const S8Activations& a, S8Weights b) {
+    const __m256i pairs = _mm256_maddubs_epi16(a.magnitude, _mm256_sign_epi8(b, a.value));
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+  }
+  // Rounds to nearest; x is within [-127, 127] but for NaN.
+  static void store_s8(std::int8_t* p, F32 x) {
+    const __m256i wide = _mm256_cvtps_epi32(x);
+    const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(wide), _mm256_extracti128_si256(wide, 1));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(words, words));
+  }
+
+ protected:
+  // Four activations, repeated.
+  static __m256i broadcast4(const std::int8_t* p) {
+    int four = 0;
+    __builtin_memcpy(&four, p, sizeof(four));
+    return _mm256_set1_epi32(four);
   }
 
  private:

@@ -27,6 +27,7 @@ struct Avx512 {
     return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
   }
   static void prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
+  static void prefetch_to_l2(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); }
   static F32 set1(float x) { return _mm512_set1_ps(x); }
   static F32 add(F32 x, F32 y) { return _mm512_add_ps(x, y); }
   static F32 sub(F32 x, F32 y) { return _mm512_sub_ps(x, y); }
@@ -80,6 +81,10 @@ struct Avx512 {
       t[i + 12] = _mm512_shuffle_f32x4(odd_low, odd_high, 0xdd);
     }
     for (int i = 0; i < 16; ++i) m[i] = t[i];
+  }
+
+  static void store_s8(std::int8_t* p, F32 x) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(x)));
   }
 
  private:

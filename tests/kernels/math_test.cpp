@@ -60,7 +60,7 @@ TEST_P(MathTest, ActivationsGiveAValueTheSameBitsAnywhere) {
     for (std::size_t size = 0; size <= 35; ++size) {
       const std::vector<float> x = random.normals(size, 4.0F);
       auto* y = memory.place<float>(size);
-      std::memcpy(y, x.data(), size * sizeof(float));
+      std::copy(x.begin(), x.end(), y);
       kernels().activate(y, size, activation);
       ASSERT_TRUE(memory.intact());
       for (std::size_t i = 0; i < size; ++i) {

@@ -1,6 +1,7 @@
 // Rows of embedding tables, widened in place from float, half and bfloat16.
 #include <xmmintrin.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "tests/kernels/kernel_test.hpp"
@@ -38,7 +39,7 @@ class TableRowTest : public KernelTest {
   // A row's bytes, `shift` bytes before the forbidden page behind them; or, at_front, right behind the forbidden page before them.
   const void* place_row(const std::vector<unsigned char>& bytes, std::size_t shift = 0, bool at_front = false) {
     auto* row = row_.place<unsigned char>(bytes.size() + shift, 1, at_front);
-    std::memcpy(row, bytes.data(), bytes.size());
+    std::copy(bytes.begin(), bytes.end(), row);
     return row;
   }
   // load_row of `row`, and add_row onto other numbers.

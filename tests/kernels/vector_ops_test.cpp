@@ -11,7 +11,7 @@ class VectorOpsTest : public KernelTest {
  protected:
   float* place(GuardedMemory& memory, const std::vector<float>& values) {
     auto* at = memory.place<float>(values.size());
-    std::memcpy(at, values.data(), values.size() * sizeof(float));
+    std::copy(values.begin(), values.end(), at);
     return at;
   }
   GuardedMemory out_{1U << 16}, x_{1U << 16};

@@ -1,0 +1,41 @@
+// Activations to 8 bits and to BF16, a row at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/isa_concepts.hpp"
+#include "kernels/kernel_table.hpp"
+
+namespace berth::kernels {
+
+template <VectorIsa Isa>
+struct Quantize {
+  using F32 = typename Isa::F32;
+  static constexpr std::size_t kLanes = Isa::kLanes;
+
+  // q = round(x / scale) with scale = max|x| / 127: one scale per row, so a row's numbers depend on nothing but the row. Zeros follow up to
+  // `padded`. A row of zeros has scale 0. NaN or infinity in x gives a NaN scale, which the products carry on.
+  static void rows_to_s8(const float* x, std::size_t stride, std::size_t rows, std::size_t size, std::int8_t* q, std::size_t padded, float* scales) noexcept {
+    const std::size_t whole = size / kLanes * kLanes;
+    const std::size_t left = size - whole;
+    for (std::size_t row = 0; row < rows; ++row, x += stride, q += padded) {
+      F32 largest = Isa::set1(0.0F);
+      F32 bad = Isa::set1(0.0F);  // 0 for finite values, NaN otherwise: a maximum would lose it
+      const auto look = [&](F32 value) {
+        largest = Isa::max(largest, Isa::abs(value));
+        bad = Isa::add(bad, Isa::sub(value, value));
+      };
+      for (std::size_t i = 0; i < whole; i += kLanes) look(Isa::load(x + i));
+      if (left > 0) look(Isa::load_partial(x + whole, left));
+      const float maximum = Isa::reduce_max(largest);
+      scales[row] = maximum * (1.0F / 127.0F) + Isa::reduce_add(bad);
+      const F32 inverse = Isa::set1(maximum > 0.0F ? 127.0F / maximum : 0.0F);
+      for (std::size_t i = 0; i < whole; i += kLanes) Isa::store_s8(q + i, Isa::mul(Isa::load(x + i), inverse));
+      for (std::size_t i = whole; i < padded; i += kLanes)
+        Isa::store_s8(q + i, i == whole && left > 0 ? Isa::mul(Isa::load_partial(x + whole, left), inverse) : Isa::set1(0.0F));
+    }
+  }
+};
+
+}  // namespace berth::kernels
