@@ -161,8 +161,8 @@ void register_all(const std::string& isa, const KernelTable& kernels) {
           ->Iterations(1)
           ->Unit(benchmark::kMicrosecond);
     }
-  for (const std::size_t tokens : {16, 128, 512})
-    for (const std::size_t head_size : {32, 64}) {
+  for (const std::size_t tokens : {16U, 128U, 512U})
+    for (const std::size_t head_size : {32U, 64U}) {
       const std::string name = "attention/" + isa + "/" + std::to_string(tokens) + "x" + std::to_string(head_size);
       benchmark::RegisterBenchmark(name.c_str(), [=, &kernels](benchmark::State& state) { run_attention(state, kernels, tokens, head_size); })
           ->UseManualTime()
@@ -174,7 +174,7 @@ void register_all(const std::string& isa, const KernelTable& kernels) {
                                  [=](benchmark::State& state) { run_rows(state, size, f); });
   };
   const std::vector<float> ones(3072, 1.0F);
-  for (const std::size_t size : {384, 768})
+  for (const std::size_t size : {384U, 768U})
     rows("layer_norm", size, [&kernels, ones](float* x, std::size_t count, std::size_t n) {
       kernels.layer_norm({x, x, n, ones.data(), ones.data(), count, n, 1e-12F});
     });

@@ -109,7 +109,7 @@ void expect_attention(const Head& head, const std::vector<float>& out, bool scor
 TEST_P(AttentionF32Test, IsCloseToTheDefinitionForEveryNumberOfTokens) {
   Random random(5);
   for (std::size_t tokens = 1; tokens <= 70; ++tokens)
-    for (const std::size_t head_size : {1, 6, 8, 16, 24, 32, 64, 65, 80, 128}) {
+    for (const std::size_t head_size : {1U, 6U, 8U, 16U, 24U, 32U, 64U, 65U, 80U, 128U}) {
       const Head head = random_head(tokens, head_size, random);
       ASSERT_NO_FATAL_FAILURE(expect_attention(head, run(head, (tokens + head_size) % 5)));
     }
@@ -117,8 +117,8 @@ TEST_P(AttentionF32Test, IsCloseToTheDefinitionForEveryNumberOfTokens) {
 
 TEST_P(AttentionF32Test, IsCloseToTheDefinitionForLongSequences) {
   Random random(6);
-  for (const std::size_t tokens : {129, 300, 513})
-    for (const std::size_t head_size : {24, 32, 64}) {
+  for (const std::size_t tokens : {129U, 300U, 513U})
+    for (const std::size_t head_size : {24U, 32U, 64U}) {
       const Head head = random_head(tokens, head_size, random);
       ASSERT_NO_FATAL_FAILURE(expect_attention(head, run(head, 1000 - head_size)));  // as heads lie in a matrix [tokens, 3 hidden]
     }
@@ -126,7 +126,7 @@ TEST_P(AttentionF32Test, IsCloseToTheDefinitionForLongSequences) {
 
 // Whole numbers as q and k make exact scores up to ten thousand, so nothing but the softmax itself can err: no overflow, and ties shared evenly.
 TEST_P(AttentionF32Test, IsStableForExtremeScores) {
-  for (const std::size_t tokens : {2, 5, 16, 33, 50})
+  for (const std::size_t tokens : {2U, 5U, 16U, 33U, 50U})
     for (const float extreme : {1e4F, -1e4F, 100.0F, -100.0F}) {
       Random random(7);
       Head head = random_head(tokens, 8, random);
@@ -145,7 +145,7 @@ TEST_P(AttentionF32Test, IsStableForExtremeScores) {
 
 TEST_P(AttentionF32Test, TakesTheOnlyTokensValue) {
   Random random(8);
-  for (const std::size_t head_size : {1, 6, 64, 65}) {
+  for (const std::size_t head_size : {1U, 6U, 64U, 65U}) {
     Head head = random_head(1, head_size, random);
     EXPECT_EQ(run(head), head.v);
     for (float& x : head.q) x *= 1e6F;
@@ -157,7 +157,7 @@ TEST_P(AttentionF32Test, TakesTheOnlyTokensValue) {
 // guards differ with the gap, and a longer head ran before.
 TEST_P(AttentionF32Test, DependsOnItsOwnSequenceAlone) {
   Random random(9);
-  for (const std::size_t tokens : {1, 7, 16, 31, 64}) {
+  for (const std::size_t tokens : {1U, 7U, 16U, 31U, 64U}) {
     const Head head = random_head(tokens, 24, random);
     const std::vector<float> alone = run(head);
     run(random_head(tokens + 40, 64, random), 3);

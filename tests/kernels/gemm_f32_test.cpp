@@ -76,7 +76,7 @@ TEST_P(GemmF32Test, EqualsTheChainOfMultiplyAddsAtEveryRemainder) {
   const std::vector<std::size_t> widths = interesting_widths(kernels());
   const std::size_t most_rows = 2 * kernels().tile_rows + 1;
   Random random;
-  for (const std::size_t k : {1, 2, 3, 7, 16, 33, 64}) {
+  for (const std::size_t k : {1U, 2U, 3U, 7U, 16U, 33U, 64U}) {
     const Product product(most_rows, widths.back(), k, random);
     const std::vector<float> with_bias = chains(product, true, fuses());
     const std::vector<float> without_bias = chains(product, false, fuses());

@@ -76,7 +76,7 @@ TEST_P(LayerNormTest, IsCloseToTheDefinitionForEverySize) {
   for (const std::size_t size : sizes) {
     const std::vector<float> weight = random.normals(size);
     const std::vector<float> bias = random.normals(size);
-    for (const std::size_t rows : {1, 3}) {
+    for (const std::size_t rows : {1U, 3U}) {
       // Centred, far from zero, tiny and constant rows.
       for (const float centre : {0.0F, 100.0F})
         for (const float spread : {1.0F, 1e-4F, 0.0F}) {
@@ -95,7 +95,7 @@ TEST_P(LayerNormTest, IsCloseToTheDefinitionForEverySize) {
 
 TEST_P(LayerNormTest, GivesTheSameBitsInPlaceAndInAnyRow) {
   Random random(12);
-  for (const std::size_t size : {1, 17, 33, 384}) {
+  for (const std::size_t size : {1U, 17U, 33U, 384U}) {
     const std::vector<float> weight = random.normals(size);
     const std::vector<float> bias = random.normals(size);
     const std::vector<float> x = random.normals(5 * size);

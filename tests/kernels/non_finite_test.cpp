@@ -109,7 +109,7 @@ TEST_P(NonFiniteTest, SoftmaxOfABadRowIsAllNaN) {
 TEST_P(NonFiniteTest, AttentionKeepsABadQueryInItsRowAndABadValueInItsColumn) {
   constexpr std::size_t kHead = 10;
   Random random(21);
-  for (const std::size_t tokens : {1, 2, 5, 16, 21, 35}) {
+  for (const std::size_t tokens : {1U, 2U, 5U, 16U, 21U, 35U}) {
     const std::vector<float> q = random.normals(tokens * kHead);
     const std::vector<float> k = random.normals(tokens * kHead);
     const std::vector<float> v = random.normals(tokens * kHead);
@@ -132,7 +132,7 @@ TEST_P(NonFiniteTest, AttentionKeepsABadQueryInItsRowAndABadValueInItsColumn) {
 
 // Scores that overflow: all to minus infinity leaves nothing to compare, and one at plus infinity leaves its weight undefined.
 TEST_P(NonFiniteTest, AttentionOverInfiniteScoresIsNaN) {
-  for (const std::size_t tokens : {1, 3, 8, 16, 19}) {
+  for (const std::size_t tokens : {1U, 3U, 8U, 16U, 19U}) {
     const std::vector<float> v(tokens, 1.0F);
     const std::vector<float> q(tokens, 1e30F);
     for (const float key : {-1e30F, 1e30F}) {
@@ -147,7 +147,7 @@ TEST_P(NonFiniteTest, AttentionOverInfiniteScoresIsNaN) {
 }
 
 TEST_P(NonFiniteTest, LayerNormOfABadRowIsAllNaN) {
-  for (const std::size_t size : {1, 3, 16, 31, 33})
+  for (const std::size_t size : {1U, 3U, 16U, 31U, 33U})
     for (std::size_t i = 0; i < size; ++i)
       for (const float bad : {kNaN, kInfinity, -kInfinity}) {
         std::vector<float> x(3 * size);

@@ -13,7 +13,7 @@ TEST_P(PackedF32Test, LaysOutPanelsOfWholeVectors) {
   const std::size_t panel_width = kernels().panel_width;
   const std::size_t lanes = kernels().lanes;
   for (std::size_t n = 1; n <= 2 * panel_width + 1; ++n)
-    for (const std::size_t k : {1, 5}) {
+    for (const std::size_t k : {1U, 5U}) {
       std::vector<float> rows(n * k);
       for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<float>(i + 1);
       PackedF32 packed(n, k, kernels());

@@ -38,7 +38,7 @@ BERTH_FOR_EVERY_TABLE(SoftmaxTest);
 TEST_P(SoftmaxTest, IsCloseToTheDefinitionForEverySize) {
   Random random(13);
   for (std::size_t size = 1; size <= 2 * 16 + 3; ++size)
-    for (const std::size_t rows : {1, 2, 5})
+    for (const std::size_t rows : {1U, 2U, 5U})
       for (const float spread : {1.0F, 30.0F, 1e4F}) {
         const std::vector<float> x = random.normals(rows * size, spread);
         const std::vector<float> y = run(x, rows);
@@ -55,7 +55,7 @@ TEST_P(SoftmaxTest, IsExactWhereTheDefinitionIs) {
 
 TEST_P(SoftmaxTest, GivesARowTheSameBitsInAnyPlace) {
   Random random(14);
-  for (const std::size_t size : {2, 3, 17, 40}) {
+  for (const std::size_t size : {2U, 3U, 17U, 40U}) {
     const std::vector<float> x = random.normals(4 * size, 3.0F);
     const std::vector<float> all = run(x, 4);
     for (std::size_t i = 0; i < 4; ++i) {
