@@ -46,15 +46,16 @@ struct Row {
   std::string_view name;
   Missing missing;
   const KernelTable* kernels;
+  const LowKernelTable* low;
 };
 constexpr std::array<Row, kIsaCount> kRows = {{
-    {Isa::amx, "amx", missing_amx, &kAvx512Table},
-    {Isa::avx512bf16, "avx512bf16", missing_avx512bf16, &kAvx512Table},
-    {Isa::avx512vnni, "avx512vnni", missing_avx512vnni, &kAvx512Table},
-    {Isa::avx512, "avx512", missing_avx512, &kAvx512Table},
-    {Isa::avxvnni, "avxvnni", missing_avxvnni, &kAvx2Table},
-    {Isa::avx2, "avx2", missing_avx2, &kAvx2Table},
-    {Isa::baseline, "baseline", [](const CpuFeatures&) -> const char* { return nullptr; }, &kBaselineTable},
+    {Isa::amx, "amx", missing_amx, &kAvx512Table, &kAmxLowTable},
+    {Isa::avx512bf16, "avx512bf16", missing_avx512bf16, &kAvx512Table, &kAvx512Bf16LowTable},
+    {Isa::avx512vnni, "avx512vnni", missing_avx512vnni, &kAvx512Table, &kAvx512VnniLowTable},
+    {Isa::avx512, "avx512", missing_avx512, &kAvx512Table, &kAvx2LowTable},
+    {Isa::avxvnni, "avxvnni", missing_avxvnni, &kAvx2Table, &kAvxVnniLowTable},
+    {Isa::avx2, "avx2", missing_avx2, &kAvx2Table, &kAvx2LowTable},
+    {Isa::baseline, "baseline", [](const CpuFeatures&) -> const char* { return nullptr; }, &kBaselineTable, &kBaselineLowTable},
 }};
 
 const Row& row(Isa isa) {
@@ -84,6 +85,7 @@ std::vector<IsaStatus> isa_statuses(const CpuFeatures& features) {
 }
 
 const KernelTable& kernel_table(Isa isa) { return *row(isa).kernels; }
+const LowKernelTable& low_kernel_table(Isa isa) { return *row(isa).low; }
 
 Isa select_isa(std::string_view cap) {
   const char* source = "isa";

@@ -24,6 +24,7 @@ std::vector<IsaStatus> isa_statuses(const CpuFeatures& features = cpu_features()
 
 // The kernels that an instruction set runs: its own where it has some, else those of the one below. Must be usable here.
 const KernelTable& kernel_table(Isa isa);
+const LowKernelTable& low_kernel_table(Isa isa);
 
 // The best usable instruction set that is no higher than `cap`: an instruction set's name, or empty for BERTH_ISA's value, or none. Throws
 // base::Error{invalid_argument} when the name is unknown or names a set this machine cannot use; the message lists the usable ones.

@@ -152,8 +152,24 @@ struct KernelTable {
   void (*add_scaled)(float* out, const float* x, float factor, std::size_t size) noexcept;
   // Sum of x[i] * y[i].
   float (*dot)(const float* x, const float* y, std::size_t size) noexcept;
+  // Rows of FP32 [rows, size] with row stride `stride` to s8 in [-127, 127], one scale a row: q = round(x / scale), scale = max|x| / 127.
+  // q is [rows, padded] with zeros from `size` on; `padded` is a multiple of kLowRowBytes. NaN or infinity in a row makes its scale NaN.
+  void (*quantize_rows)(const float* x, std::size_t stride, std::size_t rows, std::size_t size, std::int8_t* q, std::size_t padded,
+                        float* scales) noexcept;
+  // The same to BF16, rounded to nearest, ties to even.
+  void (*round_rows)(const float* x, std::size_t stride, std::size_t rows, std::size_t size, std::uint16_t* out, std::size_t padded) noexcept;
+
   // Whether every x[i] is neither infinite nor NaN.
   bool (*all_finite)(const float* x, std::size_t count) noexcept;
+};
+
+// The low-precision products of one instruction set. They come in a table of their own because the sets differ in them where their vectors are
+// the same: AVX-512, its VNNI and BF16 extensions and AMX share a KernelTable.
+struct LowKernelTable {
+  std::size_t tile_rows;    // rows and panels of 16 outputs that the big tile takes; work is best cut in multiples of them
+  std::size_t tile_panels;
+  void (*gemm_s8)(const GemmS8Args&) noexcept;
+  void (*gemm_bf16)(const GemmBf16Args&) noexcept;  // null: the set has none, BF16 weights are widened
 };
 
 // Panels of a packed matrix with n outputs.

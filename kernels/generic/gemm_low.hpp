@@ -32,7 +32,7 @@ struct GemmLow {
   template <Activation kind>
   static void walk(const Args& args) noexcept {
     alignas(64) float buffer[Tile::kRows * kBufferWidth];
-    const typename Tile::Scope scope;
+    [[maybe_unused]] const typename Tile::Scope scope;
     for (std::size_t panel = args.panel_begin; panel < args.panel_end;) {
       const std::size_t most = Tile::panels(args.rows);
       const std::size_t panels = args.panel_end - panel < most ? args.panel_end - panel : most;

@@ -4,6 +4,7 @@
 #include "kernels/generic/attention_f32.hpp"
 #include "kernels/generic/gemm_f32.hpp"
 #include "kernels/generic/layer_norm.hpp"
+#include "kernels/generic/quantize.hpp"
 #include "kernels/generic/vector_ops.hpp"
 #include "kernels/kernel_table.hpp"
 
@@ -27,6 +28,8 @@ constexpr KernelTable make_table() {
       .max_into = &VectorOps<Isa>::max_into,
       .add_scaled = &VectorOps<Isa>::add_scaled,
       .dot = &VectorOps<Isa>::dot,
+      .quantize_rows = &Quantize<Isa>::rows_to_s8,
+      .round_rows = &Quantize<Isa>::rows_to_bf16,
       .all_finite = &VectorOps<Isa>::all_finite,
   };
 }

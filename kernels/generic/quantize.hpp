@@ -33,7 +33,16 @@ struct Quantize {
       const F32 inverse = Isa::set1(maximum > 0.0F ? 127.0F / maximum : 0.0F);
       for (std::size_t i = 0; i < whole; i += kLanes) Isa::store_s8(q + i, Isa::mul(Isa::load(x + i), inverse));
       for (std::size_t i = whole; i < padded; i += kLanes)
-        Isa::store_s8(q + i, i == whole && left > 0 ? Isa::mul(Isa::load_partial(x + whole, left), inverse) : Isa::set1(0.0F));
+        Isa::store_s8(q + i, i == whole ? Isa::mul(Isa::load_partial(x + whole, left), inverse) : Isa::set1(0.0F));
+    }
+  }
+
+  static void rows_to_bf16(const float* x, std::size_t stride, std::size_t rows, std::size_t size, std::uint16_t* out, std::size_t padded) noexcept {
+    const std::size_t whole = size / kLanes * kLanes;
+    for (std::size_t row = 0; row < rows; ++row, x += stride, out += padded) {
+      for (std::size_t i = 0; i < whole; i += kLanes) Isa::store_bf16(out + i, Isa::load(x + i));
+      for (std::size_t i = whole; i < padded; i += kLanes)
+        Isa::store_bf16(out + i, i == whole ? Isa::load_partial(x + whole, size - whole) : Isa::set1(0.0F));
     }
   }
 };

@@ -29,24 +29,25 @@ struct Amx : Avx512Bf16 {
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
   };
-};
 
-// The product of one step of k, 64 bytes of each row: s8 by s8 into s32, or pairs of BF16 into FP32. Tile numbers are immediate operands.
-struct AmxS8 {
-  using Args = GemmS8Args;
-  static constexpr std::size_t kElementBytes = 1;
-  template <int c, int a, int b>
-  static void step() noexcept {
-    _tile_dpbssd(c, a, b);
-  }
-};
-struct AmxBf16 {
-  using Args = GemmBf16Args;
-  static constexpr std::size_t kElementBytes = 2;
-  template <int c, int a, int b>
-  static void step() noexcept {
-    _tile_dpbf16ps(c, a, b);
-  }
+  // The product of one step of k, 64 bytes of each row: s8 by s8 into s32, or pairs of BF16 into FP32. Written as assembly because GCC 12's
+  // intrinsics paste their arguments as text, which a template's tile numbers are not.
+  struct S8 {
+    using Args = GemmS8Args;
+    static constexpr std::size_t kElementBytes = 1;
+    template <int c, int a, int b>
+    [[gnu::always_inline]] static void step() noexcept {
+      __asm__ volatile("tdpbssd %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(c), "i"(a), "i"(b));
+    }
+  };
+  struct Bf16 {
+    using Args = GemmBf16Args;
+    static constexpr std::size_t kElementBytes = 2;
+    template <int c, int a, int b>
+    [[gnu::always_inline]] static void step() noexcept {
+      __asm__ volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(c), "i"(a), "i"(b));
+    }
+  };
 };
 
 // Tiles of outputs on AMX: 2 x 2 accumulators (32 rows, 2 panels) need two loads of A and two of B for four products; up to 16 rows take 1 x 4.

@@ -16,49 +16,49 @@ struct Avx512 {
   static constexpr int kTileRows = 9;
   static constexpr int kTileVectors = 3;
 
-  static F32 load(const float* p) { return _mm512_loadu_ps(p); }
-  static F32 load_partial(const float* p, std::size_t count) { return _mm512_maskz_loadu_ps(mask(count), p); }
-  static void store(float* p, F32 x) { _mm512_storeu_ps(p, x); }
-  static void store_partial(float* p, F32 x, std::size_t count) { _mm512_mask_storeu_ps(p, mask(count), x); }
-  static F32 load_f32_bytes(const void* p) { return _mm512_loadu_ps(p); }
-  static F32 load_f16(const void* p) { return _mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p))); }
-  static F32 load_bf16(const void* p) {
+  [[gnu::always_inline]] static F32 load(const float* p) { return _mm512_loadu_ps(p); }
+  [[gnu::always_inline]] static F32 load_partial(const float* p, std::size_t count) { return _mm512_maskz_loadu_ps(mask(count), p); }
+  [[gnu::always_inline]] static void store(float* p, F32 x) { _mm512_storeu_ps(p, x); }
+  [[gnu::always_inline]] static void store_partial(float* p, F32 x, std::size_t count) { _mm512_mask_storeu_ps(p, mask(count), x); }
+  [[gnu::always_inline]] static F32 load_f32_bytes(const void* p) { return _mm512_loadu_ps(p); }
+  [[gnu::always_inline]] static F32 load_f16(const void* p) { return _mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p))); }
+  [[gnu::always_inline]] static F32 load_bf16(const void* p) {
     const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
     return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
   }
-  static void prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
-  static void prefetch_to_l2(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); }
-  static F32 set1(float x) { return _mm512_set1_ps(x); }
-  static F32 add(F32 x, F32 y) { return _mm512_add_ps(x, y); }
-  static F32 sub(F32 x, F32 y) { return _mm512_sub_ps(x, y); }
-  static F32 mul(F32 x, F32 y) { return _mm512_mul_ps(x, y); }
-  static F32 div(F32 x, F32 y) { return _mm512_div_ps(x, y); }
-  static F32 fma(F32 x, F32 y, F32 z) { return _mm512_fmadd_ps(x, y, z); }
-  static F32 min(F32 x, F32 y) { return _mm512_min_ps(x, y); }
-  static F32 max(F32 x, F32 y) { return _mm512_max_ps(x, y); }
-  static F32 abs(F32 x) { return _mm512_abs_ps(x); }
-  static F32 sqrt(F32 x) { return _mm512_sqrt_ps(x); }
-  static F32 round(F32 x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
-  static F32 scale_by_power_of_two(F32 x, F32 n) { return _mm512_scalef_ps(x, n); }
-  static F32 select_less(F32 a, F32 b, F32 then, F32 otherwise) {
+  [[gnu::always_inline]] static void prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
+  [[gnu::always_inline]] static void prefetch_to_l2(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); }
+  [[gnu::always_inline]] static F32 set1(float x) { return _mm512_set1_ps(x); }
+  [[gnu::always_inline]] static F32 add(F32 x, F32 y) { return _mm512_add_ps(x, y); }
+  [[gnu::always_inline]] static F32 sub(F32 x, F32 y) { return _mm512_sub_ps(x, y); }
+  [[gnu::always_inline]] static F32 mul(F32 x, F32 y) { return _mm512_mul_ps(x, y); }
+  [[gnu::always_inline]] static F32 div(F32 x, F32 y) { return _mm512_div_ps(x, y); }
+  [[gnu::always_inline]] static F32 fma(F32 x, F32 y, F32 z) { return _mm512_fmadd_ps(x, y, z); }
+  [[gnu::always_inline]] static F32 min(F32 x, F32 y) { return _mm512_min_ps(x, y); }
+  [[gnu::always_inline]] static F32 max(F32 x, F32 y) { return _mm512_max_ps(x, y); }
+  [[gnu::always_inline]] static F32 abs(F32 x) { return _mm512_abs_ps(x); }
+  [[gnu::always_inline]] static F32 sqrt(F32 x) { return _mm512_sqrt_ps(x); }
+  [[gnu::always_inline]] static F32 round(F32 x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+  [[gnu::always_inline]] static F32 scale_by_power_of_two(F32 x, F32 n) { return _mm512_scalef_ps(x, n); }
+  [[gnu::always_inline]] static F32 select_less(F32 a, F32 b, F32 then, F32 otherwise) {
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), otherwise, then);
   }
   // Halves onto halves: lane i + lane i + 8, then + 4, + 2, + 1.
-  static float reduce_add(F32 x) {
+  [[gnu::always_inline]] static float reduce_add(F32 x) {
     const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
     const __m128 quarter = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
     const __m128 pair = _mm_add_ps(quarter, _mm_movehl_ps(quarter, quarter));
     return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
   }
-  static float reduce_max(F32 x) {
+  [[gnu::always_inline]] static float reduce_max(F32 x) {
     const __m256 half = _mm256_max_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
     const __m128 quarter = _mm_max_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
     const __m128 pair = _mm_max_ps(quarter, _mm_movehl_ps(quarter, quarter));
     return _mm_cvtss_f32(_mm_max_ss(pair, _mm_movehdup_ps(pair)));
   }
-  static float first(F32 x) { return _mm512_cvtss_f32(x); }
+  [[gnu::always_inline]] static float first(F32 x) { return _mm512_cvtss_f32(x); }
   // m[i][j] <-> m[j][i]: pairs within 128-bit quarters first, then the quarters themselves.
-  static void transpose(F32 (&m)[kLanes]) {
+  [[gnu::always_inline]] static void transpose(F32 (&m)[kLanes]) {
     F32 t[kLanes];
     for (int i = 0; i < 16; i += 2) {
       t[i] = _mm512_unpacklo_ps(m[i], m[i + 1]);
@@ -83,14 +83,22 @@ struct Avx512 {
     for (int i = 0; i < 16; ++i) m[i] = t[i];
   }
 
-  static void store_s8(std::int8_t* p, F32 x) {
+  [[gnu::always_inline]] static void store_s8(std::int8_t* p, F32 x) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(x)));
+  }
+  [[gnu::always_inline]] static void store_bf16(std::uint16_t* p, F32 x) {
+    const __m512i bits = _mm512_castps_si512(x);
+    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+    const __m512i quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x400000));  // a NaN keeps its upper half and a set bit
+    const __m512i kept = _mm512_mask_blend_epi32(_mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), rounded, quiet);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(_mm512_srli_epi32(kept, 16)));
   }
 
  private:
-  static F32 unpack_low(F32 x, F32 y) { return _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(x), _mm512_castps_pd(y))); }
-  static F32 unpack_high(F32 x, F32 y) { return _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(x), _mm512_castps_pd(y))); }
-  static __mmask16 mask(std::size_t count) { return static_cast<__mmask16>(_bzhi_u32(0xffffU, static_cast<unsigned>(count))); }
+  [[gnu::always_inline]] static F32 unpack_low(F32 x, F32 y) { return _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(x), _mm512_castps_pd(y))); }
+  [[gnu::always_inline]] static F32 unpack_high(F32 x, F32 y) { return _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(x), _mm512_castps_pd(y))); }
+  [[gnu::always_inline]] static __mmask16 mask(std::size_t count) { return static_cast<__mmask16>(_bzhi_u32(0xffffU, static_cast<unsigned>(count))); }
 };
 
 }  // namespace berth::kernels

@@ -10,13 +10,13 @@ struct Avx512Bf16 : Avx512Vnni {
   static constexpr int kBf16Panels = 3;
   using Bf16Pairs = __m512bh;
 
-  static Bf16Pairs bf16_weights(const std::uint16_t* p) { return reinterpret_cast<__m512bh>(_mm512_loadu_si512(p)); }
-  static Bf16Pairs bf16_activations(const std::uint16_t* p) {
+  [[gnu::always_inline]] static Bf16Pairs bf16_weights(const std::uint16_t* p) { return reinterpret_cast<__m512bh>(_mm512_loadu_si512(p)); }
+  [[gnu::always_inline]] static Bf16Pairs bf16_activations(const std::uint16_t* p) {
     int pair = 0;
     __builtin_memcpy(&pair, p, sizeof(pair));
     return reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair));
   }
-  static F32 bf16_step(F32 sum, Bf16Pairs a, Bf16Pairs b) { return _mm512_dpbf16_ps(sum, a, b); }
+  [[gnu::always_inline]] static F32 bf16_step(F32 sum, Bf16Pairs a, Bf16Pairs b) { return _mm512_dpbf16_ps(sum, a, b); }
 };
 
 }  // namespace berth::kernels

@@ -13,18 +13,18 @@ struct Avx512Vnni : Avx512 {
   using S8Weights = __m512i;
   using S8Activations = __m512i;
 
-  static F32 to_f32(I32 x) { return _mm512_cvtepi32_ps(x); }
+  [[gnu::always_inline]] static F32 to_f32(I32 x) { return _mm512_cvtepi32_ps(x); }
   // vpdpbusd multiplies unsigned by signed: activations are shifted by 128, and the sum starts from -128 times the column's sum.
-  static I32 s8_start(const std::int32_t* column_sums) {
+  [[gnu::always_inline]] static I32 s8_start(const std::int32_t* column_sums) {
     return _mm512_slli_epi32(_mm512_sub_epi32(_mm512_setzero_si512(), _mm512_loadu_si512(column_sums)), 7);
   }
-  static S8Weights s8_weights(const std::int8_t* p) { return _mm512_loadu_si512(p); }
-  static S8Activations s8_activations(const std::int8_t* p) {
+  [[gnu::always_inline]] static S8Weights s8_weights(const std::int8_t* p) { return _mm512_loadu_si512(p); }
+  [[gnu::always_inline]] static S8Activations s8_activations(const std::int8_t* p) {
     int four = 0;
     __builtin_memcpy(&four, p, sizeof(four));
     return _mm512_xor_si512(_mm512_set1_epi32(four), _mm512_set1_epi8(-128));
   }
-  static I32 s8_step(I32 sum, S8Activations a, S8Weights b) { return _mm512_dpbusd_epi32(sum, a, b); }
+  [[gnu::always_inline]] static I32 s8_step(I32 sum, S8Activations a, S8Weights b) { return _mm512_dpbusd_epi32(sum, a, b); }
 };
 
 }  // namespace berth::kernels

@@ -13,12 +13,12 @@ struct AvxVnni : Avx2 {
   using S8Activations = __m256i;
 
   // vpdpbusd multiplies unsigned by signed: activations are shifted by 128, and the sum starts from -128 times the column's sum.
-  static I32 s8_start(const std::int32_t* column_sums) {
+  [[gnu::always_inline]] static I32 s8_start(const std::int32_t* column_sums) {
     return _mm256_slli_epi32(_mm256_sub_epi32(_mm256_setzero_si256(), _mm256_loadu_si256(reinterpret_cast<const __m256i*>(column_sums))), 7);
   }
-  static S8Weights s8_weights(const std::int8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
-  static S8Activations s8_activations(const std::int8_t* p) { return _mm256_xor_si256(broadcast4(p), _mm256_set1_epi8(-128)); }
-  static I32 s8_step(I32 sum, S8Activations a, S8Weights b) { return _mm256_dpbusd_avx_epi32(sum, a, b); }
+  [[gnu::always_inline]] static S8Weights s8_weights(const std::int8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+  [[gnu::always_inline]] static S8Activations s8_activations(const std::int8_t* p) { return _mm256_xor_si256(broadcast4(p), _mm256_set1_epi8(-128)); }
+  [[gnu::always_inline]] static I32 s8_step(I32 sum, S8Activations a, S8Weights b) { return _mm256_dpbusd_avx_epi32(sum, a, b); }
 };
 
 }  // namespace berth::kernels

@@ -9,4 +9,11 @@ extern const KernelTable kBaselineTable;
 extern const KernelTable kAvx2Table;
 extern const KernelTable kAvx512Table;
 
+extern const LowKernelTable kBaselineLowTable;
+extern const LowKernelTable kAvx2LowTable;
+extern const LowKernelTable kAvxVnniLowTable;
+extern const LowKernelTable kAvx512VnniLowTable;
+extern const LowKernelTable kAvx512Bf16LowTable;
+extern const LowKernelTable kAmxLowTable;
+
 }  // namespace berth::kernels

@@ -1,0 +1,20 @@
+// Fills the low-precision table of one instruction set: which vectors finish the outputs, and which tiles make the sums.
+#pragma once
+
+#include "kernels/generic/gemm_low.hpp"
+#include "kernels/generic/low_tile.hpp"
+#include "kernels/kernel_table.hpp"
+
+namespace berth::kernels {
+
+// For sets without BF16 products.
+struct NoTile {};
+
+template <VectorIsa Isa, class S8Tile, class Bf16Tile = NoTile>
+constexpr LowKernelTable make_low_table() {
+  LowKernelTable table{.tile_rows = S8Tile::kRows, .tile_panels = S8Tile::kPanels, .gemm_s8 = &GemmLow<Isa, S8Tile>::run, .gemm_bf16 = nullptr};
+  if constexpr (requires { Bf16Tile::kRows; }) table.gemm_bf16 = &GemmLow<Isa, Bf16Tile>::run;
+  return table;
+}
+
+}  // namespace berth::kernels

@@ -1,0 +1,10 @@
+#include "kernels/isa/amx.hpp"
+
+#include "kernels/generic/make_low_table.hpp"
+#include "kernels/isa/tables.hpp"
+
+namespace berth::kernels {
+
+constinit const LowKernelTable kAmxLowTable = make_low_table<Amx, AmxTile<Amx::S8>, AmxTile<Amx::Bf16>>();
+
+}  // namespace berth::kernels
