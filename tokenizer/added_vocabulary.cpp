@@ -19,7 +19,6 @@ std::string normalized_form(const std::string& text, const Normalizer* normalize
 AddedVocabulary::AddedVocabulary(std::vector<AddedToken> tokens, const Vocabulary& model, const Normalizer* normalizer) {
   std::map<std::string, std::int32_t, std::less<>> ids;
   std::map<std::int32_t, AddedToken> by_id;
-  std::set<AddedToken*> ignored;
   std::set<std::string, std::less<>> specials;
   std::vector<const AddedToken*> special_tokens;
   std::vector<const AddedToken*> ordinary_tokens;
