@@ -26,7 +26,8 @@ void embed(const Compute& compute, const ModelConfig& config, const ModelWeights
   for_row_blocks(compute.pool, batch.rows(), tokens_a_row * size, [&](std::size_t first, std::size_t count, std::size_t) noexcept {
     for (std::size_t row = first; row < first + count; ++row) embed_row(row);
   });
-  run_layer_norm(compute, weights.embedding_norm, config.layer_norm_epsilon, hidden, hidden, batch.tokens(), size);
+  run_layer_norm(compute, weights.embedding_norm, config.layer_norm_epsilon, hidden, hidden, batch.tokens(), size, weights.layer_precision,
+                 workspace.low());
 }
 
 // mixed = attention of every head of every row over workspace.wide(), which holds [tokens, 3 hidden]: queries, keys, values.
@@ -57,19 +58,23 @@ void attend(const Compute& compute, const ModelConfig& config, Workspace& worksp
   });
 }
 
-// Post-norm: x = norm(x + attention(x)); x = norm(x + mlp(x)).
+// Post-norm: x = norm(x + attention(x)); x = norm(x + mlp(x)). Before each product its input is in workspace.low() in the layers' precision.
 void run_layer(const Compute& compute, const ModelConfig& config, const LayerWeights& layer, Workspace& workspace) noexcept {
   const std::size_t tokens = workspace.batch.tokens();
   const std::size_t size = config.hidden_size;
   const float epsilon = config.layer_norm_epsilon;
+  const Precision precision = layer.query_key_value.precision;
+  const LowRows low = workspace.low();
   float* x = workspace.hidden();
-  run_linear(compute, layer.query_key_value, {.x = x, .ldx = size, .y = workspace.wide(), .rows = tokens});
+  run_linear(compute, layer.query_key_value, {.x = x, .low = low, .y = workspace.wide(), .rows = tokens});
   attend(compute, config, workspace);
-  run_linear(compute, layer.attention_output, {.x = workspace.mixed(), .ldx = size, .y = workspace.summed(), .rows = tokens, .residual = x});
-  run_layer_norm(compute, layer.attention_norm, epsilon, workspace.summed(), x, tokens, size);
-  run_linear(compute, layer.intermediate, {.x = x, .ldx = size, .y = workspace.wide(), .rows = tokens, .activation = config.activation});
-  run_linear(compute, layer.output, {.x = workspace.wide(), .ldx = config.intermediate_size, .y = workspace.summed(), .rows = tokens, .residual = x});
-  run_layer_norm(compute, layer.output_norm, epsilon, workspace.summed(), x, tokens, size);
+  lower_rows(compute, precision, workspace.mixed(), tokens, size, low);
+  run_linear(compute, layer.attention_output, {.x = workspace.mixed(), .low = low, .y = workspace.summed(), .rows = tokens, .residual = x});
+  run_layer_norm(compute, layer.attention_norm, epsilon, workspace.summed(), x, tokens, size, precision, low);
+  run_linear(compute, layer.intermediate, {.x = x, .low = low, .y = workspace.wide(), .rows = tokens, .activation = config.activation});
+  lower_rows(compute, precision, workspace.wide(), tokens, config.intermediate_size, low);
+  run_linear(compute, layer.output, {.x = workspace.wide(), .low = low, .y = workspace.summed(), .rows = tokens, .residual = x});
+  run_layer_norm(compute, layer.output_norm, epsilon, workspace.summed(), x, tokens, size, precision, low);
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ Json describe_modules(std::span<const SentenceModule> modules) {
       for (const loaders::PoolingMode mode : module.pooling) modes += (modes.empty() ? "" : "+") + std::string(loaders::name(mode));
       list.push_back("pooling " + modes);
     } else if (module.type == loaders::ModuleType::dense) {
-      list.push_back("dense " + std::to_string(module.dense.linear.in()) + "x" + std::to_string(module.dense.linear.out()));
+      list.push_back("dense " + std::to_string(module.dense.linear.in) + "x" + std::to_string(module.dense.linear.out));
     } else {
       list.push_back("normalize");
     }
@@ -48,7 +48,7 @@ std::string describe_model(const ModelFacts& facts) {
   info["labels"] = config.labels;
   info["tokenizer"] = facts.tokenizer == nullptr ? Json() : Json(facts.tokenizer->type());
   if (facts.directory.sentence_transformers) info["prompts"] = facts.directory.sentence_transformers->prompts;
-  info["precision"] = facts.precision;
+  info["precision"] = name(facts.precision);
   info["isa"] = kernels::name(facts.isa);
   info["threads"] = facts.threads;
   info["parameters"] = facts.weights.parameters;

@@ -22,7 +22,7 @@ struct ModelFacts {
   const tokenizer::Tokenizer* tokenizer;
   kernels::Isa isa;
   int threads;
-  const std::string& precision;
+  Precision precision;
   std::size_t max_length;
   const loaders::ModelDirectory& directory;
 };

@@ -8,8 +8,19 @@ namespace {
 
 // Rows a task takes at most: its part of x (576 KB at 1024 inputs) stays in L2 beside the panel that passes over it.
 constexpr std::size_t kBlockRows = 144;
-// Multiply-adds that make a task: some 20 microseconds on one AVX-512 core.
+// Multiply-adds that make a task: some 20 microseconds on one AVX-512 core in FP32, which low precision does several times as fast.
 constexpr std::size_t kTaskWork = 2'000'000;
+constexpr std::size_t kLowTaskWork = 8'000'000;
+
+// How the outputs of a product are divided: `panels` of `panel_width` outputs each, tiles of `tile_rows` rows and `tile_panels` panels.
+struct Shape {
+  std::size_t rows;
+  std::size_t panels;
+  std::size_t panel_work;  // multiply-adds of one row and one panel
+  std::size_t tile_rows;
+  std::size_t tile_panels;
+  std::size_t task_work;
+};
 
 struct Grid {
   std::size_t row_blocks;
@@ -17,52 +28,122 @@ struct Grid {
   std::size_t panel_groups;
 };
 
-Grid cut(std::size_t rows, std::size_t panels, std::size_t panel_work, std::size_t threads) {
+std::size_t divide_up(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
+
+Grid cut(const Shape& shape, std::size_t threads) {
   Grid grid{};
-  grid.row_blocks = (rows + kBlockRows - 1) / kBlockRows;
-  const std::size_t block_rows = (rows + grid.row_blocks - 1) / grid.row_blocks;
-  const std::size_t wanted = std::max<std::size_t>(1, kTaskWork / std::max<std::size_t>(1, panel_work * block_rows));
+  grid.row_blocks = divide_up(shape.rows, kBlockRows);
+  const std::size_t block_rows = divide_up(shape.rows, grid.row_blocks);
+  const std::size_t wanted = std::max<std::size_t>(1, shape.task_work / std::max<std::size_t>(1, shape.panel_work * block_rows));
   // Enough tasks that every thread has several, unless that makes them too small.
-  const std::size_t fair = std::max<std::size_t>(1, panels * grid.row_blocks / (threads * 4));
-  grid.panels_per_task = std::min(panels, std::max(wanted, threads == 1 ? panels : fair));
-  grid.panel_groups = (panels + grid.panels_per_task - 1) / grid.panels_per_task;
-  grid.panels_per_task = (panels + grid.panel_groups - 1) / grid.panel_groups;  // even
-  grid.panel_groups = (panels + grid.panels_per_task - 1) / grid.panels_per_task;
+  const std::size_t fair = threads == 1 ? shape.panels : std::max<std::size_t>(1, shape.panels * grid.row_blocks / (threads * 4));
+  const std::size_t per_task = std::min(shape.panels, std::max(wanted, fair));
+  grid.panel_groups = divide_up(shape.panels, per_task);
+  grid.panels_per_task = divide_up(divide_up(shape.panels, grid.panel_groups), shape.tile_panels) * shape.tile_panels;  // even, and whole tiles
+  grid.panel_groups = divide_up(shape.panels, grid.panels_per_task);
   return grid;
+}
+
+// Calls body(first row, rows, first panel, panel end) for every task. Blocks of rows end where tiles end.
+template <class Body>
+void for_tasks(const Compute& compute, const Shape& shape, Body&& body) noexcept {
+  const Grid grid = cut(shape, static_cast<std::size_t>(compute.pool.threads()));
+  const std::size_t tiles = divide_up(shape.rows, shape.tile_rows);
+  compute.pool.parallel_for(grid.row_blocks * grid.panel_groups, [&](std::size_t task, std::size_t) noexcept {
+    const std::size_t block = task / grid.panel_groups;
+    const std::size_t group = task % grid.panel_groups;
+    const std::size_t first = std::min(shape.rows, tiles * block / grid.row_blocks * shape.tile_rows);
+    const std::size_t last = std::min(shape.rows, tiles * (block + 1) / grid.row_blocks * shape.tile_rows);
+    if (first == last) return;
+    const std::size_t panel = group * grid.panels_per_task;
+    body(first, last - first, panel, std::min(shape.panels, panel + grid.panels_per_task));
+  });
+}
+
+// What the arguments of all products have in common.
+template <class Gemm>
+void set_common(Gemm& gemm, const Linear& layer, const LinearArgs& args, std::size_t first, std::size_t rows, std::size_t panel, std::size_t end) {
+  gemm.panel_begin = panel;
+  gemm.panel_end = end;
+  gemm.bias = layer.bias.size() == 0 ? nullptr : layer.bias.data();
+  gemm.residual = args.residual == nullptr ? nullptr : args.residual + first * layer.out;
+  gemm.ldr = layer.out;
+  gemm.c = args.y + first * layer.out;
+  gemm.ldc = layer.out;
+  gemm.rows = rows;
+  gemm.activation = args.activation;
+}
+
+void run_f32(const Compute& compute, const Linear& layer, const LinearArgs& args) noexcept {
+  const Shape shape{.rows = args.rows,
+                    .panels = layer.f32.panels(),
+                    .panel_work = layer.in * compute.kernels.panel_width,
+                    .tile_rows = compute.kernels.tile_rows,
+                    .tile_panels = 1,
+                    .task_work = kTaskWork};
+  for_tasks(compute, shape, [&](std::size_t first, std::size_t rows, std::size_t panel, std::size_t end) noexcept {
+    kernels::GemmF32Args gemm;
+    set_common(gemm, layer, args, first, rows, panel, end);
+    gemm.a = args.x + first * layer.in;
+    gemm.lda = layer.in;
+    gemm.b = layer.f32.view();
+    compute.kernels.gemm_f32(gemm);
+  });
+}
+
+template <class Gemm, class Packed, class Kernel>
+void run_low(const Compute& compute, const Linear& layer, const LinearArgs& args, const Packed& packed, Kernel kernel) noexcept {
+  const Shape shape{.rows = args.rows,
+                    .panels = kernels::panel_count(layer.out, kernels::kLowPanelWidth),
+                    .panel_work = layer.in * kernels::kLowPanelWidth,
+                    .tile_rows = compute.low.tile_rows,
+                    .tile_panels = compute.low.tile_panels,
+                    .task_work = kLowTaskWork};
+  for_tasks(compute, shape, [&](std::size_t first, std::size_t rows, std::size_t panel, std::size_t end) noexcept {
+    Gemm gemm;
+    set_common(gemm, layer, args, first, rows, panel, end);
+    gemm.b = packed.view();
+    gemm.lda = gemm.b.k_padded;
+    gemm.a = reinterpret_cast<decltype(gemm.a)>(args.low.data) + first * gemm.lda;
+    if constexpr (requires { gemm.a_scales; }) gemm.a_scales = args.low.scales + first;
+    kernel(gemm);
+  });
+}
+
+void lower_block(const Compute& compute, Precision precision, const float* x, std::size_t first, std::size_t rows, std::size_t size,
+                 const LowRows& low) noexcept {
+  std::byte* to = low.data + first * low_row_bytes(precision, size);
+  if (precision == Precision::int8)
+    compute.kernels.quantize_rows(x + first * size, size, rows, size, reinterpret_cast<std::int8_t*>(to), low_row_bytes(precision, size), low.scales + first);
+  if (precision == Precision::bf16)
+    compute.kernels.round_rows(x + first * size, size, rows, size, reinterpret_cast<std::uint16_t*>(to), low_row_bytes(precision, size) / 2);
 }
 
 }  // namespace
 
 void run_linear(const Compute& compute, const Linear& layer, const LinearArgs& args) noexcept {
   if (args.rows == 0) return;
-  const std::size_t tile = compute.kernels.tile_rows;
-  const std::size_t panels = layer.weight.panels();
-  const Grid grid = cut(args.rows, panels, layer.in() * compute.kernels.panel_width, static_cast<std::size_t>(compute.pool.threads()));
-  // Blocks end where tiles end.
-  const std::size_t tiles = (args.rows + tile - 1) / tile;
-  compute.pool.parallel_for(grid.row_blocks * grid.panel_groups, [&](std::size_t task, std::size_t) noexcept {
-    const std::size_t block = task / grid.panel_groups;
-    const std::size_t group = task % grid.panel_groups;
-    const std::size_t first = std::min(args.rows, tiles * block / grid.row_blocks * tile);
-    const std::size_t last = std::min(args.rows, tiles * (block + 1) / grid.row_blocks * tile);
-    kernels::GemmF32Args gemm;
-    gemm.a = args.x + first * args.ldx;
-    gemm.lda = args.ldx;
-    gemm.b = layer.weight.view();
-    gemm.panel_begin = group * grid.panels_per_task;
-    gemm.panel_end = std::min(panels, gemm.panel_begin + grid.panels_per_task);
-    gemm.bias = layer.bias.size() == 0 ? nullptr : layer.bias.data();
-    gemm.residual = args.residual == nullptr ? nullptr : args.residual + first * layer.out();
-    gemm.ldr = layer.out();
-    gemm.c = args.y + first * layer.out();
-    gemm.ldc = layer.out();
-    gemm.rows = last - first;
-    gemm.activation = args.activation;
-    compute.kernels.gemm_f32(gemm);
+  switch (layer.precision) {
+    case Precision::fp32: run_f32(compute, layer, args); return;
+    case Precision::bf16: run_low<kernels::GemmBf16Args>(compute, layer, args, layer.bf16, compute.low.gemm_bf16); return;
+    case Precision::int8: run_low<kernels::GemmS8Args>(compute, layer, args, layer.s8, compute.low.gemm_s8); return;
+  }
+}
+
+std::size_t low_row_bytes(Precision precision, std::size_t size) noexcept {
+  if (precision == Precision::fp32) return 0;
+  return divide_up(size * (precision == Precision::bf16 ? 2 : 1), kernels::kLowRowBytes) * kernels::kLowRowBytes;
+}
+
+void lower_rows(const Compute& compute, Precision precision, const float* x, std::size_t rows, std::size_t size, const LowRows& low) noexcept {
+  if (precision == Precision::fp32) return;
+  for_row_blocks(compute.pool, rows, size, [&](std::size_t first, std::size_t count, std::size_t) noexcept {
+    lower_block(compute, precision, x, first, count, size, low);
   });
 }
 
-void run_layer_norm(const Compute& compute, const Norm& norm, float epsilon, const float* x, float* out, std::size_t rows, std::size_t size) noexcept {
+void run_layer_norm(const Compute& compute, const Norm& norm, float epsilon, const float* x, float* out, std::size_t rows, std::size_t size,
+                    Precision precision, const LowRows& low) noexcept {
   for_row_blocks(compute.pool, rows, size, [&](std::size_t first, std::size_t count, std::size_t) noexcept {
     kernels::LayerNormArgs args;
     args.x = x + first * size;
@@ -74,6 +155,7 @@ void run_layer_norm(const Compute& compute, const Norm& norm, float epsilon, con
     args.size = size;
     args.epsilon = epsilon;
     compute.kernels.layer_norm(args);
+    lower_block(compute, precision, out, first, count, size, low);
   });
 }
 

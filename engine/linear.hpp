@@ -3,31 +3,37 @@
 
 #include <cstddef>
 
-#include "base/parallel.hpp"
+#include "engine/compute.hpp"
 #include "engine/weights.hpp"
-#include "kernels/kernel_table.hpp"
 
 namespace berth::engine {
 
-struct Compute {
-  const kernels::KernelTable& kernels;
-  const base::ThreadPool& pool;
+// Rows of activations in the precision of the layer that reads them, beside their FP32 form. Never owns.
+struct LowRows {
+  std::byte* data = nullptr;  // [rows, padded]: s8 or BF16; readable up to a multiple of kernels::kLowRows rows
+  float* scales = nullptr;    // [rows], for s8
 };
 
 struct LinearArgs {
-  const float* x = nullptr;  // [rows, layer.in()], row stride ldx
-  std::size_t ldx = 0;
-  float* y = nullptr;  // [rows, layer.out()], dense
+  const float* x = nullptr;  // [rows, layer.in], dense; read by FP32 layers
+  LowRows low = {};          // the same rows, read by the others
+  float* y = nullptr;        // [rows, layer.out], dense
   std::size_t rows = 0;
   kernels::Activation activation = kernels::Activation::none;
-  const float* residual = nullptr;  // [rows, layer.out()], dense, or null
+  const float* residual = nullptr;  // [rows, layer.out], dense, or null
 };
 
 // y = activation(x W^T + b) + residual.
 void run_linear(const Compute& compute, const Linear& layer, const LinearArgs& args) noexcept;
 
-// out = LayerNorm(x) for [rows, size], dense.
-void run_layer_norm(const Compute& compute, const Norm& norm, float epsilon, const float* x, float* out, std::size_t rows, std::size_t size) noexcept;
+// low = x [rows, size], dense, in a precision. Nothing to do for fp32.
+void lower_rows(const Compute& compute, Precision precision, const float* x, std::size_t rows, std::size_t size, const LowRows& low) noexcept;
+// Bytes of one row of `size` values in LowRows::data; 0 for fp32.
+std::size_t low_row_bytes(Precision precision, std::size_t size) noexcept;
+
+// out = LayerNorm(x) for [rows, size], dense; and low = out in a precision, while it is at hand.
+void run_layer_norm(const Compute& compute, const Norm& norm, float epsilon, const float* x, float* out, std::size_t rows, std::size_t size,
+                    Precision precision, const LowRows& low) noexcept;
 
 // Calls body(first, count, slot) over [0, rows) in stretches that take `cost` operations a row: few enough to be worth a thread's attention.
 template <class Body>

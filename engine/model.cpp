@@ -20,9 +20,16 @@ using loaders::ModuleType;
 constexpr int kMaxThreads = 1024;
 constexpr std::size_t kRowsAtATime = 256;  // tokenized ahead of the batches, so that a long list of texts does not sit in memory twice
 
+Precision precision_by_name(const std::string& wanted) {
+  std::string supported;
+  for (const Precision precision : {Precision::fp32, Precision::bf16, Precision::int8}) {
+    if (name(precision) == wanted) return precision;
+    supported += (supported.empty() ? "" : ", ") + std::string(name(precision));
+  }
+  throw Error(ErrorCode::invalid_argument, "precision: " + base::quoted(wanted) + " is not supported; supported: " + supported);
+}
+
 void check_options(const LoadOptions& options) {
-  if (options.precision != "fp32")
-    throw Error(ErrorCode::invalid_argument, "precision: " + base::quoted(options.precision) + " is not supported; supported: fp32");
   if (options.threads < 0 || options.threads > kMaxThreads)
     throw Error(ErrorCode::invalid_argument, "threads: expected 0 to " + std::to_string(kMaxThreads) + ", got " + std::to_string(options.threads));
 }
@@ -50,7 +57,7 @@ std::vector<SentenceModule> bind_modules(const loaders::ModelDirectory& director
       module.pooling = spec.pooling.modes;
     } else if (spec.type == ModuleType::dense) {
       check_size("in_features", spec.dense.in_features);
-      module.dense = bind_dense_module(spec.dense, label, compute.kernels, compute.pool);
+      module.dense = bind_dense_module(spec.dense, label, compute);
     }
     modules.push_back(std::move(module));
   }
@@ -79,16 +86,18 @@ void check_vocabulary(const tokenizer::Tokenizer& tokenizer, const ModelConfig& 
 std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOptions& options) {
   const base::FloatingPointScope scope;
   check_options(options);
+  const Precision precision = precision_by_name(options.precision);
   std::unique_ptr<Model> model(new Model);
   model->isa_ = kernels::select_isa(options.isa);
   model->kernels_ = &kernels::kernel_table(model->isa_);
+  model->low_kernels_ = &kernels::low_kernel_table(model->isa_);
   model->pool_ = std::make_unique<base::ThreadPool>(options.threads > 0 ? options.threads : base::default_thread_count());
   const base::FileAccess access = options.mmap ? base::FileAccess::map : base::FileAccess::copy;
 
   const loaders::ModelDirectory directory = loaders::ModelDirectory::open(path, access);
   model->config_ = read_model_config(directory);
   model->tensors_ = loaders::TensorStore::open(directory.encoder, access);
-  model->weights_ = bind_weights(model->config_, *model->tensors_, *model->kernels_, *model->pool_);
+  model->weights_ = bind_weights(model->config_, *model->tensors_, precision, model->compute());
   if (tokenizer::Tokenizer::present(directory.encoder)) {
     model->tokenizer_ = tokenizer::Tokenizer::load(directory.encoder);
     check_vocabulary(*model->tokenizer_, model->config_, directory);
@@ -103,7 +112,7 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
                                  .tokenizer = model->tokenizer(),
                                  .isa = model->isa_,
                                  .threads = model->pool_->threads(),
-                                 .precision = options.precision,
+                                 .precision = precision,
                                  .max_length = model->max_length_,
                                  .directory = directory});
   return model;
@@ -145,7 +154,7 @@ void Model::run(std::span<const berth_input> inputs, const RunOptions& options, 
 
 void Model::run_batch(Workspace& workspace, std::size_t layers) const {
   const RaggedBatch& batch = workspace.batch;
-  workspace.reserve(plan_workspace(config_, *kernels_, static_cast<std::size_t>(pool_->threads()), batch.tokens(), batch.longest()));
+  workspace.reserve(plan_workspace(config_, weights_.layer_precision, compute(), batch.tokens(), batch.longest()));
   run_encoder(compute(), config_, weights_, layers, workspace);
 }
 

@@ -60,7 +60,7 @@ class Model {
   std::size_t embedding_size() const noexcept { return engine::embedding_size(modules_, config_.hidden_size); }
   std::size_t max_length() const noexcept { return max_length_; }
   const std::string& info() const noexcept { return info_; }  // JSON
-  Compute compute() const noexcept { return {*kernels_, *pool_}; }
+  Compute compute() const noexcept { return {*kernels_, *low_kernels_, *pool_}; }
 
   // The hidden states after `layers` layers, or the pooler's output, for rows of ids: what the reference cases record.
   void hidden_states(std::span<const berth_input> inputs, std::size_t layers, TokenEmbeddings& tokens) const;
@@ -78,6 +78,7 @@ class Model {
   ModelConfig config_;
   kernels::Isa isa_{};
   const kernels::KernelTable* kernels_ = nullptr;
+  const kernels::LowKernelTable* low_kernels_ = nullptr;
   std::unique_ptr<base::ThreadPool> pool_;
   std::optional<loaders::TensorStore> tensors_;  // the embedding tables live in its files
   ModelWeights weights_;

@@ -64,7 +64,7 @@ std::size_t embedding_size(std::span<const SentenceModule> modules, std::size_t 
   std::size_t size = hidden_size;
   for (const SentenceModule& module : modules) {
     if (module.type == ModuleType::pooling) size *= module.pooling.size();
-    if (module.type == ModuleType::dense) size = module.dense.linear.out();
+    if (module.type == ModuleType::dense) size = module.dense.linear.out;
   }
   return size;
 }
@@ -78,11 +78,11 @@ void run_modules(const Compute& compute, std::span<const SentenceModule> modules
   for (const SentenceModule& module : modules.subspan(1)) {
     if (module.type == ModuleType::dense) {
       const Linear& linear = module.dense.linear;
-      workspace.pooled2.resize(rows * linear.out());
+      workspace.pooled2.resize(rows * linear.out);
       run_linear(compute, linear,
-                 {.x = workspace.pooled.data(), .ldx = size, .y = workspace.pooled2.data(), .rows = rows, .activation = module.dense.activation});
+                 {.x = workspace.pooled.data(), .y = workspace.pooled2.data(), .rows = rows, .activation = module.dense.activation});
       workspace.pooled.swap(workspace.pooled2);
-      size = linear.out();
+      size = linear.out;
     } else if (module.type == ModuleType::normalize) {
       normalize(compute.kernels, workspace.pooled.data(), rows, size);
     }
@@ -99,10 +99,10 @@ void run_head(const Compute& compute, std::span<const DenseLayer> steps, std::si
     std::copy_n(workspace.hidden() + batch.cumulative_lengths[row] * hidden_size, hidden_size, from.data() + row * hidden_size);
   std::size_t size = hidden_size;
   for (const DenseLayer& step : steps) {
-    to.resize(batch.rows() * step.linear.out());
-    run_linear(compute, step.linear, {.x = from.data(), .ldx = size, .y = to.data(), .rows = batch.rows(), .activation = step.activation});
+    to.resize(batch.rows() * step.linear.out);
+    run_linear(compute, step.linear, {.x = from.data(), .y = to.data(), .rows = batch.rows(), .activation = step.activation});
     from.swap(to);
-    size = step.linear.out();
+    size = step.linear.out;
   }
   std::copy_n(from.data(), batch.rows() * size, out);
 }

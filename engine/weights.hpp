@@ -8,9 +8,10 @@
 #include <vector>
 
 #include "base/aligned_buffer.hpp"
-#include "base/parallel.hpp"
+#include "engine/compute.hpp"
 #include "engine/model_config.hpp"
 #include "kernels/kernel_table.hpp"
+#include "kernels/packed_low.hpp"
 #include "kernels/packed_matrix.hpp"
 #include "loaders/tensors.hpp"
 
@@ -18,13 +19,21 @@ namespace berth::engine {
 
 using Vector = base::AlignedBuffer<float>;
 
-// y = x W^T + b with W [out, in].
-struct Linear {
-  kernels::PackedF32 weight;
-  Vector bias;  // [out], or empty
+// How the products of the encoder's layers are computed. Embeddings, norms, softmax, residuals and heads are FP32 in all of them.
+enum class Precision : unsigned char { fp32, bf16, int8 };
+std::string_view name(Precision precision);
 
-  std::size_t in() const noexcept { return weight.k(); }
-  std::size_t out() const noexcept { return weight.n(); }
+// y = x W^T + b with W [out, in], stored in one of the packed forms.
+struct Linear {
+  Precision precision = Precision::fp32;  // which of the three is filled
+  kernels::PackedF32 f32;
+  kernels::PackedBf16 bf16;
+  kernels::PackedS8 s8;
+  Vector bias;  // [out], or empty
+  std::size_t in = 0;
+  std::size_t out = 0;
+
+  std::size_t weight_bytes() const noexcept { return f32.bytes() + bf16.bytes() + s8.bytes(); }
 };
 
 struct Norm {
@@ -65,17 +74,16 @@ struct ModelWeights {
   std::vector<LayerWeights> layers;
   std::vector<DenseLayer> pooler;               // empty when the file has none
   std::vector<DenseLayer> sequence_classifier;  // empty when the model has none
+  Precision layer_precision = Precision::fp32;  // as stored: BF16 weights are widened where the instruction set has no BF16 products
   std::size_t parameters = 0;                   // elements of all tensors bound
   std::size_t bytes = 0;                        // that packed matrices, vectors and tables take
 };
 
 // Checks, converts and packs the tensors that `config` asks for, on the pool's threads. base::Error: corrupt_file listing every missing and every
 // misshapen tensor at once, unsupported for a stored type that is no float, non_finite naming the tensor.
-ModelWeights bind_weights(const ModelConfig& config, const loaders::TensorStore& tensors, const kernels::KernelTable& kernels,
-                          const base::ThreadPool& pool);
+ModelWeights bind_weights(const ModelConfig& config, const loaders::TensorStore& tensors, Precision precision, const Compute& compute);
 
 // A sentence-transformers Dense module.
-DenseLayer bind_dense_module(const loaders::DenseSpec& spec, const std::string& label, const kernels::KernelTable& kernels,
-                             const base::ThreadPool& pool);
+DenseLayer bind_dense_module(const loaders::DenseSpec& spec, const std::string& label, const Compute& compute);
 
 }  // namespace berth::engine

@@ -10,15 +10,20 @@ constexpr std::size_t kLine = base::AlignedBuffer<float>::kAlignment / sizeof(fl
 std::size_t whole_lines(std::size_t floats) { return (floats + kLine - 1) / kLine * kLine; }
 }  // namespace
 
-WorkspacePlan plan_workspace(const ModelConfig& config, const kernels::KernelTable& kernels, std::size_t threads, std::size_t tokens,
-                             std::size_t longest) {
+WorkspacePlan plan_workspace(const ModelConfig& config, Precision precision, const Compute& compute, std::size_t tokens, std::size_t longest) {
   WorkspacePlan plan;
   plan.hidden = whole_lines(tokens * config.hidden_size);
   plan.wide = whole_lines(tokens * std::max(3 * config.hidden_size, config.intermediate_size));
   plan.mixed = plan.hidden;
   plan.summed = plan.hidden;
-  plan.attention = whole_lines(kernels.attention_f32_scratch(longest, config.head_size));
-  plan.threads = threads;
+  plan.attention = whole_lines(compute.kernels.attention_f32_scratch(longest, config.head_size));
+  plan.threads = static_cast<std::size_t>(compute.pool.threads());
+  if (precision != Precision::fp32) {
+    const std::size_t rows = (tokens + kernels::kLowRows - 1) / kernels::kLowRows * kernels::kLowRows;
+    const std::size_t row_bytes = std::max(low_row_bytes(precision, config.hidden_size), low_row_bytes(precision, config.intermediate_size));
+    plan.low = whole_lines(rows * row_bytes / sizeof(float));
+    plan.scales = whole_lines(tokens);
+  }
   return plan;
 }
 

@@ -9,8 +9,8 @@
 
 #include "base/aligned_buffer.hpp"
 #include "engine/batch.hpp"
+#include "engine/linear.hpp"
 #include "engine/model_config.hpp"
-#include "kernels/kernel_table.hpp"
 
 namespace berth::engine {
 
@@ -22,12 +22,13 @@ struct WorkspacePlan {
   std::size_t summed = 0;             // [tokens, hidden]: a block's output plus residual, before its norm
   std::size_t attention = 0;          // per thread: scratch of the longest row's attention
   std::size_t threads = 0;
+  std::size_t low = 0;                // [tokens, padded max(hidden, intermediate)]: a product's input in low precision; rows up to whole tiles
+  std::size_t scales = 0;             // [tokens]: of the 8-bit rows
 
-  std::size_t floats() const noexcept { return hidden + wide + mixed + summed + attention * threads; }
+  std::size_t floats() const noexcept { return hidden + wide + mixed + summed + attention * threads + low + scales; }
 };
 
-WorkspacePlan plan_workspace(const ModelConfig& config, const kernels::KernelTable& kernels, std::size_t threads, std::size_t tokens,
-                             std::size_t longest);
+WorkspacePlan plan_workspace(const ModelConfig& config, Precision precision, const Compute& compute, std::size_t tokens, std::size_t longest);
 
 class Workspace {
  public:
@@ -39,6 +40,10 @@ class Workspace {
   float* mixed() noexcept { return wide() + plan_.wide; }
   float* summed() noexcept { return mixed() + plan_.mixed; }
   float* attention(std::size_t slot) noexcept { return summed() + plan_.summed + slot * plan_.attention; }
+  LowRows low() noexcept {
+    float* begin = attention(plan_.threads);
+    return {.data = reinterpret_cast<std::byte*>(begin), .scales = begin + plan_.low};
+  }
 
   RaggedBatch batch;           // the call's own, kept for its capacity
   std::vector<float> pooled;   // [rows, ...]: between pooling, dense modules and heads

@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::vector<std::string> kPrecisions = {"fp32"};
+const std::vector<std::string> kPrecisions = {"fp32", "bf16", "int8"};
 
 }  // namespace
 
@@ -28,7 +28,7 @@ void add_model_directory_option(CLI::App& app, ModelOptions& options, const std:
 
 void add_model_options(CLI::App& app, ModelOptions& options, const std::string& default_model) {
   add_model_directory_option(app, options, default_model);
-  app.add_option("--precision", options.precision, "Arithmetic to run in: fp32 (default)")->type_name("NAME")->check(CLI::IsMember(kPrecisions));
+  app.add_option("--precision", options.precision, "Arithmetic of the encoder's layers: fp32 (default), bf16, int8")->type_name("NAME")->check(CLI::IsMember(kPrecisions));
   app.add_option("-t,--threads", options.threads, "Threads to use; default: as many CPUs as the process may use")
       ->type_name("N")->check(check_positive);
   app.add_option("--isa", options.isa, "Use no instruction set beyond this one (avx2, ...); see berth info")->type_name("NAME");

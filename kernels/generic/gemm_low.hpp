@@ -4,8 +4,8 @@
 // A Tile provides
 //   Args                              GemmS8Args or GemmBf16Args
 //   Scope                             lives as long as the walk: AMX sets up its tiles in it
-//   kRows, kPanels                    the largest tile: rows x (16 * panels) outputs; multiples do not matter
-//   panels(rows)                      how many panels a tile of so many rows takes at most
+//   kRows, kPanels                    the largest tile: rows x (16 * panels) outputs
+//   rows(left), panels(rows)          how many rows the next tile takes of those left; how many panels, when there are so many rows in all
 //   run(args, row, rows, panel, panels, buffer)   the tile's sums, scaled, as FP32: buffer [rows, 16 * kPanels]
 #pragma once
 
@@ -39,9 +39,7 @@ struct GemmLow {
       const std::size_t column = panel * kLowPanelWidth;
       const std::size_t valid = args.b.n - column < panels * kLowPanelWidth ? args.b.n - column : panels * kLowPanelWidth;
       for (std::size_t row = 0; row < args.rows;) {
-        const std::size_t left = args.rows - row;
-        const std::size_t tiles = (left + Tile::kRows - 1) / Tile::kRows;
-        const std::size_t rows = (left + tiles - 1) / tiles;
+        const std::size_t rows = Tile::rows(args.rows - row);
         Tile::run(args, row, rows, panel, panels, buffer);
         for (std::size_t r = 0; r < rows; ++r) finish_row<kind>(args, row + r, column, valid, buffer + r * kBufferWidth);
         row += rows;

@@ -62,6 +62,11 @@ struct LowTile {
   struct Scope {};
 
   static constexpr std::size_t panels(std::size_t) noexcept { return kPanels; }
+  // Tiles of nearly equal height, as in FP32.
+  static constexpr std::size_t rows(std::size_t left) noexcept {
+    const std::size_t tiles = (left + kRows - 1) / kRows;
+    return (left + tiles - 1) / tiles;
+  }
 
   static void run(const Args& args, std::size_t row, std::size_t rows, std::size_t panel, std::size_t panels, float* buffer) noexcept {
     kTiles.at[panels - 1][rows - 1](args, row, panel, buffer);

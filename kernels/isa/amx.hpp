@@ -60,6 +60,8 @@ struct AmxTile {
   static constexpr std::size_t kWidth = kLowPanelWidth * kPanels;
 
   static constexpr std::size_t panels(std::size_t rows) noexcept { return rows <= 16 ? 4 : 2; }
+  // Whole tiles first, so that what is read beyond the last row ends at a multiple of 16.
+  static constexpr std::size_t rows(std::size_t left) noexcept { return left < kRows ? left : kRows; }
 
   static void run(const Args& args, std::size_t row, std::size_t rows, std::size_t panel, std::size_t panels, float* buffer) noexcept {
     alignas(64) float sums[32 * kWidth];  // 32-bit sums, integers in the INT8 case
