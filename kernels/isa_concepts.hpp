@@ -11,6 +11,7 @@ concept VectorIsa = requires(typename Isa::F32 x, const float* from, float* to, 
   { Isa::kLanes } -> std::convertible_to<std::size_t>;        // floats in a register
   { Isa::kTileRows } -> std::convertible_to<int>;             // GEMM tile: rows x (vectors * lanes) accumulators,
   { Isa::kTileVectors } -> std::convertible_to<int>;          // chosen so that accumulators, one row of B and a broadcast fit the register file
+  { Isa::kPairRows } -> std::convertible_to<std::size_t>;     // up to so many rows take two panels at a time
   { Isa::load(from) };                                        // no alignment needed
   { Isa::load_partial(from, count) };                         // the first `count` lanes, zeros above; reads nothing else
   { Isa::store(to, x) };

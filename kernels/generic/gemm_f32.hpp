@@ -27,6 +27,8 @@ struct GemmF32 {
   static constexpr int kVectors = Isa::kTileVectors;
   static constexpr std::size_t kPanelWidth = kVectors * kLanes;
 
+  static constexpr std::size_t kLargeMatrix = std::size_t{2} << 20;  // bytes: beyond L2, or most of it
+
   // Steps of k that B is prefetched ahead. The hardware stops at 4 KB pages; with this, small numbers of rows, which wait for B from L3,
   // run 1.2 to 1.8 times as fast, and large ones are not slower (distances 4 to 48 were tried; 16 to 32 are alike).
   static constexpr std::size_t kPrefetch = 24;
@@ -58,6 +60,7 @@ struct GemmF32 {
     const float* b[panels];
     for (int p = 0; p < panels; ++p) b[p] = t.b + static_cast<std::size_t>(p) * t.k * width;
     const float* ahead = t.ahead;
+#pragma GCC unroll 4  // worth 10 to 40% for few rows, where the loop's own instructions compete with the loads
     for (std::size_t k = 0; k < t.k; ++k) {
       if constexpr (panels == 1) {  // a pair is the only tile of its panels
         Isa::prefetch_to_l2(ahead);
@@ -84,9 +87,9 @@ struct GemmF32 {
   // The tile for run-time rows in [1, kRows] and vectors in [1, kVectors], one panel.
   static TileFunction select(std::size_t rows, std::size_t vectors) noexcept { return kTiles.at[vectors - 1][rows - 1]; }
 
-  // One or two rows have too few chains in one panel to hide the latency of a multiply-add: they take two full panels at a time.
-  static constexpr std::size_t kPairRows = 2;
-  static TileFunction select_pair(std::size_t rows) noexcept { return rows == 1 ? &tile<1, kVectors, 2> : &tile<2, kVectors, 2>; }
+  // Up to four rows have too few chains in one panel to hide the latency of a multiply-add: they take two full panels at a time.
+  static constexpr std::size_t kPairRows = Isa::kPairRows;
+  static TileFunction select_pair(std::size_t rows) noexcept { return kPairs.at[rows - 1]; }
 
   // activation and residual over a finished tile, which is still in L1. `width` counts valid outputs.
   template <Activation kind>
@@ -127,6 +130,21 @@ struct GemmF32 {
   }
 
  private:
+  struct Pairs {
+    TileFunction at[kPairRows];
+  };
+  template <int rows>
+  static constexpr void fill_pairs(Pairs& pairs) {
+    pairs.at[rows - 1] = &tile<rows, kVectors, 2>;
+    if constexpr (rows > 1) fill_pairs<rows - 1>(pairs);
+  }
+  static constexpr Pairs make_pairs() {
+    Pairs pairs{};
+    fill_pairs<static_cast<int>(kPairRows)>(pairs);
+    return pairs;
+  }
+  static constexpr Pairs kPairs = make_pairs();
+
   struct Tiles {
     TileFunction at[kVectors][kRows];
   };
@@ -154,7 +172,9 @@ struct GemmF32 {
     const float* b = args.b.data + column * args.b.k;
     const float* ahead = b;
     const std::size_t later_tiles = args.rows == 0 ? 0 : (args.rows - 1) / kRows;  // those that fetch the next panel
-    const std::size_t share = more && later_tiles > 0 ? (width + later_tiles - 1) / later_tiles : 0;
+    // So few rows that a matrix may stay in L2 from one call to the next gain nothing.
+    const bool worth_it = args.rows > 16 || args.b.n * args.b.k * sizeof(float) > kLargeMatrix;
+    const std::size_t share = more && worth_it && later_tiles > 0 ? (width + later_tiles - 1) / later_tiles : 0;
     for (std::size_t row = 0; row < args.rows;) {
       const std::size_t rows = next_tile_rows(args.rows - row);
       float* c = args.c + row * args.ldc + column;

@@ -13,6 +13,7 @@ struct Avx2 {
   static constexpr std::size_t kLanes = 8;
   // 6 x 16: 12 accumulators, 2 vectors of B, one broadcast of A: 15 of 16 registers; 8 loads feed 12 multiply-adds.
   static constexpr int kTileRows = 6;
+  static constexpr std::size_t kPairRows = 2;  // 2 x 2 x 2 accumulators
   static constexpr int kTileVectors = 2;
 
   [[gnu::always_inline]] static F32 load(const float* p) { return _mm256_loadu_ps(p); }

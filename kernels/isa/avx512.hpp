@@ -14,6 +14,7 @@ struct Avx512 {
   // 9 x 48: 27 accumulators, 3 vectors of B, one broadcast of A: 31 of 32 registers; 12 loads feed 27 multiply-adds, so the two load ports
   // are busy 6 of the 13.5 cycles that the two FMA ports need. (8 x 48, 14 x 32 and 6 x 64 were measured and are 1 to 10% slower.)
   static constexpr int kTileRows = 9;
+  static constexpr std::size_t kPairRows = 4;  // 4 x 2 x 3 accumulators
   static constexpr int kTileVectors = 3;
 
   [[gnu::always_inline]] static F32 load(const float* p) { return _mm512_loadu_ps(p); }

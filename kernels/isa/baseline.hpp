@@ -16,6 +16,7 @@ struct Baseline {
   static constexpr std::size_t kLanes = F32::size;
   // 4 x 8: 8 accumulators, 2 vectors of B, a broadcast and a product: 12 of 16 registers.
   static constexpr int kTileRows = 4;
+  static constexpr std::size_t kPairRows = 2;  // 2 x 2 x 2 accumulators
   static constexpr int kTileVectors = 2;
 
   [[gnu::always_inline]] static F32 load(const float* p) { return F32::load_unaligned(p); }
