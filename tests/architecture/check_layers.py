@@ -25,7 +25,7 @@ OBSERVERS = {"tests", "bench", "fuzz"}
 
 # What the translation units that are compiled for one instruction set may see of the system. An inline function of a standard header,
 # compiled there with -mavx512f, could become the one copy that the linker keeps for the whole program.
-ISA_SYSTEM_HEADERS = {"cstddef", "cstdint", "cstring", "immintrin.h", "type_traits", "concepts", "xsimd/xsimd.hpp"}
+ISA_SYSTEM_HEADERS = {"cstddef", "cstdint", "cstring", "immintrin.h", "emmintrin.h", "type_traits", "concepts", "xsimd/xsimd.hpp"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 SUFFIXES = {".cpp", ".hpp", ".c", ".h"}

@@ -15,7 +15,7 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/json.hpp"
-#include "fingerprint.hpp"
+#include "tests/tokenizer/fingerprint.hpp"
 #include "tokenizer/normalizers/normalizers.hpp"
 #include "tokenizer/pre_tokenizers/pre_tokenizers.hpp"
 
