@@ -14,8 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::vector<std::string> kPrecisions = {"fp32", "bf16", "int8"};
-
 }  // namespace
 
 void add_model_directory_option(CLI::App& app, ModelOptions& options, const std::string& default_model) {
@@ -28,7 +26,7 @@ void add_model_directory_option(CLI::App& app, ModelOptions& options, const std:
 
 void add_model_options(CLI::App& app, ModelOptions& options, const std::string& default_model) {
   add_model_directory_option(app, options, default_model);
-  app.add_option("--precision", options.precision, "Arithmetic of the encoder's layers: fp32 (default), bf16, int8")->type_name("NAME")->check(CLI::IsMember(kPrecisions));
+  app.add_option("--precision", options.precision, "Arithmetic of the encoder's layers: fp32 (default), bf16, int8")->type_name("NAME");
   app.add_option("-t,--threads", options.threads, "Threads to use; default: as many CPUs as the process may use")
       ->type_name("N")->check(check_positive);
   app.add_option("--isa", options.isa, "Use no instruction set beyond this one (avx2, ...); see berth info")->type_name("NAME");
@@ -83,8 +81,9 @@ Model load_model(const ModelOptions& options, const std::string& default_model) 
   try {
     return Model::load(model_directory(options, default_model), load);
   } catch (const Error& error) {
-    // Whatever is wrong with the directory has another status: this is about an option.
-    if (error.status() == BERTH_INVALID_ARGUMENT && (!options.isa.empty() || options.threads > 0)) throw UsageError(error.what());
+    // Whatever is wrong with the directory has another status: this is about an option. The library knows which names there are.
+    const bool given = !options.isa.empty() || options.threads > 0 || options.precision != ModelOptions().precision;
+    if (error.status() == BERTH_INVALID_ARGUMENT && given) throw UsageError(error.what());
     throw;
   }
 }
