@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cfenv>
 #include <cstring>
+#include <memory>
 #include <numeric>
+#include <ostream>
 #include <random>
 #include <string>
 #include <thread>
@@ -28,7 +30,7 @@ std::vector<std::string> make_texts(std::size_t count) {
   std::mt19937 random(7);
   std::vector<std::string> texts;
   for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t length = i % 9 == 0 ? 150 : random() % 40;
+    const std::size_t length = i % 9 == 0 ? 150 : random() % 30;
     std::string text;
     for (std::size_t w = 0; w < length; ++w) text += words[random() % words.size()] + " ";
     texts.push_back(text);
@@ -62,15 +64,26 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
-class Determinism : public testing::TestWithParam<std::string> {};
+struct Parameter {
+  std::string isa;
+  std::string precision;
+};
+void PrintTo(const Parameter& parameter, std::ostream* out) { *out << parameter.isa << " " << parameter.precision; }
+
+class Determinism : public testing::TestWithParam<Parameter> {
+ protected:
+  static std::unique_ptr<const Model> load(int threads) {
+    return Model::load(weights("intent"), {.threads = threads, .precision = GetParam().precision, .isa = GetParam().isa});
+  }
+};
 
 TEST_P(Determinism, BatchOrderAndThreads) {
-  const auto texts = make_texts(27);
-  const auto one = Model::load(weights("intent"), {.threads = 1, .isa = GetParam()});
+  const auto texts = make_texts(19);
+  const auto one = load(1);
   const auto expected = alone(*one, texts);
   const std::size_t size = one->embedding_size();
   for (const int threads : {1, 2, 3, 8}) {
-    const auto model = Model::load(weights("intent"), {.threads = threads, .isa = GetParam()});
+    const auto model = load(threads);
     EXPECT_TRUE(same_bits(alone(*model, texts), expected)) << "alone, " << threads << " threads";
     for (const std::size_t batch_tokens : {std::size_t{1}, std::size_t{64}, std::size_t{333}, std::size_t{100000}})
       EXPECT_TRUE(same_bits(encode(*model, texts, batch_tokens), expected)) << batch_tokens << " tokens a batch, " << threads << " threads";
@@ -90,7 +103,7 @@ TEST_P(Determinism, BatchOrderAndThreads) {
 
 TEST_P(Determinism, ManyCallersShareOneModel) {
   const auto texts = make_texts(18);
-  const auto model = Model::load(weights("intent"), {.threads = 2, .isa = GetParam()});
+  const auto model = load(2);
   const auto expected = alone(*model, texts);
   std::vector<std::vector<float>> results(6);
   std::vector<std::thread> callers;
@@ -102,7 +115,7 @@ TEST_P(Determinism, ManyCallersShareOneModel) {
 TEST_P(Determinism, HostFloatingPointModeDoesNotMatter) {
   const auto texts = make_texts(12);
   for (const int threads : {1, 2}) {
-    const auto model = Model::load(weights("intent"), {.threads = threads, .isa = GetParam()});
+    const auto model = load(threads);
     const auto expected = encode(*model, texts);
     const unsigned saved = _mm_getcsr();
     for (const int rounding : {FE_UPWARD, FE_TOWARDZERO, FE_DOWNWARD}) {
@@ -117,17 +130,23 @@ TEST_P(Determinism, HostFloatingPointModeDoesNotMatter) {
   }
 }
 
-std::vector<std::string> isas() {
-  std::vector<std::string> names;
-  const kernels::KernelTable* last = nullptr;  // sets that share their kernels need one run
+// Every distinct set of kernels in every precision that runs on it.
+std::vector<Parameter> parameters() {
+  std::vector<Parameter> all;
+  const kernels::KernelTable* last = nullptr;
+  const kernels::LowKernelTable* last_low = nullptr;
   for (const auto& status : kernels::isa_statuses()) {
-    if (!status.usable || &kernels::kernel_table(status.isa) == last) continue;
+    if (!status.usable) continue;
+    const std::string isa(kernels::name(status.isa));
+    if (&kernels::kernel_table(status.isa) != last) all.push_back({isa, "fp32"});
+    if (&kernels::low_kernel_table(status.isa) != last_low) all.push_back({isa, "int8"});
+    if (&kernels::low_kernel_table(status.isa) != last_low && kernels::low_kernel_table(status.isa).gemm_bf16 != nullptr) all.push_back({isa, "bf16"});
     last = &kernels::kernel_table(status.isa);
-    names.emplace_back(kernels::name(status.isa));
+    last_low = &kernels::low_kernel_table(status.isa);
   }
-  return names;
+  return all;
 }
-INSTANTIATE_TEST_SUITE_P(Isas, Determinism, testing::ValuesIn(isas()), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Isas, Determinism, testing::ValuesIn(parameters()), [](const auto& info) { return info.param.isa + "_" + info.param.precision; });
 
 }  // namespace
 }  // namespace berth::test
