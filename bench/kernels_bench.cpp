@@ -124,7 +124,7 @@ void run_attention(benchmark::State& state, const KernelTable& kernels, std::siz
   std::vector<float> out(tokens * head_size);
   base::AlignedBuffer<float> scratch(kernels.attention_f32_scratch(tokens, head_size));
   const float* q = qkv.data();
-  const kernels::AttentionF32Args args{q, q + stride / 3, q + 2 * stride / 3, stride, out.data(), head_size, tokens, head_size, 0.125F, scratch.data()};
+  const kernels::AttentionArgs args{q, q + stride / 3, q + 2 * stride / 3, stride, out.data(), head_size, tokens, head_size, 0.125F, scratch.data()};
   const double flop = 4.0 * static_cast<double>(tokens * tokens * head_size);
   const std::vector<Contender> contenders = {peak(kernels), {[&] {
                                                kernels.attention_f32(args);

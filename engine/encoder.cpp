@@ -31,9 +31,10 @@ void embed(const Compute& compute, const ModelConfig& config, const ModelWeights
 }
 
 // mixed = attention of every head of every row over workspace.wide(), which holds [tokens, 3 hidden]: queries, keys, values.
-void attend(const Compute& compute, const ModelConfig& config, Workspace& workspace) noexcept {
+void attend(const Compute& compute, const ModelConfig& config, Precision precision, Workspace& workspace) noexcept {
   const RaggedBatch& batch = workspace.batch;
   const std::size_t size = config.hidden_size;
+  const auto attention = uses_bf16_attention(compute, precision) ? compute.low.attention_bf16 : compute.kernels.attention_f32;
   const float scale = 1.0F / std::sqrt(static_cast<float>(config.head_size));
   const std::size_t tokens_a_row = batch.tokens() / batch.rows() + 1;
   const std::size_t cost = tokens_a_row * (tokens_a_row + 16) * config.head_size / 8;  // of a head, in the units of for_row_blocks: 8 to 16 multiply-adds each
@@ -42,7 +43,7 @@ void attend(const Compute& compute, const ModelConfig& config, Workspace& worksp
       const std::size_t begin = batch.cumulative_lengths[pair / config.num_heads];
       const std::size_t offset = pair % config.num_heads * config.head_size;
       const float* qkv = workspace.wide() + begin * 3 * size + offset;
-      kernels::AttentionF32Args args;
+      kernels::AttentionArgs args;
       args.q = qkv;
       args.k = qkv + size;
       args.v = qkv + 2 * size;
@@ -53,7 +54,7 @@ void attend(const Compute& compute, const ModelConfig& config, Workspace& worksp
       args.head_size = config.head_size;
       args.scale = scale;
       args.scratch = workspace.attention(slot);
-      compute.kernels.attention_f32(args);
+      attention(args);
     }
   });
 }
@@ -67,7 +68,7 @@ void run_layer(const Compute& compute, const ModelConfig& config, const LayerWei
   const LowRows low = workspace.low();
   float* x = workspace.hidden();
   run_linear(compute, layer.query_key_value, {.x = x, .low = low, .y = workspace.wide(), .rows = tokens});
-  attend(compute, config, workspace);
+  attend(compute, config, precision, workspace);
   lower_rows(compute, precision, workspace.mixed(), tokens, size, low);
   run_linear(compute, layer.attention_output, {.x = workspace.mixed(), .low = low, .y = workspace.summed(), .rows = tokens, .residual = x});
   run_layer_norm(compute, layer.attention_norm, epsilon, workspace.summed(), x, tokens, size, precision, low);

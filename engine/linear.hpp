@@ -31,6 +31,11 @@ void lower_rows(const Compute& compute, Precision precision, const float* x, std
 // Bytes of one row of `size` values in LowRows::data; 0 for fp32.
 std::size_t low_row_bytes(Precision precision, std::size_t size) noexcept;
 
+// Whether a model's attention products run in BF16: in low precision, where the instruction set has them.
+inline bool uses_bf16_attention(const Compute& compute, Precision precision) noexcept {
+  return precision != Precision::fp32 && compute.low.attention_bf16 != nullptr;
+}
+
 // out = LayerNorm(x) for [rows, size], dense; and low = out in a precision, while it is at hand.
 void run_layer_norm(const Compute& compute, const Norm& norm, float epsilon, const float* x, float* out, std::size_t rows, std::size_t size,
                     Precision precision, const LowRows& low) noexcept;

@@ -16,7 +16,8 @@ WorkspacePlan plan_workspace(const ModelConfig& config, Precision precision, con
   plan.wide = whole_lines(tokens * std::max(3 * config.hidden_size, config.intermediate_size));
   plan.mixed = plan.hidden;
   plan.summed = plan.hidden;
-  plan.attention = whole_lines(compute.kernels.attention_f32_scratch(longest, config.head_size));
+  const auto scratch = uses_bf16_attention(compute, precision) ? compute.low.attention_bf16_scratch : compute.kernels.attention_f32_scratch;
+  plan.attention = whole_lines(scratch(longest, config.head_size));
   plan.threads = static_cast<std::size_t>(compute.pool.threads());
   if (precision != Precision::fp32) {
     const std::size_t rows = (tokens + kernels::kLowRows - 1) / kernels::kLowRows * kernels::kLowRows;

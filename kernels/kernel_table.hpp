@@ -94,7 +94,7 @@ struct GemmBf16Args {
 };
 
 // One attention head of one sequence: out = softmax(scale * q k^T) v.
-struct AttentionF32Args {
+struct AttentionArgs {
   const float* q = nullptr;  // [tokens, head_size], row stride `stride`; so are k and v
   const float* k = nullptr;
   const float* v = nullptr;
@@ -104,7 +104,7 @@ struct AttentionF32Args {
   std::size_t tokens = 0;
   std::size_t head_size = 0;
   float scale = 1.0F;
-  float* scratch = nullptr;  // attention_f32_scratch(tokens, head_size) floats, 64-byte aligned
+  float* scratch = nullptr;  // as many floats as the kernel's *_scratch(tokens, head_size) says, 64-byte aligned
 };
 
 // out[i] = (x[i] - mean) / sqrt(variance + epsilon) * weight + bias for each row; the variance is the biased one, taken from the deviations.
@@ -131,7 +131,7 @@ struct KernelTable {
   void (*gemm_f32)(const GemmF32Args&) noexcept;
 
   std::size_t (*attention_f32_scratch)(std::size_t tokens, std::size_t head_size) noexcept;
-  void (*attention_f32)(const AttentionF32Args&) noexcept;
+  void (*attention_f32)(const AttentionArgs&) noexcept;
 
   void (*layer_norm)(const LayerNormArgs&) noexcept;
 
@@ -169,7 +169,10 @@ struct LowKernelTable {
   std::size_t tile_rows;    // rows and panels of 16 outputs that the big tile takes; work is best cut in multiples of them
   std::size_t tile_panels;
   void (*gemm_s8)(const GemmS8Args&) noexcept;
-  void (*gemm_bf16)(const GemmBf16Args&) noexcept;  // null: the set has none, BF16 weights are widened
+  // Null where the set has no BF16 products: there BF16 weights are widened, and attention stays FP32.
+  void (*gemm_bf16)(const GemmBf16Args&) noexcept;
+  std::size_t (*attention_bf16_scratch)(std::size_t tokens, std::size_t head_size) noexcept;
+  void (*attention_bf16)(const AttentionArgs&) noexcept;  // products of BF16, sums, softmax and result FP32
 };
 
 // Panels of a packed matrix with n outputs.

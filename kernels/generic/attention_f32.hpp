@@ -39,7 +39,7 @@ struct AttentionF32 {
   }
   static std::size_t scratch(std::size_t tokens, std::size_t head_size) noexcept { return plan(tokens, head_size).total; }
 
-  static void run(const AttentionF32Args& args) noexcept {
+  static void run(const AttentionArgs& args) noexcept {
     const Plan p = plan(args.tokens, args.head_size);
     float* keys = args.scratch + p.keys;
     float* values = args.scratch + p.values;
@@ -101,7 +101,7 @@ struct AttentionF32 {
   }
 
   // k^T in panels: element (token, d) goes to row d of its token's panel. Tokens above the last are zero.
-  static void pack_keys(const AttentionF32Args& args, float* keys, std::size_t width) noexcept {
+  static void pack_keys(const AttentionArgs& args, float* keys, std::size_t width) noexcept {
     for (std::size_t column = 0; column < width; column += kPanelWidth) {
       const std::size_t panel = width - column < kPanelWidth ? width - column : kPanelWidth;
       float* to = keys + column * args.head_size;
@@ -109,7 +109,7 @@ struct AttentionF32 {
     }
   }
   // The keys of kLanes tokens from `token` on, transposed a square at a time.
-  static void pack_key_block(const AttentionF32Args& args, std::size_t token, float* to, std::size_t to_stride) noexcept {
+  static void pack_key_block(const AttentionArgs& args, std::size_t token, float* to, std::size_t to_stride) noexcept {
     const std::size_t valid = args.tokens - token < kLanes ? args.tokens - token : kLanes;
     const float* from = args.k + token * args.stride;
     for (std::size_t d = 0; d < args.head_size; d += kLanes) {
@@ -124,7 +124,7 @@ struct AttentionF32 {
     }
   }
 
-  static void pack_values(const AttentionF32Args& args, float* values, std::size_t width) noexcept {
+  static void pack_values(const AttentionArgs& args, float* values, std::size_t width) noexcept {
     for (std::size_t column = 0; column < width; column += kPanelWidth) {
       const std::size_t panel = width - column < kPanelWidth ? width - column : kPanelWidth;
       float* to = values + column * args.tokens;

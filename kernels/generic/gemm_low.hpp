@@ -6,7 +6,8 @@
 //   Scope                             lives as long as the walk: AMX sets up its tiles in it
 //   kRows, kPanels                    the largest tile: rows x (16 * panels) outputs
 //   rows(left), panels(rows)          how many rows the next tile takes of those left; how many panels, when there are so many rows in all
-//   run(args, row, rows, panel, panels, buffer)   the tile's sums, scaled, as FP32: buffer [rows, 16 * kPanels]
+//   run(args, row, rows, panel, panels, out, ldo)   the tile's sums, scaled, as FP32: out [rows, 16 * panels], row stride ldo. Up to whole
+//                                     tiles of kLowRows rows are written
 #pragma once
 
 #include <cstddef>
@@ -23,6 +24,7 @@ struct GemmLow {
   using Args = typename Tile::Args;
   static constexpr std::size_t kLanes = Isa::kLanes;
   static constexpr std::size_t kBufferWidth = kLowPanelWidth * Tile::kPanels;
+  static constexpr std::size_t kBufferRows = (Tile::kRows + kLowRows - 1) / kLowRows * kLowRows;
 
   static void run(const Args& args) noexcept {
     with_activation(args.activation, [&](auto tag) { walk<decltype(tag)::value>(args); });
@@ -31,7 +33,7 @@ struct GemmLow {
  private:
   template <Activation kind>
   static void walk(const Args& args) noexcept {
-    alignas(64) float buffer[Tile::kRows * kBufferWidth];
+    alignas(64) float buffer[kBufferRows * kBufferWidth];
     [[maybe_unused]] const typename Tile::Scope scope;
     for (std::size_t panel = args.panel_begin; panel < args.panel_end;) {
       const std::size_t most = Tile::panels(args.rows);
@@ -40,7 +42,7 @@ struct GemmLow {
       const std::size_t valid = args.b.n - column < panels * kLowPanelWidth ? args.b.n - column : panels * kLowPanelWidth;
       for (std::size_t row = 0; row < args.rows;) {
         const std::size_t rows = Tile::rows(args.rows - row);
-        Tile::run(args, row, rows, panel, panels, buffer);
+        Tile::run(args, row, rows, panel, panels, buffer, kBufferWidth);
         for (std::size_t r = 0; r < rows; ++r) finish_row<kind>(args, row + r, column, valid, buffer + r * kBufferWidth);
         row += rows;
       }

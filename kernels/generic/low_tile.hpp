@@ -58,7 +58,6 @@ struct LowTile {
   static constexpr int kRows = Product::kRows;
   static constexpr int kPanels = Product::kPanels;
   static constexpr int kVectors = static_cast<int>(kLowPanelWidth / kLanes);  // of a panel
-  static constexpr std::size_t kWidth = kLowPanelWidth * kPanels;
   struct Scope {};
 
   static constexpr std::size_t panels(std::size_t) noexcept { return kPanels; }
@@ -68,8 +67,9 @@ struct LowTile {
     return (left + tiles - 1) / tiles;
   }
 
-  static void run(const Args& args, std::size_t row, std::size_t rows, std::size_t panel, std::size_t panels, float* buffer) noexcept {
-    kTiles.at[panels - 1][rows - 1](args, row, panel, buffer);
+  static void run(const Args& args, std::size_t row, std::size_t rows, std::size_t panel, std::size_t panels, float* out,
+                  std::size_t ldo) noexcept {
+    kTiles.at[panels - 1][rows - 1](args, row, panel, out, ldo);
   }
 
  private:
@@ -77,7 +77,7 @@ struct LowTile {
   static constexpr std::size_t kPrefetch = 24 * kGroupSize;                    // as far ahead as the FP32 tile
 
   template <int rows, int panels>
-  static void tile(const Args& args, std::size_t row, std::size_t panel, float* buffer) noexcept {
+  static void tile(const Args& args, std::size_t row, std::size_t panel, float* out, std::size_t ldo) noexcept {
     constexpr int columns = panels * kVectors;
     const std::size_t panel_size = args.b.k_padded * kLowPanelWidth;
     const auto column = [panel](int v) { return panel * kLowPanelWidth + static_cast<std::size_t>(v) * kLanes; };
@@ -103,11 +103,11 @@ struct LowTile {
     }
     for (int r = 0; r < rows; ++r)
       for (int v = 0; v < columns; ++v)
-        Isa::store(buffer + static_cast<std::size_t>(r) * kWidth + static_cast<std::size_t>(v) * kLanes,
+        Isa::store(out + static_cast<std::size_t>(r) * ldo + static_cast<std::size_t>(v) * kLanes,
                    Product::scaled(args, row + static_cast<std::size_t>(r), column(v), sum[r][v]));
   }
 
-  using TileFunction = void (*)(const Args&, std::size_t, std::size_t, float*) noexcept;
+  using TileFunction = void (*)(const Args&, std::size_t, std::size_t, float*, std::size_t) noexcept;
   struct Tiles {
     TileFunction at[kPanels][kRows];
   };

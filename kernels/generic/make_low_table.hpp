@@ -1,6 +1,7 @@
 // Fills the low-precision table of one instruction set: which vectors finish the outputs, and which tiles make the sums.
 #pragma once
 
+#include "kernels/generic/attention_bf16.hpp"
 #include "kernels/generic/gemm_low.hpp"
 #include "kernels/generic/low_tile.hpp"
 #include "kernels/kernel_table.hpp"
@@ -12,8 +13,17 @@ struct NoTile {};
 
 template <VectorIsa Isa, class S8Tile, class Bf16Tile = NoTile>
 constexpr LowKernelTable make_low_table() {
-  LowKernelTable table{.tile_rows = S8Tile::kRows, .tile_panels = S8Tile::kPanels, .gemm_s8 = &GemmLow<Isa, S8Tile>::run, .gemm_bf16 = nullptr};
-  if constexpr (requires { Bf16Tile::kRows; }) table.gemm_bf16 = &GemmLow<Isa, Bf16Tile>::run;
+  LowKernelTable table{.tile_rows = S8Tile::kRows,
+                       .tile_panels = S8Tile::kPanels,
+                       .gemm_s8 = &GemmLow<Isa, S8Tile>::run,
+                       .gemm_bf16 = nullptr,
+                       .attention_bf16_scratch = nullptr,
+                       .attention_bf16 = nullptr};
+  if constexpr (requires { Bf16Tile::kRows; }) {
+    table.gemm_bf16 = &GemmLow<Isa, Bf16Tile>::run;
+    table.attention_bf16_scratch = &AttentionBf16<Isa, Bf16Tile>::scratch;
+    table.attention_bf16 = &AttentionBf16<Isa, Bf16Tile>::run;
+  }
   return table;
 }
 

@@ -57,28 +57,26 @@ struct AmxTile {
   using Scope = Amx::Scope;
   static constexpr int kRows = 32;
   static constexpr int kPanels = 4;
-  static constexpr std::size_t kWidth = kLowPanelWidth * kPanels;
 
   static constexpr std::size_t panels(std::size_t rows) noexcept { return rows <= 16 ? 4 : 2; }
   // Whole tiles first, so that what is read beyond the last row ends at a multiple of 16.
   static constexpr std::size_t rows(std::size_t left) noexcept { return left < kRows ? left : kRows; }
 
-  static void run(const Args& args, std::size_t row, std::size_t rows, std::size_t panel, std::size_t panels, float* buffer) noexcept {
-    alignas(64) float sums[32 * kWidth];  // 32-bit sums, integers in the INT8 case
+  static void run(const Args& args, std::size_t row, std::size_t rows, std::size_t panel, std::size_t panels, float* out, std::size_t ldo) noexcept {
     const auto* a = reinterpret_cast<const unsigned char*>(args.a) + row * args.lda * Type::kElementBytes;
     const std::size_t panel_bytes = args.b.k_padded * Type::kElementBytes * kLowPanelWidth;
     const auto* b = reinterpret_cast<const unsigned char*>(args.b.data) + panel * panel_bytes;
     if (rows > 16) {
-      panels == 2 ? square<2>(args, a, b, panel_bytes, sums) : square<1>(args, a, b, panel_bytes, sums);
+      panels == 2 ? square<2>(args, a, b, panel_bytes, out, ldo) : square<1>(args, a, b, panel_bytes, out, ldo);
     } else {
       switch (panels) {
-        case 4: strip<4>(args, a, b, panel_bytes, sums); break;
-        case 3: strip<3>(args, a, b, panel_bytes, sums); break;
-        case 2: strip<2>(args, a, b, panel_bytes, sums); break;
-        default: strip<1>(args, a, b, panel_bytes, sums); break;
+        case 4: strip<4>(args, a, b, panel_bytes, out, ldo); break;
+        case 3: strip<3>(args, a, b, panel_bytes, out, ldo); break;
+        case 2: strip<2>(args, a, b, panel_bytes, out, ldo); break;
+        default: strip<1>(args, a, b, panel_bytes, out, ldo); break;
       }
     }
-    scale(args, row, rows, panel, panels, sums, buffer);
+    if constexpr (requires { args.a_scales; }) scale(args, row, rows, panel, panels, out, ldo);
   }
 
  private:
@@ -86,7 +84,8 @@ struct AmxTile {
   static constexpr std::size_t kPrefetch = 8 * kTileBytes;
 
   template <int panels>
-  static void square(const Args& args, const unsigned char* a, const unsigned char* b, std::size_t panel_bytes, float* sums) noexcept {
+  static void square(const Args& args, const unsigned char* a, const unsigned char* b, std::size_t panel_bytes, float* out,
+                     std::size_t ldo) noexcept {
     const std::size_t stride = args.lda * Type::kElementBytes;
     const std::size_t steps = args.b.k_padded * Type::kElementBytes / 64;
     _tile_zero(0);
@@ -107,16 +106,17 @@ struct AmxTile {
         Type::template step<3, 5, 7>();
       }
     }
-    _tile_stored(0, sums, kWidth * 4);
-    _tile_stored(2, sums + 16 * kWidth, kWidth * 4);
+    _tile_stored(0, out, ldo * 4);
+    _tile_stored(2, out + 16 * ldo, ldo * 4);
     if constexpr (panels == 2) {
-      _tile_stored(1, sums + 16, kWidth * 4);
-      _tile_stored(3, sums + 16 * kWidth + 16, kWidth * 4);
+      _tile_stored(1, out + 16, ldo * 4);
+      _tile_stored(3, out + 16 * ldo + 16, ldo * 4);
     }
   }
 
   template <int panels>
-  static void strip(const Args& args, const unsigned char* a, const unsigned char* b, std::size_t panel_bytes, float* sums) noexcept {
+  static void strip(const Args& args, const unsigned char* a, const unsigned char* b, std::size_t panel_bytes, float* out,
+                     std::size_t ldo) noexcept {
     const std::size_t stride = args.lda * Type::kElementBytes;
     const std::size_t steps = args.b.k_padded * Type::kElementBytes / 64;
     _tile_zero(0);
@@ -144,26 +144,22 @@ struct AmxTile {
         Type::template step<3, 4, 5>();
       }
     }
-    _tile_stored(0, sums, kWidth * 4);
-    if constexpr (panels > 1) _tile_stored(1, sums + 16, kWidth * 4);
-    if constexpr (panels > 2) _tile_stored(2, sums + 32, kWidth * 4);
-    if constexpr (panels > 3) _tile_stored(3, sums + 48, kWidth * 4);
+    _tile_stored(0, out, ldo * 4);
+    if constexpr (panels > 1) _tile_stored(1, out + 16, ldo * 4);
+    if constexpr (panels > 2) _tile_stored(2, out + 32, ldo * 4);
+    if constexpr (panels > 3) _tile_stored(3, out + 48, ldo * 4);
   }
 
-  static void scale(const GemmS8Args& args, std::size_t row, std::size_t rows, std::size_t panel, std::size_t panels, const float* sums,
-                    float* buffer) noexcept {
+  // The 32-bit integers that the tiles left in `out`, to FP32 in place.
+  static void scale(const GemmS8Args& args, std::size_t row, std::size_t rows, std::size_t panel, std::size_t panels, float* out, std::size_t ldo) noexcept {
     for (std::size_t p = 0; p < panels; ++p) {
       const __m512 weights = _mm512_loadu_ps(args.b.scales + (panel + p) * kLowPanelWidth);
       for (std::size_t r = 0; r < rows; ++r) {
+        float* at = out + r * ldo + p * kLowPanelWidth;
         const __m512 both = _mm512_mul_ps(_mm512_set1_ps(args.a_scales[row + r]), weights);
-        const __m512 sum = _mm512_cvtepi32_ps(_mm512_load_si512(sums + r * kWidth + p * 16));
-        _mm512_store_ps(buffer + r * kWidth + p * 16, _mm512_mul_ps(sum, both));
+        _mm512_storeu_ps(at, _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_loadu_si512(at)), both));
       }
     }
-  }
-  static void scale(const GemmBf16Args&, std::size_t, std::size_t rows, std::size_t, std::size_t panels, const float* sums, float* buffer) noexcept {
-    for (std::size_t r = 0; r < rows; ++r)
-      for (std::size_t p = 0; p < panels; ++p) _mm512_store_ps(buffer + r * kWidth + p * 16, _mm512_load_ps(sums + r * kWidth + p * 16));
   }
 };
 

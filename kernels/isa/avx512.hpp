@@ -88,15 +88,23 @@ struct Avx512 {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(x)));
   }
   [[gnu::always_inline]] static void store_bf16(std::uint16_t* p, F32 x) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded_to_bf16(x), 16)));
+  }
+  // p[2 i] = even[i], p[2 i + 1] = odd[i].
+  [[gnu::always_inline]] static void store_bf16_pairs(std::uint16_t* p, F32 even, F32 odd) {
+    const __m512i upper = _mm512_and_si512(rounded_to_bf16(odd), _mm512_set1_epi32(static_cast<int>(0xffff0000U)));
+    _mm512_storeu_si512(p, _mm512_or_si512(_mm512_srli_epi32(rounded_to_bf16(even), 16), upper));
+  }
+
+ private:
+  // Rounded to nearest, ties to even, in the upper 16 bits; the lower ones are anything.
+  [[gnu::always_inline]] static __m512i rounded_to_bf16(F32 x) {
     const __m512i bits = _mm512_castps_si512(x);
     const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
     const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
     const __m512i quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x400000));  // a NaN keeps its upper half and a set bit
-    const __m512i kept = _mm512_mask_blend_epi32(_mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), rounded, quiet);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(_mm512_srli_epi32(kept, 16)));
+    return _mm512_mask_blend_epi32(_mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), rounded, quiet);
   }
-
- private:
   [[gnu::always_inline]] static F32 unpack_low(F32 x, F32 y) { return _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(x), _mm512_castps_pd(y))); }
   [[gnu::always_inline]] static F32 unpack_high(F32 x, F32 y) { return _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(x), _mm512_castps_pd(y))); }
   [[gnu::always_inline]] static __mmask16 mask(std::size_t count) { return static_cast<__mmask16>(_bzhi_u32(0xffffU, static_cast<unsigned>(count))); }

@@ -32,7 +32,7 @@ class AttentionF32Test : public KernelTest {
       return to;
     };
     const std::size_t scratch = kernels().attention_f32_scratch(head.tokens, head.head_size);
-    AttentionF32Args args;
+    AttentionArgs args;
     args.q = place(q_, head.q);
     args.k = place(k_, head.k);
     args.v = place(v_, head.v);

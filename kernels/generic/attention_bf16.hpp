@@ -1,0 +1,167 @@
+// One attention head of one sequence with its two products in BF16 and FP32 sums: queries, keys, values and the softmax's numerators are rounded
+// to BF16, scores and the softmax itself are FP32. For sets with BF16 products.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/generic/math.hpp"
+#include "kernels/generic/quantize.hpp"
+#include "kernels/isa_concepts.hpp"
+#include "kernels/kernel_table.hpp"
+
+namespace berth::kernels {
+
+template <VectorIsa Isa, class Tile>
+struct AttentionBf16 {
+  using F32 = typename Isa::F32;
+  static constexpr std::size_t kLanes = Isa::kLanes;
+  static_assert(kLanes == kLowPanelWidth, "a vector is a row of a panel");
+  static constexpr std::size_t kPairs = kLowRowBytes / 2;  // BF16 values in 64 bytes: what k is padded to
+  static constexpr std::size_t kRows = (Tile::kRows + kLowRows - 1) / kLowRows * kLowRows;
+
+  // Parts of the scratch memory, in bytes; each begins on a cache line.
+  struct Plan {
+    std::size_t width;    // tokens, rounded up to whole panels
+    std::size_t depth;    // head_size, padded
+    std::size_t tokens;   // tokens, padded as the k of the second product
+    std::size_t columns;  // head_size, rounded up to whole panels
+    std::size_t queries;  // BF16 [tokens up to whole tiles, depth]
+    std::size_t keys;     // BF16 panels of 16 tokens: [depth / 2, 16, 2]
+    std::size_t values;   // BF16 panels of 16 columns: [tokens / 2, 16, 2]
+    std::size_t scores;   // FP32 [kRows, width]
+    std::size_t weights;  // BF16 [kRows, tokens]
+    std::size_t result;   // FP32 [kRows, columns]
+    std::size_t total;
+  };
+  static Plan plan(std::size_t tokens, std::size_t head_size) noexcept {
+    Plan p{};
+    p.width = round_up(tokens, kLowPanelWidth);
+    p.depth = round_up(head_size, kPairs);
+    p.tokens = round_up(tokens, kPairs);
+    p.columns = round_up(head_size, kLowPanelWidth);
+    p.queries = 0;
+    p.keys = p.queries + round_up(tokens, kLowRows) * p.depth * 2;
+    p.values = p.keys + p.width * p.depth * 2;
+    p.scores = p.values + p.columns * p.tokens * 2;
+    p.weights = p.scores + kRows * p.width * 4;
+    p.result = p.weights + kRows * p.tokens * 2;
+    p.total = p.result + kRows * p.columns * 4;
+    return p;
+  }
+  // In floats, as KernelTable::attention_f32_scratch.
+  static std::size_t scratch(std::size_t tokens, std::size_t head_size) noexcept { return plan(tokens, head_size).total / sizeof(float); }
+
+  static void run(const AttentionArgs& args) noexcept {
+    const Plan p = plan(args.tokens, args.head_size);
+    auto* base = reinterpret_cast<unsigned char*>(args.scratch);
+    auto* queries = reinterpret_cast<std::uint16_t*>(base + p.queries);
+    auto* keys = reinterpret_cast<std::uint16_t*>(base + p.keys);
+    auto* values = reinterpret_cast<std::uint16_t*>(base + p.values);
+    auto* scores = reinterpret_cast<float*>(base + p.scores);
+    auto* weights = reinterpret_cast<std::uint16_t*>(base + p.weights);
+    auto* result = reinterpret_cast<float*>(base + p.result);
+    Quantize<Isa>::rows_to_bf16(args.q, args.stride, args.tokens, args.head_size, queries, p.depth);
+    pack_keys(args, keys, p);
+    pack_values(args, values, p);
+
+    [[maybe_unused]] const typename Tile::Scope scope;
+    GemmBf16Args first;
+    first.lda = p.depth;
+    first.b = {keys, args.tokens, args.head_size, p.depth};
+    GemmBf16Args second;
+    second.lda = p.tokens;
+    second.b = {values, args.head_size, args.tokens, p.tokens};
+    for (std::size_t row = 0; row < args.tokens;) {
+      const std::size_t rows = Tile::rows(args.tokens - row);
+      first.a = queries + row * p.depth;
+      multiply(first, rows, p.width / kLowPanelWidth, scores, p.width);
+      float inverse[kRows];
+      for (std::size_t r = 0; r < rows; ++r)
+        inverse[r] = 1.0F / numerators(scores + r * p.width, args.tokens, p.width, args.scale, weights + r * p.tokens, p.tokens);
+      second.a = weights;
+      multiply(second, rows, p.columns / kLowPanelWidth, result, p.columns);
+      for (std::size_t r = 0; r < rows; ++r)
+        store_row(args.out + (row + r) * args.out_stride, result + r * p.columns, Isa::set1(inverse[r]), args.head_size);
+      row += rows;
+    }
+  }
+
+ private:
+  static std::size_t round_up(std::size_t n, std::size_t multiple) noexcept { return (n + multiple - 1) / multiple * multiple; }
+
+  static void multiply(const GemmBf16Args& args, std::size_t rows, std::size_t panels, float* out, std::size_t ldo) noexcept {
+    const std::size_t most = Tile::panels(rows);
+    for (std::size_t panel = 0; panel < panels; panel += most)
+      Tile::run(args, 0, rows, panel, panels - panel < most ? panels - panel : most, out + panel * kLowPanelWidth, ldo);
+  }
+
+  // w[i] = e^(scale (x[i] - max)) in BF16 for i < size, 0 up to w_padded; returns the sum of the unrounded numbers.
+  static float numerators(float* x, std::size_t size, std::size_t padded, float scale, std::uint16_t* w, std::size_t w_padded) noexcept {
+    const float lowest = -__builtin_inff();
+    for (std::size_t i = size; i < padded; ++i) x[i] = lowest;
+    F32 largest = Isa::set1(lowest);
+    for (std::size_t i = 0; i < padded; i += kLanes) largest = Isa::max(largest, Isa::load(x + i));
+    const F32 maximum = Isa::set1(Isa::reduce_max(largest));
+    const F32 factor = Isa::set1(scale);
+    const auto numerator = [&](F32 score) { return VectorMath<Isa>::exp(Isa::mul(Isa::sub(score, maximum), factor)); };
+    F32 sum = Isa::set1(0.0F);
+    std::size_t i = 0;
+    for (; i + kLanes <= size; i += kLanes) {
+      const F32 e = numerator(Isa::load(x + i));
+      Isa::store_bf16(w + i, e);
+      sum = Isa::add(sum, e);
+    }
+    if (i < size) {
+      Isa::store(x + i, numerator(Isa::load(x + i)));
+      const F32 e = Isa::load_partial(x + i, size - i);
+      Isa::store_bf16(w + i, e);
+      sum = Isa::add(sum, e);
+      i += kLanes;
+    }
+    for (; i < w_padded; i += kLanes) Isa::store_bf16(w + i, Isa::set1(0.0F));
+    return Isa::reduce_add(sum);
+  }
+
+  // A pair of BF16 is 32 bits: sixteen tokens' pairs are transposed as a square of floats is, without looking at them.
+  static void pack_keys(const AttentionArgs& args, std::uint16_t* keys, const Plan& p) noexcept {
+    constexpr std::size_t kMostDepth = 256;
+    alignas(64) std::uint16_t rows[kLowPanelWidth * kMostDepth];
+    for (std::size_t token = 0; token < p.width; token += kLowPanelWidth) {
+      const std::size_t valid = args.tokens - token < kLowPanelWidth ? args.tokens - token : kLowPanelWidth;
+      for (std::size_t d = 0; d < p.depth; d += kMostDepth) {
+        const std::size_t depth = p.depth - d < kMostDepth ? p.depth - d : kMostDepth;
+        const std::size_t size = args.head_size - d < depth ? args.head_size - d : depth;
+        Quantize<Isa>::rows_to_bf16(args.k + token * args.stride + d, args.stride, valid, size, rows, depth);
+        std::uint16_t* to = keys + token * p.depth + d * kLowPanelWidth;
+        for (std::size_t pair = 0; pair < depth; pair += 2 * kLanes, to += 2 * kLanes * kLowPanelWidth) {
+          F32 square[kLanes];
+          for (std::size_t i = 0; i < kLanes; ++i) square[i] = i < valid ? Isa::load_f32_bytes(rows + i * depth + pair) : Isa::set1(0.0F);
+          Isa::transpose(square);
+          for (std::size_t i = 0; i < kLanes; ++i) Isa::store(reinterpret_cast<float*>(to + i * 2 * kLowPanelWidth), square[i]);
+        }
+      }
+    }
+  }
+
+  static void pack_values(const AttentionArgs& args, std::uint16_t* values, const Plan& p) noexcept {
+    const F32 zero = Isa::set1(0.0F);
+    for (std::size_t column = 0; column < p.columns; column += kLowPanelWidth) {
+      const std::size_t valid = args.head_size - column < kLanes ? args.head_size - column : kLanes;
+      std::uint16_t* to = values + column * p.tokens;
+      const auto token = [&](std::size_t t) {
+        const float* from = args.v + t * args.stride + column;
+        return t >= args.tokens ? zero : valid == kLanes ? Isa::load(from) : Isa::load_partial(from, valid);
+      };
+      for (std::size_t t = 0; t < p.tokens; t += 2, to += 2 * kLowPanelWidth) Isa::store_bf16_pairs(to, token(t), token(t + 1));
+    }
+  }
+
+  static void store_row(float* out, const float* result, F32 factor, std::size_t size) noexcept {
+    std::size_t d = 0;
+    for (; d + kLanes <= size; d += kLanes) Isa::store(out + d, Isa::mul(Isa::load(result + d), factor));
+    if (d < size) Isa::store_partial(out + d, Isa::mul(Isa::load(result + d), factor), size - d);
+  }
+};
+
+}  // namespace berth::kernels

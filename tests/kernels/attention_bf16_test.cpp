@@ -1,0 +1,99 @@
+// Attention with BF16 products against double precision, on the sets that have it.
+#include <algorithm>
+#include <cmath>
+
+#include "tests/kernels/kernel_test.hpp"
+
+namespace berth::kernels {
+namespace {
+
+struct LowTable {
+  std::string name;
+  const LowKernelTable* low;
+};
+void PrintTo(const LowTable& table, std::ostream* out) { *out << table.name; }
+std::vector<LowTable> bf16_tables() {
+  std::vector<LowTable> tables;
+  for (const IsaStatus& status : isa_statuses())
+    if (status.usable && low_kernel_table(status.isa).attention_bf16 != nullptr) tables.push_back({std::string(name(status.isa)), &low_kernel_table(status.isa)});
+  return tables;
+}
+
+class AttentionBf16 : public testing::TestWithParam<LowTable> {
+ protected:
+  // out [tokens, head_size] of queries, keys and values side by side in `qkv` [tokens, 3 head_size + 5].
+  std::vector<float> run(const std::vector<float>& qkv, std::size_t tokens, std::size_t head_size, float scale) const {
+    const std::size_t stride = 3 * head_size + 5;
+    GuardedMemory scratch(4 * GetParam().low->attention_bf16_scratch(tokens, head_size) + 64);
+    GuardedMemory output(4 * tokens * head_size);
+    AttentionArgs args;
+    args.q = qkv.data();
+    args.k = qkv.data() + head_size;
+    args.v = qkv.data() + 2 * head_size;
+    args.stride = stride;
+    args.out = output.place<float>(tokens * head_size);
+    args.out_stride = head_size;
+    args.tokens = tokens;
+    args.head_size = head_size;
+    args.scale = scale;
+    args.scratch = scratch.place<float>(GetParam().low->attention_bf16_scratch(tokens, head_size), 64);
+    GetParam().low->attention_bf16(args);
+    EXPECT_TRUE(scratch.intact());
+    EXPECT_TRUE(output.intact());
+    return {args.out, args.out + tokens * head_size};
+  }
+};
+
+TEST_P(AttentionBf16, NearTheExactResult) {
+  for (const std::size_t tokens : {1, 2, 3, 15, 16, 17, 31, 32, 33, 47, 64, 70, 129, 300})
+    for (const std::size_t head_size : {1, 6, 8, 16, 24, 32, 33, 64, 80, 128, 260}) {
+      Random random(static_cast<unsigned>(tokens * 1000 + head_size));
+      const std::size_t stride = 3 * head_size + 5;
+      const std::vector<float> qkv = random.normals(tokens * stride);
+      const float scale = 1.0F / std::sqrt(static_cast<float>(head_size));
+      const std::vector<float> got = run(qkv, tokens, head_size, scale);
+      // A product of two roundings to BF16 (2^-9 each) is off by 2^-8; scores add up head_size of them at random, the softmax turns an error of a
+      // score into the same relative error of a weight, and values and weights are rounded once more.
+      const double tolerance = 6.0 / 256.0;
+      for (std::size_t i = 0; i < tokens; i += tokens > 70 ? 37 : 1) {
+        std::vector<double> weight(tokens);
+        double largest = -1e300;
+        for (std::size_t j = 0; j < tokens; ++j) {
+          double score = 0.0;
+          for (std::size_t d = 0; d < head_size; ++d) score += double{qkv[i * stride + d]} * double{qkv[j * stride + head_size + d]};
+          weight[j] = score * double{scale};
+          largest = std::max(largest, weight[j]);
+        }
+        double sum = 0.0;
+        for (double& w : weight) sum += w = std::exp(w - largest);
+        for (std::size_t d = 0; d < head_size; ++d) {
+          double exact = 0.0;
+          double magnitude = 0.0;
+          for (std::size_t j = 0; j < tokens; ++j) {
+            const double term = weight[j] / sum * double{qkv[j * stride + 2 * head_size + d]};
+            exact += term;
+            magnitude += std::abs(term);
+          }
+          ASSERT_NEAR(double{got[i * head_size + d]}, exact, tolerance * magnitude + 1e-6) << "tokens " << tokens << ", head " << head_size << ", " << i << ", " << d;
+        }
+      }
+    }
+}
+
+TEST_P(AttentionBf16, ExtremeScoresAndNan) {
+  const std::size_t tokens = 40;
+  const std::size_t head_size = 32;
+  const std::size_t stride = 3 * head_size + 5;
+  Random random(3);
+  std::vector<float> qkv = random.normals(tokens * stride, 100.0F);
+  for (const float x : run(qkv, tokens, head_size, 1.0F)) ASSERT_TRUE(std::isfinite(x));
+  qkv[7 * stride + 3] = kNaN;  // a query: its own row alone
+  const std::vector<float> out = run(qkv, tokens, head_size, 1.0F);
+  for (std::size_t i = 0; i < tokens; ++i) ASSERT_EQ(std::isnan(out[i * head_size]), i == 7) << i;
+}
+
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(AttentionBf16);
+INSTANTIATE_TEST_SUITE_P(Isa, AttentionBf16, testing::ValuesIn(bf16_tables()), [](const auto& table) { return table.param.name; });
+
+}  // namespace
+}  // namespace berth::kernels
