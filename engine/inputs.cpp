@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/utf8.hpp"
+#include "tokenizer/lower_text.hpp"
 
 namespace berth::engine {
 
@@ -51,10 +52,15 @@ tokenizer::Encoding encode(const berth_input& input, std::size_t index, const In
   std::string_view text = checked_text(input.text, index, "text");
   tokenizer::EncodeOptions options;
   options.truncation = tokenizer::Truncation{.max_length = rules.max_length, .side = rules.tokenizer->truncation_side()};
-  if (rules.strip_text) text = strip(text);
+  std::string lower_case_text, lower_case_pair;  // hold the texts where those as given are not what is tokenized
+  const auto prepare = [&rules](std::string_view given, std::string& lower_case) -> std::string_view {
+    if (rules.strip_text) given = strip(given);
+    if (!rules.lower_text) return given;
+    return lower_case = tokenizer::lower_text(given);
+  };
+  text = prepare(text, lower_case_text);
   if (input.text_pair.data == nullptr) return rules.tokenizer->encode(text, options);
-  std::string_view pair = checked_text(input.text_pair, index, "text_pair");
-  if (rules.strip_text) pair = strip(pair);
+  const std::string_view pair = prepare(checked_text(input.text_pair, index, "text_pair"), lower_case_pair);
   return rules.tokenizer->encode(text, pair, options);
 }
 

@@ -18,6 +18,7 @@ struct InputRules {
   const ModelConfig& config;
   const tokenizer::Tokenizer* tokenizer;  // null: only ids are accepted
   bool strip_text;                        // white space at both ends, as older sentence-transformers do
+  bool lower_text;                        // lower case, as they do where "do_lower_case" is set
   std::size_t max_length;                 // of texts, special tokens included; longer ones are cut
 };
 

@@ -104,6 +104,7 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
   }
   model->modules_ = bind_modules(directory, model->config_, model->compute());
   model->strip_text_ = directory.sentence_transformers && directory.sentence_transformers->generation == loaders::Generation::first;
+  model->lower_text_ = model->strip_text_ && directory.sentence_transformers->do_lower_case;  // the newer generation has no such field
   model->max_length_ = text_limit(directory, model->config_, model->tokenizer());
   model->info_ = describe_model({.config = model->config_,
                                  .weights = model->weights_,
@@ -122,7 +123,7 @@ void Model::run(std::span<const berth_input> inputs, const RunOptions& options, 
   const base::FloatingPointScope scope;  // pooling, heads and norms run on this thread too
   const std::size_t limit = options.max_length == 0 ? max_length_ : std::min(max_length_, options.max_length);
   const std::size_t batch_tokens = options.batch_tokens == 0 ? kDefaultBatchTokens : options.batch_tokens;
-  const InputRules rules{.config = config_, .tokenizer = tokenizer(), .strip_text = strip_text_, .max_length = limit};
+  const InputRules rules{.config = config_, .tokenizer = tokenizer(), .strip_text = strip_text_, .lower_text = lower_text_, .max_length = limit};
   WorkspacePool::Lease workspace = workspaces_.borrow();
   RaggedBatch& batch = workspace->batch;
   for (std::size_t first = 0; first < inputs.size(); first += kRowsAtATime) {

@@ -85,6 +85,7 @@ class Model {
   std::optional<tokenizer::Tokenizer> tokenizer_;
   std::vector<SentenceModule> modules_;  // pooling first; mean pooling where the directory has none
   bool strip_text_ = false;
+  bool lower_text_ = false;
   std::size_t max_length_ = 0;
   std::string info_;
   mutable WorkspacePool workspaces_;

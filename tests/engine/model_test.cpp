@@ -1,6 +1,7 @@
 // What Model promises beside the right numbers: errors that name things, truncation that is told, inputs of every shape.
 #include "engine/model.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -132,6 +133,22 @@ TEST(ModelInputs, StripTakesWhatPythonTakes) {
   EXPECT_EQ(engine::strip("\u200b a"), "\u200b a") << "a zero-width space is no white space";
   EXPECT_EQ(engine::strip("   "), "");
   EXPECT_EQ(engine::strip(""), "");
+}
+
+// "do_lower_case" of sentence_bert_config.json is about the text, whatever the tokenizer does: a cased one sees lower case then.
+TEST(ModelInputs, SentenceTransformersMayLowerTheTextFirst) {
+  const std::vector<std::string> texts = {"HELLO World, ΟΔΟΣ", "hello world, οδος"};
+  for (const bool lower : {false, true}) {
+    EditedModel edited("st-mean");
+    edited.replace("tokenizer.json", "\"lowercase\": true", "\"lowercase\": false");
+    if (lower) edited.replace("sentence_bert_config.json", "\"do_lower_case\": false", "\"do_lower_case\": true");
+    const auto model = load(edited.directory());
+    std::vector<float> out(2 * model->embedding_size());
+    model->encode(std::vector<berth_input>{text_input(texts[0]), text_input(texts[1])}, {}, out.data(), nullptr, nullptr);
+    const bool same = std::equal(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(model->embedding_size()),
+                                 out.begin() + static_cast<std::ptrdiff_t>(model->embedding_size()));
+    EXPECT_EQ(same, lower);
+  }
 }
 
 TEST(ModelClassify, NeedsAHead) {
