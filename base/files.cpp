@@ -146,9 +146,11 @@ void reject_impostor(std::string_view head, const std::string& label) {
   if (starts_with_ignoring_case(text, "<!doctype") || starts_with_ignoring_case(text, "<html") || starts_with_ignoring_case(text, "<?xml")) {
     refuse("this is an HTML or XML page, not the file it should be: the download failed or needed a login");
   }
-  // A safetensors file opens with its header's length, and 640 reads as the start of a pickle. No permitted length reaches byte 4.
-  if (head.size() >= 8 && head.substr(4, 4) == std::string_view("\0\0\0\0", 4)) return;
-  if (head.starts_with("PK\x03\x04")) refuse("this is a zip archive (a PyTorch checkpoint?), which berth does not read");
+  // A safetensors file opens with its header's length, and some lengths read as the start of an archive or a pickle. No permitted one reaches byte 4.
+  const bool permitted = head.size() >= 8 && head.substr(4, 4) == std::string_view("\0\0\0\0", 4);
+  const bool safetensors = permitted && head.size() > 8 && head[8] == '{';
+  if (head.starts_with("PK\x03\x04") && !safetensors) refuse("this is a zip archive (a PyTorch checkpoint?), which berth does not read");
+  if (permitted) return;
   if (head.size() >= 2 && head[0] == '\x80' && head[1] >= 2 && head[1] <= 5) {
     refuse("this is a Python pickle (a PyTorch checkpoint?), which berth does not read because a pickle can run code");
   }

@@ -113,6 +113,7 @@ TEST(RejectImpostor, NamesWhatTheFileIs) {
   rejects("\n <HTML><head>", "HTML");
   rejects("<?xml version", "XML");
   rejects("PK\x03\x04", "zip");
+  rejects(std::string("PK\x03\x04\0\0\0\0\0\0\0\0", 12), "zip");
   rejects("\x80\x02}q", "pickle");
   rejects("\x80\x04\x95", "pickle");
   rejects("GGUF\x03", "GGUF");
