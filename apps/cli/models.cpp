@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 
 #include <CLI/CLI.hpp>
@@ -34,13 +35,13 @@ void add_model_options(CLI::App& app, ModelOptions& options, const std::string& 
 }
 
 void add_max_length_option(CLI::App& app, std::size_t& max_length, const std::string& description) {
-  app.add_option("--max-length", max_length, description)->type_name("N")->check(check_positive);
+  app.add_option("--max-length", max_length, description)->type_name("N")->check(check_limit);
 }
 
 void add_run_options(CLI::App& app, RunLimits& limits) {
   add_max_length_option(app, limits.max_length, "Cut texts to this many tokens, special tokens included; default: the model's limit");
   app.add_option("--batch-tokens", limits.batch_tokens, "Run texts together up to this many tokens; never changes a result")
-      ->type_name("N")->check(check_positive);
+      ->type_name("N")->check(check_limit);
 }
 
 std::vector<std::string> default_model_roots() {
@@ -81,9 +82,10 @@ Model load_model(const ModelOptions& options, const std::string& default_model) 
   try {
     return Model::load(model_directory(options, default_model), load);
   } catch (const Error& error) {
-    // Whatever is wrong with the directory has another status: this is about an option. The library knows which names there are.
-    const bool given = !options.isa.empty() || options.threads > 0 || options.precision != ModelOptions().precision;
-    if (error.status() == BERTH_INVALID_ARGUMENT && given) throw UsageError(error.what());
+    // Whatever is wrong with the directory has another status: this is about an option, or about the variable that stands in for one. The
+    // library knows which names there are.
+    const bool variable = std::string_view(error.what()).starts_with("BERTH_ISA");
+    if (error.status() == BERTH_INVALID_ARGUMENT && !variable) throw UsageError(error.what());
     throw;
   }
 }

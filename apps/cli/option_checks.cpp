@@ -2,14 +2,14 @@
 
 #include <charconv>
 #include <cstdint>
-#include <limits>
 #include <system_error>
 
 namespace berth::cli {
 namespace {
 
-bool whole_number_from(std::int32_t min, const std::string& text) {
-  std::int32_t value = 0;
+template <class Integer>
+bool whole_number_from(Integer min, const std::string& text) {
+  Integer value = 0;
   const char* end = text.data() + text.size();
   const auto result = std::from_chars(text.data(), end, value);
   return result.ec == std::errc{} && result.ptr == end && value >= min;
@@ -18,11 +18,15 @@ bool whole_number_from(std::int32_t min, const std::string& text) {
 }  // namespace
 
 std::string check_positive(const std::string& text) {
-  return whole_number_from(1, text) ? "" : "expected a positive whole number, got \"" + text + "\"";
+  return whole_number_from(std::int32_t{1}, text) ? "" : "expected a positive whole number, got \"" + text + "\"";
+}
+
+std::string check_limit(const std::string& text) {
+  return whole_number_from(std::int64_t{1}, text) ? "" : "expected a positive whole number, got \"" + text + "\"";
 }
 
 std::string check_count(const std::string& text) {
-  return whole_number_from(0, text) ? "" : "expected a whole number, 0 or more, got \"" + text + "\"";
+  return whole_number_from(std::int64_t{0}, text) ? "" : "expected a whole number, 0 or more, got \"" + text + "\"";
 }
 
 }  // namespace berth::cli

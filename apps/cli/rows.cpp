@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <string_view>
 
 #include <CLI/CLI.hpp>
 
@@ -21,7 +22,9 @@ void add_output_options(CLI::App& app, TextOptions& options) {
 void add_text_options(CLI::App& app, TextOptions& options) {
   static const std::map<std::string, InputFormat> kFormats = {
       {"auto", InputFormat::automatic}, {"lines", InputFormat::lines}, {"plain", InputFormat::lines}, {"text", InputFormat::lines}, {"jsonl", InputFormat::jsonl}};
-  app.add_option("-i,--input", options.input, "Read texts from this file, \"-\" for standard input")->type_name("FILE");
+  app.add_option("-i,--input", options.input, "Read texts from this file, \"-\" for standard input")->type_name("FILE")->check([](const std::string& path) {
+    return path.empty() ? std::string("expected a file, got nothing") : std::string();
+  });
   app.add_option("--input-format", options.format, "lines (one text each) or jsonl; default: jsonl when the first non-blank byte is {")
       ->type_name("NAME")
       ->transform(CLI::Validator(
@@ -62,7 +65,10 @@ void process_chunk(std::span<const Record> records, const Process& process) {
     try {
       process({&record, 1});
     } catch (const Error& error) {
-      throw DataError(record.where + ": " + error.what());
+      std::string_view problem = error.what();
+      constexpr std::string_view kItsOnlyInput = "input 0: ";  // the library's name for what is a line or an argument here
+      if (problem.starts_with(kItsOnlyInput)) problem.remove_prefix(kItsOnlyInput.size());
+      throw DataError(record.where + ": " + std::string(problem));
     }
   }
 }
@@ -104,8 +110,11 @@ std::vector<Input> inputs_of(std::span<const Record> records) {
 ChunkLimits chunk_limits(const RunLimits& limits) {
   ChunkLimits result;
   // A batch can only be as large as the chunk it comes from. A text has at least two tokens, and a token is seldom longer than eight bytes.
-  result.rows = std::max(result.rows, limits.batch_tokens / 2);
-  result.bytes = std::max(result.bytes, limits.batch_tokens * 8);
+  // Memory stays bounded whatever is asked for.
+  constexpr std::size_t kMaxBatchTokens = std::size_t{1} << 20;
+  const std::size_t batch_tokens = std::min(limits.batch_tokens, kMaxBatchTokens);
+  result.rows = std::max(result.rows, batch_tokens / 2);
+  result.bytes = std::max(result.bytes, batch_tokens * 8);
   return result;
 }
 

@@ -184,6 +184,7 @@ class Ids(unittest.TestCase):
             self.assertEqual(done.returncode, 1, bad)
             self.assertEqual([row["tokens"] for row in parse(done.stdout)], [2, 3])
             self.assertIn("line 3", done.stderr)
+            self.assertNotIn("input 0", done.stderr)  # the library's number of it in a call
             self.assertIn(fragment, done.stderr)
 
 
@@ -239,6 +240,8 @@ class Input(unittest.TestCase):
         self.assertEqual((row["tokens"], row["truncated"]), (7, True))
         (row,) = lines("classify", "--max-length", "5000", "word " * 300)
         self.assertEqual((row["tokens"], row["truncated"]), (128, True))
+        (row,) = lines("classify", "--max-length", "9999999999", "--batch-tokens", "9223372036854775807", "--top-k", "9999999999", "word " * 300)
+        self.assertEqual((row["tokens"], row["truncated"], len(row["labels"])), (128, True, 2))
         (row,) = lines("classify", "--max-length", "128", "word " * 126)
         self.assertEqual((row["tokens"], row["truncated"]), (128, False))
 
@@ -255,7 +258,8 @@ class Options(unittest.TestCase):
                           ("classify", "--threads", "0", "x"), ("classify", "--threads", "two", "x"), ("encode", "--precision", "int3", "x"),
                           ("encode", "--batch-tokens", "0", "x"), ("encode", "--max-length", "0", "x"), ("encode", "--input-format", "xml", "x"),
                           ("encode", "--input", "file", "text"), ("encode", "--model"), ("encode", "--model", "", "x"), ("bench", "text"), ("info", "text"),
-                          ("bench", "--batch", "0"), ("bench", "--seconds", "-1"), ("classify", "--json", "--table", "x"), ("encode", "--isa", "sse9", "x")]:
+                          ("bench", "--batch", "0"), ("bench", "--seconds", "-1"), ("bench", "--seconds", "nan"), ("encode", "--input", ""),
+                          ("classify", "--json", "--table", "x"), ("encode", "--isa", "sse9", "x")]:
             done = berth(*arguments)
             self.assertEqual((done.returncode, done.stdout), (2, b""), (arguments, done.stderr))
             self.assertTrue(done.stderr.startswith("berth: "), done.stderr)
@@ -307,10 +311,11 @@ class Options(unittest.TestCase):
         self.assertEqual(lines("info", "--model", WEIGHTS / "intent", env=environment(OMP_NUM_THREADS="1"))[0]["threads"], 1)
         self.assertEqual(lines("info", "--model", WEIGHTS / "intent", "--isa", "baseline")[0]["isa"], "baseline")
         self.assertEqual(lines("info", env=environment(BERTH_ISA="baseline"))[0]["isa"], "baseline")
-        done = berth("encode", "x", env=environment(BERTH_ISA="sse9"))
-        self.assertEqual(done.returncode, 1)
-        for fragment in ["sse9", "baseline", "avx2"]:
-            self.assertIn(fragment, done.stderr)
+        for arguments in [("x",), ("--threads", "1", "x")]:
+            done = berth("encode", *arguments, env=environment(BERTH_ISA="sse9"))
+            self.assertEqual(done.returncode, 1)
+            for fragment in ["sse9", "baseline", "avx2"]:
+                self.assertIn(fragment, done.stderr)
 
     def test_where_default_models_are_found(self):
         expected = berth("classify", "ok").stdout
@@ -360,9 +365,11 @@ class Bench(unittest.TestCase):
         self.assertAlmostEqual(row["tokens_per_second"] / row["sequences_per_second"], 32, delta=2)
 
     def test_too_long(self):
-        done = berth("bench", "--length", "129", "--seconds", "0.1")
-        self.assertEqual(done.returncode, 1)
-        self.assertIn("128", done.stderr)
+        for length in ["129", "2000000000"]:
+            done = berth("bench", "--length", length, "--seconds", "0.1")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("128", done.stderr)
+            self.assertIn("--length", done.stderr)
 
 
 class Streams(unittest.TestCase):

@@ -121,6 +121,8 @@ TEST(CliPeople, Numbers) {
 TEST(CliOptions, Checks) {
   for (const char* good : {"1", "8", "2147483647"}) EXPECT_EQ(check_positive(good), "");
   for (const char* bad : {"0", "-1", "", "1.5", "two", "2147483648", "1 "}) EXPECT_NE(check_positive(bad), "") << bad;
+  for (const char* good : {"1", "2147483648", "9223372036854775807"}) EXPECT_EQ(check_limit(good), "");
+  for (const char* bad : {"0", "-1", "", "1e9", "9223372036854775808"}) EXPECT_NE(check_limit(bad), "") << bad;
   EXPECT_EQ(check_count("0"), "");
   EXPECT_NE(check_count("-1"), "");
 }

@@ -61,6 +61,9 @@ Result bench(const Options& options) {
   result.load_ms = 1000 * seconds_since(start);
   const auto info = nlohmann::json::parse(model.info());
 
+  const auto positions = info.at("max_positions").get<std::size_t>();
+  if (options.length > positions)
+    throw DataError("--length " + std::to_string(options.length) + ": the model has " + std::to_string(positions) + " positions");
   const auto lengths = row_lengths(options.batch, options.length, options.ragged);
   const auto rows = random_rows(lengths, info.at("vocab_size").get<std::size_t>());
   std::vector<Input> inputs;
@@ -133,8 +136,11 @@ void add_bench(CommandLine& line) {
   app->add_option("-b,--batch", options->batch, "Rows per call; default 1")->type_name("N")->check(check_positive);
   app->add_option("-l,--length", options->length, "Tokens per row; default 128")->type_name("N")->check(check_positive);
   app->add_flag("--ragged", options->ragged, "Rows of different lengths, from 8 to --length, a third of it on average");
-  app->add_option("--batch-tokens", options->batch_tokens, "Run rows together up to this many tokens")->type_name("N")->check(check_positive);
-  app->add_option("-s,--seconds", options->seconds, "How long to measure; default 3")->type_name("S")->check(CLI::Range(0.001, 86400.0));
+  app->add_option("--batch-tokens", options->batch_tokens, "Run rows together up to this many tokens")->type_name("N")->check(check_limit);
+  app->add_option("-s,--seconds", options->seconds, "How long to measure; default 3")->type_name("S")->check([](const std::string& text) {
+    double seconds = 0;  // a NaN passes CLI::Range
+    return CLI::detail::lexical_cast(text, seconds) && seconds >= 0.001 && seconds <= 86400 ? "" : "expected 0.001 to 86400 seconds, got \"" + text + "\"";
+  });
   add_output_options(*app, options->text);
   app->callback([&line, app, options] {
     refuse_arguments(line, *app);
