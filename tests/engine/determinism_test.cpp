@@ -9,7 +9,6 @@
 #include <ostream>
 #include <random>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -99,17 +98,6 @@ TEST_P(Determinism, BatchOrderAndThreads) {
     }
     EXPECT_TRUE(same_bits(encode(*model, shuffled), expected_shuffled)) << "shuffled, " << threads << " threads";
   }
-}
-
-TEST_P(Determinism, ManyCallersShareOneModel) {
-  const auto texts = make_texts(18);
-  const auto model = load(2);
-  const auto expected = alone(*model, texts);
-  std::vector<std::vector<float>> results(6);
-  std::vector<std::thread> callers;
-  for (auto& result : results) callers.emplace_back([&] { result = encode(*model, texts, 200); });
-  for (std::thread& caller : callers) caller.join();
-  for (const auto& result : results) EXPECT_TRUE(same_bits(result, expected));
 }
 
 TEST_P(Determinism, HostFloatingPointModeDoesNotMatter) {
