@@ -29,7 +29,7 @@ Json parse_json(std::string_view text, const std::string& label, JsonLimits limi
 // Reads and parses a file; not_found when it is absent, corrupt_file when it is too large or not JSON (a Git LFS pointer is named as such).
 Json read_json_file(const std::filesystem::path& path, JsonLimits limits = {});
 
-// A value as messages show it: scalars as they are, cut when long; `an array of 3 values`; `an object`.
+// A value as messages show it: scalars as they are, cut when long; `[-1,8]` when short and of numbers; `an array of 3 values`; `an object`.
 std::string describe(const Json& value);
 
 // Typed access to a JSON object with errors of the form `config.json: field "hidden_size": expected an integer in [1, 16384], got "x"`.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -18,6 +19,9 @@ std::string range_text(double value) {
 
 std::string describe(const Json& value) {
   if (value.is_string()) return base::quoted(value.get_ref<const std::string&>());
+  constexpr std::size_t kShownValues = 8;
+  const auto is_number = [](const Json& element) { return element.is_number(); };
+  if (value.is_array() && !value.empty() && value.size() <= kShownValues && std::all_of(value.begin(), value.end(), is_number)) return value.dump();
   if (value.is_array()) return value.size() == 1 ? "an array of 1 value" : "an array of " + std::to_string(value.size()) + " values";
   if (value.is_object()) return "an object";
   return value.dump();

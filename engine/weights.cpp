@@ -338,8 +338,7 @@ ModelWeights bind_weights(const ModelConfig& config, const loaders::TensorStore&
   } else if (!spec.pooler.empty() && binder.has(full(spec.pooler.front().name) + ".weight")) {
     bind_steps(binder, weights.pooler, spec.pooler, prefix, config.hidden_size, config.hidden_size);
   }
-  const std::vector<std::string> files = tensors.files();
-  std::tie(weights.parameters, weights.bytes) = binder.finish(files.size() == 1 ? files.front() : std::to_string(files.size()) + " weight files");
+  std::tie(weights.parameters, weights.bytes) = binder.finish(tensors.label());
   weights.layer_precision = weights.layers.front().query_key_value.precision;
   return weights;
 }

@@ -144,8 +144,10 @@ void TensorStore::add_shards(const fs::path& directory, base::FileAccess access)
 TensorStore TensorStore::open(const fs::path& directory, base::FileAccess access) {
   TensorStore store;
   if (base::file_exists(directory / kSingleFile)) {
+    store.label_ = base::display(directory / kSingleFile);
     store.add_file(directory / kSingleFile, kSingleFile, access);
   } else if (base::file_exists(directory / kIndexFile)) {
+    store.label_ = base::display(directory / kIndexFile);
     store.add_shards(directory, access);
   } else {
     throw_no_weights(directory);

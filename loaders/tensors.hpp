@@ -41,6 +41,7 @@ class TensorStore {
   const TensorView* find(std::string_view name) const;                       // null when absent; valid as long as the store
   std::span<const TensorView> tensors() const noexcept { return tensors_; }  // sorted by name
   std::uint64_t total_bytes() const noexcept;
+  const std::string& label() const noexcept { return label_; }  // the path of model.safetensors or of the index, as messages show it
   const std::vector<std::string>& files() const noexcept { return file_names_; }  // names inside the directory
 
   // The tensor's pages need not stay resident: its values have been copied. Safe from any thread.
@@ -50,6 +51,7 @@ class TensorStore {
   void add_file(const std::filesystem::path& path, std::string name, base::FileAccess access);
   void add_shards(const std::filesystem::path& directory, base::FileAccess access);
 
+  std::string label_;
   std::vector<base::MappedFile> files_;
   std::vector<std::string> file_names_;
   std::vector<TensorView> tensors_;

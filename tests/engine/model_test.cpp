@@ -198,7 +198,7 @@ TEST(ModelFiles, AllMissingAndMisshapenTensorsAreListedAtOnce) {
   edited.replace("config.json", "\"intermediate_size\": 100", "\"intermediate_size\": 104");
   edited.replace("model.safetensors", "encoder.layer.0.attention.self.query.weight", "encoder.layer.0.attention.self.qwery.weight");
   expect_error(ErrorCode::corrupt_file,
-               {"model.safetensors", "encoder.layer.0.attention.self.query.weight", "is missing", "encoder.layer.0.intermediate.dense.weight", "has shape",
+               {(edited.directory() / "model.safetensors").string(), "encoder.layer.0.attention.self.query.weight", "is missing", "encoder.layer.0.intermediate.dense.weight", "has shape",
                 "encoder.layer.1.output.dense.weight"},
                [&] { load(edited.directory()); });
 }
