@@ -68,8 +68,7 @@ Record parse_record(std::string_view line, std::string where) {
   if (has(object, "type_ids")) {
     record.type_ids = integers_field(object, "type_ids", where);
     if (record.type_ids.size() != record.ids->size())
-      throw DataError(where + ": \"type_ids\" has " + std::to_string(record.type_ids.size()) + " entries, \"ids\" has " +
-                      std::to_string(record.ids->size()));
+      throw DataError(where + ": \"type_ids\" has " + std::to_string(record.type_ids.size()) + " entries, \"ids\" has " + std::to_string(record.ids->size()));
   }
   record.where = std::move(where);
   return record;

@@ -29,7 +29,7 @@ class LineReader {
   std::optional<std::string_view> next(Wait wait);
 
   const std::string& name() const noexcept { return name_; }
-  std::uint64_t line() const noexcept { return line_; }           // number of the line that next() gave last, from 1
+  std::uint64_t line() const noexcept { return line_; }            // number of the line that next() gave last, from 1
   std::uint64_t bytes_read() const noexcept { return consumed_; }  // of the lines given so far
   std::uint64_t total_bytes() const noexcept { return total_; }    // 0 when unknown: a pipe, a terminal
 

@@ -20,8 +20,11 @@ void add_output_options(CLI::App& app, TextOptions& options) {
 }
 
 void add_text_options(CLI::App& app, TextOptions& options) {
-  static const std::map<std::string, InputFormat> kFormats = {
-      {"auto", InputFormat::automatic}, {"lines", InputFormat::lines}, {"plain", InputFormat::lines}, {"text", InputFormat::lines}, {"jsonl", InputFormat::jsonl}};
+  static const std::map<std::string, InputFormat> kFormats = {{"auto", InputFormat::automatic},
+                                                              {"lines", InputFormat::lines},
+                                                              {"plain", InputFormat::lines},
+                                                              {"text", InputFormat::lines},
+                                                              {"jsonl", InputFormat::jsonl}};
   app.add_option("-i,--input", options.input, "Read texts from this file, \"-\" for standard input")->type_name("FILE")->check([](const std::string& path) {
     return path.empty() ? std::string("expected a file, got nothing") : std::string();
   });

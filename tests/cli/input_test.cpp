@@ -71,7 +71,9 @@ TEST_F(CliInput, FormatIsRecognised) {
 }
 
 TEST_F(CliInput, JsonLines) {
-  const auto records = read("{\"text\":\"a\\u0000\\n\\u00e9\",\"other\":[1,{}]}\n\n{\"text_pair\":\"q\",\"text\":\"\"}\r\n{\"ids\":[0,2147483647],\"type_ids\":[0,1],\"text\":null}\n{\"ids\":[]}");
+  const auto records = read(
+      "{\"text\":\"a\\u0000\\n\\u00e9\",\"other\":[1,{}]}\n\n{\"text_pair\":\"q\",\"text\":\"\"}\r\n{\"ids\":[0,2147483647],\"type_ids\":[0,1],\"text\":null}"
+      "\n{\"ids\":[]}");
   ASSERT_EQ(error_, "");
   ASSERT_EQ(records.size(), 4U);
   EXPECT_EQ(records[0].text, std::string("a\0\né", 5));

@@ -51,7 +51,8 @@ TEST(CliJson, FloatsReadBackToTheSameBits) {
 }
 
 TEST(CliJson, StringsReadBack) {
-  for (const std::string& text : {std::string("plain"), std::string("quote \" backslash \\ slash /"), std::string("\0\1\x1f\x7f\n\r\t", 7), std::string("é 日本 😀 \u2028")}) {
+  for (const std::string& text :
+       {std::string("plain"), std::string("quote \" backslash \\ slash /"), std::string("\0\1\x1f\x7f\n\r\t", 7), std::string("é 日本 😀 \u2028")}) {
     std::string out;
     append_string(out, text);
     EXPECT_EQ(nlohmann::json::parse(out).get<std::string>(), text);

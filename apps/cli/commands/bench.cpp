@@ -62,8 +62,7 @@ Result bench(const Options& options) {
   const auto info = nlohmann::json::parse(model.info());
 
   const auto positions = info.at("max_positions").get<std::size_t>();
-  if (options.length > positions)
-    throw DataError("--length " + std::to_string(options.length) + ": the model has " + std::to_string(positions) + " positions");
+  if (options.length > positions) throw DataError("--length " + std::to_string(options.length) + ": the model has " + std::to_string(positions) + " positions");
   const auto lengths = row_lengths(options.batch, options.length, options.ragged);
   const auto rows = random_rows(lengths, info.at("vocab_size").get<std::size_t>());
   std::vector<Input> inputs;
@@ -91,8 +90,11 @@ Result bench(const Options& options) {
 }
 
 std::string json_line(const Result& result) {
-  nlohmann::ordered_json latency = {{"mean", result.latency_ms.mean}, {"std", result.latency_ms.std}, {"p50", result.latency_ms.p50},
-                                    {"p95", result.latency_ms.p95}, {"p99", result.latency_ms.p99}};
+  nlohmann::ordered_json latency = {{"mean", result.latency_ms.mean},
+                                    {"std", result.latency_ms.std},
+                                    {"p50", result.latency_ms.p50},
+                                    {"p95", result.latency_ms.p95},
+                                    {"p99", result.latency_ms.p99}};
   nlohmann::ordered_json out = {{"latency_ms", std::move(latency)},
                                 {"sequences_per_second", result.sequences_per_second},
                                 {"tokens_per_second", result.tokens_per_second},

@@ -17,7 +17,7 @@ namespace berth::cli {
 namespace {
 
 constexpr const char* kDefaultModel = "intent";
-constexpr int kCellWidth = 7;       // of the table: " -0.123"
+constexpr int kCellWidth = 7;  // of the table: " -0.123"
 constexpr int kMinTextColumns = 24;
 constexpr std::size_t kNearest = 3;  // shown per text where the table would be too wide
 
