@@ -52,7 +52,8 @@ tokenizer::Encoding encode(const berth_input& input, std::size_t index, const In
   std::string_view text = checked_text(input.text, index, "text");
   tokenizer::EncodeOptions options;
   options.truncation = tokenizer::Truncation{.max_length = rules.max_length, .side = rules.tokenizer->truncation_side()};
-  std::string lower_case_text, lower_case_pair;  // hold the texts where those as given are not what is tokenized
+  std::string prompted, lower_case_text, lower_case_pair;  // hold the texts where those as given are not what is tokenized
+  if (!rules.prompt.empty()) text = prompted = std::string(rules.prompt).append(text);
   const auto prepare = [&rules](std::string_view given, std::string& lower_case) -> std::string_view {
     if (rules.strip_text) given = strip(given);
     if (!rules.lower_text) return given;

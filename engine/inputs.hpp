@@ -17,6 +17,7 @@ namespace berth::engine {
 struct InputRules {
   const ModelConfig& config;
   const tokenizer::Tokenizer* tokenizer;  // null: only ids are accepted
+  std::string_view prompt;                // put before every text
   bool strip_text;                        // white space at both ends, as older sentence-transformers do
   bool lower_text;                        // lower case, as they do where "do_lower_case" is set
   std::size_t max_length;                 // of texts, special tokens included; longer ones are cut

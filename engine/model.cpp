@@ -66,6 +66,18 @@ std::vector<SentenceModule> bind_modules(const loaders::ModelDirectory& director
   return modules;
 }
 
+// The prompt that sentence-transformers puts before every text when none is asked for. Leaving its tokens out of the pooling is not supported.
+std::string default_prompt(const loaders::ModelDirectory& directory) {
+  if (!directory.sentence_transformers || !directory.sentence_transformers->default_prompt_name) return {};
+  const loaders::SentenceTransformersSpec& spec = *directory.sentence_transformers;
+  const std::string& prompt = spec.prompts.at(*spec.default_prompt_name);
+  for (const loaders::ModuleSpec& module : spec.modules)
+    if (!prompt.empty() && module.type == ModuleType::pooling && !module.pooling.include_prompt)
+      throw Error(ErrorCode::unsupported, (directory.root / module.path / "config.json").string() +
+                                              ": field \"include_prompt\": false is not supported together with a default prompt");
+  return prompt;
+}
+
 std::size_t text_limit(const loaders::ModelDirectory& directory, const ModelConfig& config, const tokenizer::Tokenizer* tokenizer) {
   std::size_t limit = config.max_positions;
   if (directory.sentence_transformers && directory.sentence_transformers->max_seq_length)
@@ -97,12 +109,14 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
   const loaders::ModelDirectory directory = loaders::ModelDirectory::open(path, access);
   model->config_ = read_model_config(directory);
   model->tensors_ = loaders::TensorStore::open(directory.encoder, access);
+  find_unnamed_head(model->config_, directory, *model->tensors_);
   model->weights_ = bind_weights(model->config_, *model->tensors_, precision, model->compute());
   if (tokenizer::Tokenizer::present(directory.encoder)) {
     model->tokenizer_ = tokenizer::Tokenizer::load(directory.encoder);
     check_vocabulary(*model->tokenizer_, model->config_, directory);
   }
   model->modules_ = bind_modules(directory, model->config_, model->compute());
+  model->prompt_ = default_prompt(directory);
   model->strip_text_ = directory.sentence_transformers && directory.sentence_transformers->generation == loaders::Generation::first;
   model->lower_text_ = model->strip_text_ && directory.sentence_transformers->do_lower_case;  // the newer generation has no such field
   model->max_length_ = text_limit(directory, model->config_, model->tokenizer());
@@ -119,11 +133,12 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
   return model;
 }
 
-void Model::run(std::span<const berth_input> inputs, const RunOptions& options, std::size_t layers, berth_row* rows, const Finish& finish) const {
+void Model::run(std::span<const berth_input> inputs, const RunOptions& options, std::size_t layers, berth_row* rows, const Finish& finish,
+                std::string_view prompt) const {
   const base::FloatingPointScope scope;  // pooling, heads and norms run on this thread too
   const std::size_t limit = options.max_length == 0 ? max_length_ : std::min(max_length_, options.max_length);
   const std::size_t batch_tokens = options.batch_tokens == 0 ? kDefaultBatchTokens : options.batch_tokens;
-  const InputRules rules{.config = config_, .tokenizer = tokenizer(), .strip_text = strip_text_, .lower_text = lower_text_, .max_length = limit};
+  const InputRules rules{.config = config_, .tokenizer = tokenizer(), .prompt = prompt, .strip_text = strip_text_, .lower_text = lower_text_, .max_length = limit};
   WorkspacePool::Lease workspace = workspaces_.borrow();
   RaggedBatch& batch = workspace->batch;
   for (std::size_t first = 0; first < inputs.size(); first += kRowsAtATime) {
@@ -182,7 +197,7 @@ void Model::encode(std::span<const berth_input> inputs, const RunOptions& option
       tokens->values.insert(tokens->values.end(), begin, begin + batch.length(row) * config_.hidden_size);
       tokens->first_token.push_back(tokens->first_token.back() + batch.length(row));
     }
-  });
+  }, prompt_);
 }
 
 void Model::classify(std::span<const berth_input> inputs, const RunOptions& options, bool raw, float* out, berth_row* rows) const {

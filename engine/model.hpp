@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <berth/berth.h>
@@ -71,7 +72,8 @@ class Model {
 
   // Called for each batch that has run, with the index of its first row and its rows' number.
   using Finish = std::function<void(Workspace& workspace, std::size_t first, std::size_t rows)>;
-  void run(std::span<const berth_input> inputs, const RunOptions& options, std::size_t layers, berth_row* rows, const Finish& finish) const;
+  void run(std::span<const berth_input> inputs, const RunOptions& options, std::size_t layers, berth_row* rows, const Finish& finish,
+           std::string_view prompt = {}) const;
   void run_batch(Workspace& workspace, std::size_t layers) const;
   void check_finite(const float* values, std::size_t rows, std::size_t size, std::size_t first) const;
 
@@ -84,6 +86,7 @@ class Model {
   ModelWeights weights_;
   std::optional<tokenizer::Tokenizer> tokenizer_;
   std::vector<SentenceModule> modules_;  // pooling first; mean pooling where the directory has none
+  std::string prompt_;  // sentence-transformers' default prompt: goes before every text that is embedded
   bool strip_text_ = false;
   bool lower_text_ = false;
   std::size_t max_length_ = 0;

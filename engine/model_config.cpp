@@ -90,6 +90,12 @@ ScoreFunction read_score_function(const JsonObject& config, std::size_t labels) 
   config.fail("problem_type", "expected regression, single_label_classification or multi_label_classification");
 }
 
+void read_sequence_classifier(ModelConfig& to, const JsonObject& config) {
+  to.has_sequence_classifier = true;
+  to.labels = read_labels(config);
+  to.score_function = read_score_function(config, to.labels.size());
+}
+
 }  // namespace
 
 Activation activation_by_name(const std::string& name, const std::string& label, const char* field) {
@@ -132,12 +138,15 @@ ModelConfig read_model_config(const loaders::ModelDirectory& directory) {
   const std::string activation_key(keys.activation);
   result.activation = activation_by_name(config.string_or(activation_key.c_str(), "gelu"), config.label(), activation_key.c_str());
 
-  result.has_sequence_classifier = names_class(config, result.architecture->sequence_classifier_class);
-  if (result.has_sequence_classifier) {
-    result.labels = read_labels(config);
-    result.score_function = read_score_function(config, result.labels.size());
-  }
+  if (names_class(config, result.architecture->sequence_classifier_class)) read_sequence_classifier(result, config);
   return result;
+}
+
+void find_unnamed_head(ModelConfig& config, const loaders::ModelDirectory& directory, const loaders::TensorStore& tensors) {
+  const JsonObject json(directory.config, directory.config_label);
+  const std::vector<DenseStep>& steps = config.architecture->sequence_classifier;
+  if (json.has("architectures") || steps.empty()) return;
+  if (tensors.find(std::string(steps.back().name) + ".weight") != nullptr) read_sequence_classifier(config, json);
 }
 
 }  // namespace berth::engine

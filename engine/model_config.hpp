@@ -34,6 +34,9 @@ struct ModelConfig {
 // base::Error: unsupported for a model_type or a variant berth does not run, corrupt_file for missing or impossible values.
 ModelConfig read_model_config(const loaders::ModelDirectory& directory);
 
+// A directory whose config.json names no class has a sequence classifier when its weights have one.
+void find_unnamed_head(ModelConfig& config, const loaders::ModelDirectory& directory, const loaders::TensorStore& tensors);
+
 // A Hugging Face activation name ("gelu_new"); throws unsupported listing the known ones.
 kernels::Activation activation_by_name(const std::string& name, const std::string& label, const char* field);
 

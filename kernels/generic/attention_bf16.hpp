@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/generic/math.hpp"
 #include "kernels/generic/quantize.hpp"
+#include "kernels/generic/softmax.hpp"
 #include "kernels/isa_concepts.hpp"
 #include "kernels/kernel_table.hpp"
 
@@ -96,31 +96,11 @@ struct AttentionBf16 {
       Tile::run(args, 0, rows, panel, panels - panel < most ? panels - panel : most, out + panel * kLowPanelWidth, ldo);
   }
 
-  // w[i] = e^(scale (x[i] - max)) in BF16 for i < size, 0 up to w_padded; returns the sum of the unrounded numbers.
+  // w = the softmax's numerators in BF16, zeros up to w_padded; returns the sum of the unrounded numbers.
   static float numerators(float* x, std::size_t size, std::size_t padded, float scale, std::uint16_t* w, std::size_t w_padded) noexcept {
-    const float lowest = -__builtin_inff();
-    for (std::size_t i = size; i < padded; ++i) x[i] = lowest;
-    F32 largest = Isa::set1(lowest);
-    for (std::size_t i = 0; i < padded; i += kLanes) largest = Isa::max(largest, Isa::load(x + i));
-    const F32 maximum = Isa::set1(Isa::reduce_max(largest));
-    const F32 factor = Isa::set1(scale);
-    const auto numerator = [&](F32 score) { return VectorMath<Isa>::exp(Isa::mul(Isa::sub(score, maximum), factor)); };
-    F32 sum = Isa::set1(0.0F);
-    std::size_t i = 0;
-    for (; i + kLanes <= size; i += kLanes) {
-      const F32 e = numerator(Isa::load(x + i));
-      Isa::store_bf16(w + i, e);
-      sum = Isa::add(sum, e);
-    }
-    if (i < size) {
-      Isa::store(x + i, numerator(Isa::load(x + i)));
-      const F32 e = Isa::load_partial(x + i, size - i);
-      Isa::store_bf16(w + i, e);
-      sum = Isa::add(sum, e);
-      i += kLanes;
-    }
-    for (; i < w_padded; i += kLanes) Isa::store_bf16(w + i, Isa::set1(0.0F));
-    return Isa::reduce_add(sum);
+    const float sum = Softmax<Isa>::numerators(x, size, padded, scale, [w](std::size_t i, F32 e) { Isa::store_bf16(w + i, e); });
+    for (std::size_t i = padded; i < w_padded; i += kLanes) Isa::store_bf16(w + i, Isa::set1(0.0F));
+    return sum;
   }
 
   // A pair of BF16 is 32 bits: sixteen tokens' pairs are transposed as a square of floats is, without looking at them.

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "kernels/generic/gemm_f32.hpp"
+#include "kernels/generic/softmax.hpp"
 
 namespace berth::kernels {
 
@@ -11,7 +12,6 @@ template <VectorIsa Isa>
 struct AttentionF32 {
   using F32 = typename Isa::F32;
   using Gemm = GemmF32<Isa>;
-  using Math = VectorMath<Isa>;
   static constexpr std::size_t kLanes = Isa::kLanes;
   static constexpr std::size_t kRows = Isa::kTileRows;
   static constexpr std::size_t kPanelWidth = Gemm::kPanelWidth;
@@ -53,39 +53,17 @@ struct AttentionF32 {
       const std::size_t rows = (left + tiles - 1) / tiles;
       multiply(args.q + row * args.stride, args.stride, rows, keys, args.head_size, p.keys_width, scores);
       F32 inverse[kRows];
-      for (std::size_t r = 0; r < rows; ++r)
-        inverse[r] = Isa::set1(1.0F / softmax_numerators(scores + r * p.keys_width, args.tokens, p.keys_width, args.scale));
+      for (std::size_t r = 0; r < rows; ++r) {
+        float* row_scores = scores + r * p.keys_width;
+        const float sum = Softmax<Isa>::numerators(row_scores, args.tokens, p.keys_width, args.scale,
+                                                   [row_scores](std::size_t i, F32 e) { Isa::store(row_scores + i, e); });
+        inverse[r] = Isa::set1(1.0F / sum);
+      }
       multiply(scores, p.keys_width, rows, values, args.tokens, p.values_width, result);
       for (std::size_t r = 0; r < rows; ++r)
         store_row(args.out + (row + r) * args.out_stride, result + r * p.values_width, inverse[r], args.head_size);
       row += rows;
     }
-  }
-
-  // x[i] = e^(scale (x[i] - max)) for i < size and 0 for i in [size, padded); returns their sum. The first `size` of x's `padded` values count.
-  static float softmax_numerators(float* x, std::size_t size, std::size_t padded, float scale) noexcept {
-    // Minus infinity, not a large finite number: a row whose scores have all overflowed to it must give NaN, not equal weights.
-    const float lowest = -__builtin_inff();
-    for (std::size_t i = size; i < padded; ++i) x[i] = lowest;
-    F32 largest = Isa::set1(lowest);
-    for (std::size_t i = 0; i < padded; i += kLanes) largest = Isa::max(largest, Isa::load(x + i));
-    const F32 maximum = Isa::set1(Isa::reduce_max(largest));
-    const F32 factor = Isa::set1(scale);
-    // Not one multiply-add with -max * scale: its rounding would leave the largest exponent off 0 by half a unit of the scaled score.
-    const auto numerator = [&](F32 score) { return Math::exp(Isa::mul(Isa::sub(score, maximum), factor)); };
-    F32 sum = Isa::set1(0.0F);
-    std::size_t i = 0;
-    for (; i + kLanes <= size; i += kLanes) {
-      const F32 e = numerator(Isa::load(x + i));
-      Isa::store(x + i, e);
-      sum = Isa::add(sum, e);
-    }
-    if (i < padded) {
-      Isa::store(x + i, numerator(Isa::load(x + i)));
-      for (std::size_t j = size; j < padded; ++j) x[j] = 0.0F;
-      sum = Isa::add(sum, Isa::load(x + i));
-    }
-    return Isa::reduce_add(sum);
   }
 
  private:

@@ -114,6 +114,22 @@ TEST(ModelInputs, TruncationIsTold) {
   EXPECT_EQ(rows[0].tokens, model->max_length());
 }
 
+TEST(ModelInputs, TheDefaultPromptGoesBeforeEveryText) {
+  EditedModel edited("st-mean");
+  std::ofstream(edited.directory() / "config_sentence_transformers.json") << R"({"prompts": {"query": "the card: "}, "default_prompt_name": "query"})";
+  const auto prompted = load(edited.directory());
+  const auto plain = load(source("tests/reference/st-mean"));
+  const std::string text = "was lost";
+  const std::string whole = "the card: was lost";
+  std::vector<float> a(plain->embedding_size());
+  std::vector<float> b(plain->embedding_size());
+  std::vector<berth_input> inputs = {text_input(text)};
+  prompted->encode(inputs, {}, a.data(), nullptr, nullptr);
+  inputs = {text_input(whole)};
+  plain->encode(inputs, {}, b.data(), nullptr, nullptr);
+  EXPECT_EQ(a, b);
+}
+
 TEST(ModelInputs, NoRowsIsFine) {
   const auto model = load(source("weights/intent"));
   EXPECT_NO_THROW(encode(*model, {}));
@@ -157,6 +173,15 @@ TEST(ModelClassify, NeedsAHead) {
   const std::vector<berth_input> inputs = {ids_input(ids)};
   float out = 0;
   expect_error(ErrorCode::unsupported, {"BertForSequenceClassification", "architectures"}, [&] { model->classify(inputs, {}, false, &out, nullptr); });
+}
+
+TEST(ModelClassify, AHeadInTheWeightsIsEnoughWhereTheConfigNamesNoClass) {
+  EditedModel edited("bert-seqcls");
+  edited.replace("config.json", "\"architectures\"", "\"not_architectures\"");
+  EXPECT_EQ(load(edited.directory())->config().labels, (std::vector<std::string>{"LABEL_0", "LABEL_1"}));
+  EditedModel base("bert");
+  base.replace("config.json", "\"architectures\"", "\"not_architectures\"");
+  EXPECT_FALSE(load(base.directory())->config().has_sequence_classifier);
 }
 
 TEST(ModelFiles, UnsupportedModelTypeListsTheSupportedOnes) {

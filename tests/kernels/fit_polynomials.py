@@ -43,6 +43,17 @@ def exp_coefficients():
     return [np.float32(c / limit**i) for i, c in enumerate(in_u)]
 
 
+def exp2_remainder(r):
+    """(2^r - 1) / r by its series."""
+    return math.fsum(math.log(2) ** (k + 1) * r**k / math.factorial(k + 1) for k in range(30))
+
+
+def exp2_coefficients():
+    limit = 0.5 * 1.0005
+    in_u = fit(exp2_remainder, -limit, limit, degree=5, nodes=300)
+    return [np.float32(c / limit**i) for i, c in enumerate(in_u)]
+
+
 def phi_coefficients():
     return [np.float32(c) for c in fit(phi_odd_part, 0.0, 5.5**2, degree=16, nodes=400)]
 
@@ -54,10 +65,12 @@ def floats_in(text):
 def main():
     source = HEADER.read_text()
     exp_body = source[source.index("F32 p = Isa::set1("):source.index("p = Isa::add(Isa::fma(p, Isa::mul(r, r), r)")]
+    exp2_body = source[source.index("const F32 r = Isa::sub(x, n);"):source.index("p = Isa::fma(p, r, Isa::set1(1.0F));")]
     phi_body = source[source.index("kPhi[17] = {"):]
     same = True
     for name, derived, stated in (
         ("exp: p(r), ascending", exp_coefficients(), floats_in(exp_body)[::-1]),
+        ("exp2: p(r), ascending", exp2_coefficients(), floats_in(exp2_body)[::-1]),
         ("Phi: p(s), ascending", phi_coefficients(), floats_in(phi_body[: phi_body.index("}")])),
     ):
         agrees = derived == stated
