@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.hpp"
 #include "base/utf8.hpp"
+#include "fuzz/fuzz.hpp"
 #include "tokenizer/tokenizer.hpp"
 
 namespace {
@@ -38,6 +40,12 @@ void check(const Tokenizer& tokenizer, const Encoding& encoding, std::size_t cod
 }
 
 }  // namespace
+
+std::vector<std::string> berth::fuzz::seeds() {
+  return {"ab abc ae\xCC\x81 e\xCC\x81", "[CLS] a <m> ab<m>  b", " \t\n\u00a0\u3000a", "\xE6\x88\x91\xE7\x88\xB1 a\xED\x95\x9C\xEA\xB8\x80",
+          "\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x92\xBB\xEF\xB8\x8F", std::string("a\0b\x01\x7f", 5), "\xC4\xB0\xC3\x9F\xCE\xA3 A!b?c",
+          std::string(300, 'a'), "\xEF\xBF\xBD\xE2\x80\x8B\xE2\x80\xAE"};
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const std::array<Tokenizer, 2> tokenizers = {

@@ -1,10 +1,50 @@
 // Any bytes as a tokenizer.json: it is refused with base::Error, or the tokenizer works.
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.hpp"
+#include "fuzz/fuzz.hpp"
 #include "tokenizer/tokenizer.hpp"
+
+namespace {
+
+// A small tokenizer with its parts given as JSON.
+std::string file(const std::string& model, const std::string& normalizer, const std::string& post_processor, const std::string& added = "[]") {
+  return R"({"version":"1.0","truncation":{"max_length":4,"stride":9},"padding":null,"added_tokens":)" + added + R"(,"normalizer":)" + normalizer +
+         R"(,"pre_tokenizer":{"type":"BertPreTokenizer"},"post_processor":)" + post_processor + R"(,"decoder":null,"model":)" + model + "}";
+}
+
+}  // namespace
+
+// Right files of every stage, and the crafted ones that made other tokenizers overrun or abort: ids and templates that point nowhere, strides
+// without progress, entries of impossible sizes.
+std::vector<std::string> berth::fuzz::seeds() {
+  const std::string vocab = R"("vocab":{"[PAD]":0,"[UNK]":1,"[CLS]":2,"[SEP]":3,"[MASK]":4,"hello":5,"w":6,"##orld":7,"un":8,"##aff":9,"##able":10,",":11})";
+  const std::string model = R"({"type":"WordPiece","unk_token":"[UNK]","continuing_subword_prefix":"##","max_input_chars_per_word":100,)" + vocab + "}";
+  const std::string bert = R"({"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":null,"lowercase":true})";
+  const std::string added = R"([{"id":4,"content":"[MASK]","single_word":false,"lstrip":true,"rstrip":false,"normalized":false,"special":true},
+    {"id":12,"content":"new","single_word":true,"lstrip":false,"rstrip":true,"normalized":true,"special":false}])";
+  const std::string pieces = R"([{"SpecialToken":{"id":"[CLS]","type_id":0}},{"Sequence":{"id":"A","type_id":0}},{"SpecialToken":{"id":"[SEP]","type_id":0}}])";
+  const auto template_of = [&](const std::string& tokens) {
+    return R"({"type":"TemplateProcessing","single":)" + pieces + R"(,"pair":)" + pieces.substr(0, pieces.size() - 1) +
+           R"(,{"Sequence":{"id":"B","type_id":1}}],"special_tokens":)" + tokens + "}";
+  };
+  const std::string tokens = R"({"[CLS]":{"id":"[CLS]","ids":[2],"tokens":["[CLS]"]},"[SEP]":{"id":"[SEP]","ids":[3],"tokens":["[SEP]"]}})";
+  return {
+      file(model, bert, template_of(tokens), added),
+      file(model, R"({"type":"Sequence","normalizers":[{"type":"Lowercase"}]})", R"({"type":"BertProcessing","sep":["[SEP]",3],"cls":["[CLS]",2]})"),
+      file(model, "null", R"({"type":"RobertaProcessing","sep":["[SEP]",3],"cls":["[CLS]",2],"trim_offsets":true,"add_prefix_space":false})", added),
+      file(model, bert, template_of("{}")),
+      file(model, bert, template_of(R"({"[CLS]":{"id":"[CLS]","ids":[4294967295],"tokens":["[CLS]"]},"[SEP]":{"id":"[SEP]","ids":[],"tokens":[]}})")),
+      file(R"({"type":"WordPiece","unk_token":"[NO]","continuing_subword_prefix":"##","max_input_chars_per_word":0,)" + vocab + "}", bert, "null"),
+      file(R"({"unk_token":"[UNK]","continuing_subword_prefix":"","max_input_chars_per_word":18446744073709551615,"vocab":{"":0,"[UNK]":2147483647}})", bert, "null"),
+      file(R"({"type":"BPE","vocab":{"a":0},"merges":["a b","a"]})", bert, "null"),
+      file(model, bert, "null", R"([{"id":-1,"content":"","special":true},{"id":99999999999,"content":"x"}])"),
+  };
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace berth;
