@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "base/utf8.hpp"
 #include "engine/info.hpp"
+#include "engine/inputs.hpp"
 #include "engine/model.hpp"
 #include "tokenizer/tokenizer.hpp"
 
@@ -96,14 +96,6 @@ std::span<const berth_input> checked_inputs(const berth_model* model, const bert
   require(model != nullptr, "model is NULL");
   require(inputs != nullptr || count == 0, "inputs is NULL");
   return {inputs, count};
-}
-
-std::string_view checked_utf8(const berth_string& text, const char* field) {
-  const std::string_view view(text.data == nullptr ? "" : text.data, text.data == nullptr ? 0 : text.size);
-  const std::size_t bad = berth::base::find_invalid_utf8(view);
-  if (bad != std::string_view::npos)
-    throw Error(ErrorCode::invalid_argument, std::string(field) + " is not valid UTF-8 at byte " + std::to_string(bad));
-  return view;
 }
 
 }  // namespace
@@ -224,11 +216,11 @@ berth_status berth_tokenize(const berth_tokenizer* tokenizer, const berth_input*
     encode.add_special_tokens = given.no_special_tokens == 0;
     if (given.max_length > 0)
       encode.truncation = berth::tokenizer::Truncation{.max_length = given.max_length, .side = tokenizer->tokenizer->truncation_side()};
-    const std::string_view text = checked_utf8(input->text, "text");
+    const std::string_view text = berth::engine::checked_text(input->text, "text");
     auto handle = std::make_unique<berth_encoding>();
     handle->encoding = input->text_pair.data == nullptr
                            ? tokenizer->tokenizer->encode(text, encode)
-                           : tokenizer->tokenizer->encode(text, checked_utf8(input->text_pair, "text_pair"), encode);
+                           : tokenizer->tokenizer->encode(text, berth::engine::checked_text(input->text_pair, "text_pair"), encode);
     for (const auto& [begin, end] : handle->encoding.offsets) {
       handle->offsets.push_back(begin);
       handle->offsets.push_back(end);

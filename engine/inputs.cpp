@@ -17,14 +17,6 @@ using base::ErrorCode;
 
 std::string input_name(std::size_t index) { return "input " + std::to_string(index); }
 
-std::string_view checked_text(const berth_string& text, std::size_t index, const char* field) {
-  const std::string_view view(text.data == nullptr ? "" : text.data, text.data == nullptr ? 0 : text.size);
-  const std::size_t bad = base::find_invalid_utf8(view);
-  if (bad != std::string_view::npos)
-    throw Error(ErrorCode::invalid_argument, input_name(index) + ": " + field + " is not valid UTF-8 at byte " + std::to_string(bad));
-  return view;
-}
-
 InputRow checked_ids(const berth_input& input, std::size_t index, const ModelConfig& config) {
   const std::span<const std::int32_t> ids(input.ids, input.ids_size);
   if (ids.empty()) throw Error(ErrorCode::invalid_argument, input_name(index) + ": ids is empty");
@@ -49,7 +41,7 @@ InputRow checked_ids(const berth_input& input, std::size_t index, const ModelCon
 }
 
 tokenizer::Encoding encode(const berth_input& input, std::size_t index, const InputRules& rules) {
-  std::string_view text = checked_text(input.text, index, "text");
+  std::string_view text = checked_text(input.text, "text", index);
   tokenizer::EncodeOptions options;
   options.truncation = tokenizer::Truncation{.max_length = rules.max_length, .side = rules.tokenizer->truncation_side()};
   std::string prompted, lower_case_text, lower_case_pair;  // hold the texts where those as given are not what is tokenized
@@ -61,7 +53,7 @@ tokenizer::Encoding encode(const berth_input& input, std::size_t index, const In
   };
   text = prepare(text, lower_case_text);
   if (input.text_pair.data == nullptr) return rules.tokenizer->encode(text, options);
-  const std::string_view pair = prepare(checked_text(input.text_pair, index, "text_pair"), lower_case_pair);
+  const std::string_view pair = prepare(checked_text(input.text_pair, "text_pair", index), lower_case_pair);
   return rules.tokenizer->encode(text, pair, options);
 }
 
@@ -103,6 +95,14 @@ InputRows::InputRows(std::span<const berth_input> inputs, std::size_t first, con
     if (errors[i]) std::rethrow_exception(errors[i]);
     rows_[i] = {.ids = encodings_[i].ids, .type_ids = encodings_[i].type_ids, .truncated = encodings_[i].truncated};
   }
+}
+
+std::string_view checked_text(const berth_string& text, const char* field, std::optional<std::size_t> input) {
+  const std::string_view view(text.data == nullptr ? "" : text.data, text.data == nullptr ? 0 : text.size);
+  const std::size_t bad = base::find_invalid_utf8(view);
+  if (bad == std::string_view::npos) return view;
+  throw Error(ErrorCode::invalid_argument,
+              (input ? input_name(*input) + ": " : std::string()) + field + " is not valid UTF-8 at byte " + std::to_string(bad));
 }
 
 std::string_view strip(std::string_view text) noexcept {

@@ -1,7 +1,9 @@
 // What callers pass in, checked and turned into rows of ids.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -42,6 +44,9 @@ class InputRows {
   std::vector<tokenizer::Encoding> encodings_;  // of the texts
   std::vector<InputRow> rows_;
 };
+
+// A caller's string. base::Error{invalid_argument} naming `field`, and the input it belongs to where there are several, when it is not UTF-8.
+std::string_view checked_text(const berth_string& text, const char* field, std::optional<std::size_t> input = std::nullopt);
 
 // `text` without white space at both ends, where white space is what Python's str.strip() takes off.
 std::string_view strip(std::string_view text) noexcept;
