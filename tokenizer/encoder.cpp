@@ -20,6 +20,7 @@ struct Encoder::Scratch {
   NormalizedText piece;
   std::vector<Span> words;
   std::vector<ModelToken> tokens;
+  ModelScratch model;
   std::int32_t next_word = 0;
 };
 
@@ -160,7 +161,7 @@ void Encoder::tokenize_words(Scratch& scratch, std::size_t begin, std::size_t en
   if (parts_.pre_tokenizer) parts_.pre_tokenizer->apply(*text, scratch.words);
   for (const Span& word : scratch.words) {
     scratch.tokens.clear();
-    parts_.model->tokenize(std::string_view(text->text).substr(word.begin, word.end - word.begin), scratch.tokens);
+    parts_.model->tokenize(std::string_view(text->text).substr(word.begin, word.end - word.begin), scratch.model, scratch.tokens);
     for (const ModelToken& token : scratch.tokens) {
       out.ids.push_back(token.id);
       out.offsets.push_back(text->source(word.begin + token.span.begin, word.begin + token.span.end));

@@ -32,6 +32,9 @@ constexpr std::array kPreTokenizers = {
 };
 constexpr std::array kModels = {
     Row{"WordPiece", &load_wordpiece},
+    Row{"Unigram", &load_unigram},
+    Row{"BPE", &load_bpe},
+    Row{"WordLevel", &load_wordlevel},
 };
 constexpr std::array kPostProcessors = {
     Row{"TemplateProcessing", &load_template_processing},
@@ -109,9 +112,9 @@ std::unique_ptr<PreTokenizer> make_pre_tokenizer(const StageSource& source) {
   return find_type(kPreTokenizers, source, source.type())(source);
 }
 
-std::unique_ptr<Model> make_model(const StageSource& source, VocabularyEntries entries) {
-  const std::string type = model_type(source, entries);
-  return find_type(kModels, source, type)(source, std::move(entries));
+std::unique_ptr<Model> make_model(const StageSource& source, ModelData data) {
+  const std::string type = model_type(source, data.vocabulary);
+  return find_type(kModels, source, type)(source, std::move(data));
 }
 
 PostProcessor make_post_processor(const StageSource& source) {

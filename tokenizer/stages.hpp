@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/json.hpp"
+#include "tokenizer/models/scratch.hpp"
 #include "tokenizer/text.hpp"
 #include "tokenizer/vocabulary.hpp"
 
@@ -42,8 +43,8 @@ class Model {
  public:
   virtual ~Model() = default;
   virtual std::string_view type() const = 0;
-  // Appends the tokens of one non-empty word.
-  virtual void tokenize(std::string_view word, std::vector<ModelToken>& tokens) const = 0;
+  // Appends the tokens of one non-empty word. Throws base::Error{invalid_argument} when the word needs an unknown token and the file names none.
+  virtual void tokenize(std::string_view word, ModelScratch& scratch, std::vector<ModelToken>& tokens) const = 0;
   virtual const Vocabulary& vocabulary() const = 0;
 };
 
@@ -80,7 +81,12 @@ std::unique_ptr<Normalizer> make_normalizer(const StageSource& source);
 std::unique_ptr<PreTokenizer> make_pre_tokenizer(const StageSource& source);
 PostProcessor make_post_processor(const StageSource& source);
 PostProcessor default_post_processor();
-// `entries` is what the streaming reader found at model.vocab.
-std::unique_ptr<Model> make_model(const StageSource& source, VocabularyEntries entries);
+
+// What the streaming reader found at model.vocab and model.merges.
+struct ModelData {
+  VocabularyEntries vocabulary;
+  MergeList merges;
+};
+std::unique_ptr<Model> make_model(const StageSource& source, ModelData data);
 
 }  // namespace berth::tokenizer

@@ -3,6 +3,7 @@
 
 #include "base/error.hpp"
 #include "tokenizer/loading.hpp"
+#include "tokenizer/model_reader.hpp"
 
 namespace berth::tokenizer {
 namespace {
@@ -12,44 +13,6 @@ constexpr std::size_t kMaxAddedTokens = kMaxVocabularySize;
 [[noreturn]] void corrupt(const std::string& label, const std::string& field, const std::string& problem) {
   throw base::Error(base::ErrorCode::corrupt_file, label + ": field \"" + field + "\": " + problem);
 }
-
-// Collects the elements of model.vocab.
-class VocabularySink {
- public:
-  explicit VocabularySink(std::string label) : label_(std::move(label)) {}
-
-  void add(const base::JsonStreamElement& element) {
-    if (!element.key) {
-      entries_.is_array = true;
-      return;
-    }
-    const std::string_view token = *element.key;
-    if (entries_.entries.size() >= kMaxVocabularySize) {
-      corrupt(label_, "model.vocab", "more than " + std::to_string(kMaxVocabularySize) + " entries");
-    }
-    if (token.size() > kMaxTokenBytes) {
-      corrupt(label_, "model.vocab", "token " + base::quoted(token, 40) + " is longer than " + std::to_string(kMaxTokenBytes) + " bytes");
-    }
-    entries_.add(token, id_of(token, *element.value));
-  }
-  VocabularyEntries take() { return std::move(entries_); }
-
- private:
-  std::int32_t id_of(std::string_view token, const base::Json& value) const {
-    const bool valid = value.is_number_unsigned() ? value.get<std::uint64_t>() <= static_cast<std::uint64_t>(kMaxTokenId)
-                                                  : value.is_number_integer() && value.get<std::int64_t>() >= 0 &&
-                                                        value.get<std::int64_t>() <= kMaxTokenId;
-    if (!valid) {
-      std::string got = value.dump();
-      if (got.size() > 40) got.resize(40);
-      corrupt(label_, "model.vocab", "token " + base::quoted(token) + ": expected an id in [0, " + std::to_string(kMaxTokenId) + "], got " + got);
-    }
-    return static_cast<std::int32_t>(value.get<std::int64_t>());
-  }
-
-  std::string label_;
-  VocabularyEntries entries_;
-};
 
 AddedToken read_added_token(const StageSource& source) {
   // The id is not read: the reference takes the model's, or the next free one, too. It must be sane all the same.
@@ -82,11 +45,11 @@ std::optional<StageSource> stage(const base::JsonObject& document, const char* k
 }  // namespace
 
 TokenizerParts load_tokenizer_json(std::string_view text, const std::string& label) {
-  VocabularySink vocabulary(label);
+  ModelReader model_data(label);
   const base::Json json = base::parse_json_streaming(
       text, label, {"/model/vocab", "/model/merges"},
       [&](const base::JsonStreamElement& element) {
-        if (element.path == "/model/vocab") vocabulary.add(element);
+        element.path == "/model/vocab" ? model_data.add_token(element) : model_data.add_merge(element);
       },
       {.max_bytes = kMaxTokenizerFile, .max_depth = 64});
   const base::JsonObject document(json, label);
@@ -96,7 +59,7 @@ TokenizerParts load_tokenizer_json(std::string_view text, const std::string& lab
   TokenizerParts parts;
   const auto model = stage(document, "model");
   if (!model) corrupt(label, "model", "missing");
-  parts.model = make_model(*model, vocabulary.take());
+  parts.model = make_model(*model, model_data.take());
   if (const auto source = stage(document, "normalizer")) parts.normalizer = make_normalizer(*source);
   if (const auto source = stage(document, "pre_tokenizer")) parts.pre_tokenizer = make_pre_tokenizer(*source);
   const auto post = stage(document, "post_processor");

@@ -10,23 +10,33 @@ void VocabularyEntries::add(std::string_view text, std::int32_t id) {
   arena.append(text);
 }
 
+void VocabularyEntries::add(std::string_view text, double score) {
+  add(text, static_cast<std::int32_t>(entries.size()));
+  scores.push_back(score);
+}
+
+void MergeList::add(std::string_view left, std::string_view right) {
+  merges.push_back({static_cast<std::uint32_t>(arena.size()), static_cast<std::uint32_t>(left.size()), static_cast<std::uint32_t>(right.size())});
+  arena.append(left).append(right);
+}
+
 StringTable::StringTable(std::size_t expected) : slots_(std::bit_ceil(expected * 2 + 16)), mask_(slots_.size() - 1) {
   entries_.reserve(expected);
 }
 
-void StringTable::insert(std::string_view text, std::int32_t value) {
+bool StringTable::insert(std::string_view text, std::int32_t value) {
   if ((entries_.size() + 1) * 2 > slots_.size()) grow();
   const std::uint32_t hash = PrefixHash::of(text);
   for (std::size_t i = hash & mask_;; i = (i + 1) & mask_) {
     if (slots_[i].entry == 0) {
       entries_.push_back({text.data(), static_cast<std::uint32_t>(text.size()), value});
       slots_[i] = {hash, static_cast<std::uint32_t>(entries_.size())};
-      return;
+      return true;
     }
     Entry& entry = entries_[slots_[i].entry - 1];
     if (slots_[i].hash == hash && std::string_view(entry.data, entry.length) == text) {
       entry.value = value;
-      return;
+      return false;
     }
   }
 }
@@ -44,22 +54,26 @@ void StringTable::grow() {
 }
 
 Vocabulary::Vocabulary(VocabularyEntries entries) : entries_(std::move(entries)), table_(entries_.entries.size()) {
-  for (const auto& entry : entries_.entries) table_.insert(entries_.text(entry), entry.id);
+  bool repeated = false;
+  for (const auto& entry : entries_.entries) repeated = !table_.insert(entries_.text(entry), entry.id) || repeated;
   const auto id_of = [this](std::uint32_t i) { return entries_.entries[i].id; };
   by_id_.reserve(entries_.entries.size());
   for (std::uint32_t i = 0; i < entries_.entries.size(); ++i) {
     const auto& entry = entries_.entries[i];
-    if (table_.find(entries_.text(entry)) != entry.id) continue;  // a later entry gave this text another id
+    // A later entry gave this text another id. (In a list the id still stands for the text.)
+    if (repeated && !entries_.is_array && table_.find(entries_.text(entry)) != entry.id) continue;
     by_id_.push_back(i);
     max_id_ = std::max(max_id_, entry.id);
   }
-  std::stable_sort(by_id_.begin(), by_id_.end(), [&](std::uint32_t a, std::uint32_t b) { return id_of(a) < id_of(b); });
+  const auto before = [&](std::uint32_t a, std::uint32_t b) { return id_of(a) < id_of(b); };
+  if (!std::is_sorted(by_id_.begin(), by_id_.end(), before)) std::stable_sort(by_id_.begin(), by_id_.end(), before);
   // Of two texts with one id the later one speaks for the id.
   std::size_t kept = 0;
   for (const std::uint32_t i : by_id_) {
     if (kept > 0 && id_of(by_id_[kept - 1]) == id_of(i)) --kept;
     by_id_[kept++] = i;
   }
+  distinct_ids_ = kept == by_id_.size();
   by_id_.resize(kept);
 }
 

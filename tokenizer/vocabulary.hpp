@@ -13,6 +13,7 @@ namespace berth::tokenizer {
 
 inline constexpr std::int32_t kMaxTokenId = 16 * 1024 * 1024;
 inline constexpr std::size_t kMaxVocabularySize = 1'000'000;
+inline constexpr std::size_t kMaxMerges = 4'000'000;
 inline constexpr std::size_t kMaxTokenBytes = 1024;
 
 // A hash that can be carried on byte by byte, so that all prefixes of a word are hashed in one pass.
@@ -39,10 +40,28 @@ struct VocabularyEntries {
   };
   std::string arena;
   std::vector<Entry> entries;
-  bool is_array = false;  // model.vocab is a list (Unigram) and not an object
+  std::vector<double> scores;  // [entries] when is_array, else empty
+  bool is_array = false;       // model.vocab is a list of [text, score] (Unigram) and not an object
 
   void add(std::string_view text, std::int32_t id);
+  void add(std::string_view text, double score);  // the id is its place in the list
   std::string_view text(const Entry& entry) const { return std::string_view(arena).substr(entry.begin, entry.length); }
+};
+
+// The merges of a BPE model as they are read from a file, in order of rank.
+struct MergeList {
+  struct Merge {
+    std::uint32_t begin;
+    std::uint32_t left;   // bytes
+    std::uint32_t right;  // bytes
+  };
+  std::string arena;
+  std::vector<Merge> merges;
+
+  void add(std::string_view left, std::string_view right);
+  std::string_view left(const Merge& merge) const { return std::string_view(arena).substr(merge.begin, merge.left); }
+  std::string_view right(const Merge& merge) const { return std::string_view(arena).substr(merge.begin + merge.left, merge.right); }
+  std::string_view both(const Merge& merge) const { return std::string_view(arena).substr(merge.begin, merge.left + merge.right); }
 };
 
 // Texts -> values, open addressing with linear probing over 8-byte slots. The texts must outlive the table.
@@ -51,8 +70,8 @@ class StringTable {
   static constexpr std::int32_t kNone = -1;
 
   explicit StringTable(std::size_t expected = 0);
-  // value >= 0. The last value given for a text wins, as in the reference's hash map.
-  void insert(std::string_view text, std::int32_t value);
+  // value >= 0. The last value given for a text wins, as in the reference's hash map; false when the text was there before.
+  bool insert(std::string_view text, std::int32_t value);
 
   // `equals` is called with the texts of the table whose hash is `hash`.
   template <class Equals>
@@ -97,16 +116,18 @@ class Vocabulary {
 
   std::optional<std::int32_t> id(std::string_view text) const;
   std::string_view text(std::int32_t id) const;  // "" when there is none
-  std::size_t size() const { return table_.size(); }  // distinct texts
+  std::size_t size() const { return entries_.is_array ? entries_.entries.size() : table_.size(); }  // of a list all entries, else distinct texts
   std::int32_t max_id() const { return max_id_; }     // -1 when empty
   const VocabularyEntries& entries() const { return entries_; }
   const StringTable& table() const { return table_; }
+  bool distinct_ids() const { return distinct_ids_; }  // no two texts share an id
 
  private:
   VocabularyEntries entries_;
   StringTable table_;
   std::vector<std::uint32_t> by_id_;  // entries with distinct ids, sorted by id
   std::int32_t max_id_ = -1;
+  bool distinct_ids_ = true;
 };
 
 }  // namespace berth::tokenizer

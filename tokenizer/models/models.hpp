@@ -1,7 +1,9 @@
-// The loaders of the model types; stages.cpp lists them.
+// The models by their options, and their loaders; stages.cpp lists the latter.
 #pragma once
 
+#include <array>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "tokenizer/stages.hpp"
@@ -16,6 +18,32 @@ struct WordPieceOptions {
 // `label` names the vocabulary's file for the error when it has no `unk_token`.
 std::unique_ptr<Model> make_wordpiece(const WordPieceOptions& options, VocabularyEntries entries, const std::string& label);
 
-std::unique_ptr<Model> load_wordpiece(const StageSource& source, VocabularyEntries entries);
+struct UnigramOptions {
+  std::optional<std::int32_t> unk_id;
+  bool byte_fallback = false;
+};
+// `entries` is a list with scores. `label` names its file and field in errors.
+std::unique_ptr<Model> make_unigram(const UnigramOptions& options, VocabularyEntries entries, const std::string& label);
+
+struct BpeOptions {
+  std::optional<std::string> unk_token;
+  std::string continuing_subword_prefix;
+  std::string end_of_word_suffix;
+  bool fuse_unk = false;
+  bool byte_fallback = false;
+  bool ignore_merges = false;
+};
+// `label` names the merges' file and field in errors.
+std::unique_ptr<Model> make_bpe(const BpeOptions& options, ModelData data, const std::string& label);
+
+// Throws corrupt_file unless model.vocab was an object.
+void require_vocabulary_object(const StageSource& source, const VocabularyEntries& entries);
+// The ids of "<0x00>" to "<0xFF>", -1 where there is none.
+std::array<std::int32_t, 256> byte_token_ids(const Vocabulary& vocabulary);
+
+std::unique_ptr<Model> load_wordpiece(const StageSource& source, ModelData data);
+std::unique_ptr<Model> load_unigram(const StageSource& source, ModelData data);
+std::unique_ptr<Model> load_bpe(const StageSource& source, ModelData data);
+std::unique_ptr<Model> load_wordlevel(const StageSource& source, ModelData data);
 
 }  // namespace berth::tokenizer

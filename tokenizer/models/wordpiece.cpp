@@ -28,7 +28,7 @@ class WordPiece final : public Model {
   std::string_view type() const override { return "WordPiece"; }
   const Vocabulary& vocabulary() const override { return vocabulary_; }
 
-  void tokenize(std::string_view word, std::vector<ModelToken>& tokens) const override {
+  void tokenize(std::string_view word, ModelScratch&, std::vector<ModelToken>& tokens) const override {
     const std::size_t before = tokens.size();
     if (!too_long(word) && split(word, tokens)) return;
     tokens.resize(before);
@@ -97,14 +97,14 @@ std::unique_ptr<Model> make_wordpiece(const WordPieceOptions& options, Vocabular
   return std::make_unique<WordPiece>(options, std::move(entries), *unk);
 }
 
-std::unique_ptr<Model> load_wordpiece(const StageSource& source, VocabularyEntries entries) {
+std::unique_ptr<Model> load_wordpiece(const StageSource& source, ModelData data) {
   WordPieceOptions options;
   options.unk_token = source.object.string("unk_token");
   options.continuing_subword_prefix = source.object.string("continuing_subword_prefix");
   options.max_input_chars_per_word =
       static_cast<std::uint64_t>(source.object.integer("max_input_chars_per_word", 0, std::numeric_limits<std::int64_t>::max()));
-  if (entries.is_array) source.fail("vocab", "expected an object of token: id");
-  return make_wordpiece(options, std::move(entries), source.object.label() + ": field \"" + source.path + ".vocab\"");
+  require_vocabulary_object(source, data.vocabulary);
+  return make_wordpiece(options, std::move(data.vocabulary), source.object.label() + ": field \"" + source.path + ".vocab\"");
 }
 
 }  // namespace berth::tokenizer

@@ -1,0 +1,31 @@
+// The large parts of a model as they stream by: model.vocab and model.merges of tokenizer.json, or files that hold nothing else.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/json.hpp"
+#include "tokenizer/stages.hpp"
+
+namespace berth::tokenizer {
+
+class ModelReader {
+ public:
+  // `label` names the file; `vocabulary` and `merges` the fields in it.
+  explicit ModelReader(std::string label, std::string vocabulary = "model.vocab", std::string merges = "model.merges");
+
+  void add_token(const base::JsonStreamElement& element);  // a member "token": id, or an element ["token", score]
+  void add_merge(const base::JsonStreamElement& element);  // "left right", or ["left", "right"]
+  void add_merge(std::string_view both);                   // "left right"
+  ModelData take() { return std::move(data_); }
+
+ private:
+  void check_token(std::string_view token) const;
+  std::int32_t id_of(std::string_view token, const base::Json& value) const;
+  [[noreturn]] void fail(const std::string& field, const std::string& problem) const;
+
+  std::string label_, vocabulary_, merges_;
+  ModelData data_;
+};
+
+}  // namespace berth::tokenizer
