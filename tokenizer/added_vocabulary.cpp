@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 
+#include "base/error.hpp"
+
 namespace berth::tokenizer {
 namespace {
 
@@ -68,6 +70,12 @@ std::optional<std::int32_t> AddedVocabulary::id(std::string_view text) const {
   const auto it = std::lower_bound(by_text_.begin(), by_text_.end(), text, [](const auto& entry, std::string_view t) { return entry.first < t; });
   if (it == by_text_.end() || it->first != text) return std::nullopt;
   return it->second;
+}
+
+std::int32_t AddedVocabulary::required_id(std::string_view text, const std::string& label) const {
+  const auto found = id(text);
+  if (!found) throw base::Error(base::ErrorCode::corrupt_file, label + ": no id for the special token " + base::quoted(text));
+  return *found;
 }
 
 std::string_view AddedVocabulary::text(std::int32_t id) const {

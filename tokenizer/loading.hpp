@@ -1,6 +1,7 @@
 // From files to the parts of a tokenizer.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -25,9 +26,22 @@ ConfigLimits read_config_limits(const base::JsonObject& config);
 // The text of a tokenizer.json; `label` names it in errors.
 TokenizerParts load_tokenizer_json(std::string_view text, const std::string& label);
 
+// The model with the stages "normalizer" and "pre_tokenizer" of a document like tokenizer.json; absent ones are none. No post-processor yet.
+TokenizerParts assemble_parts(const base::JsonObject& document, std::unique_ptr<Model> model, std::vector<AddedToken> added);
+
 // vocab.txt with tokenizer_config.json, special_tokens_map.json, added_tokens.json and config.json where they exist: what the converter of
 // transformers would make of them.
 TokenizerParts load_vocab_txt(const std::filesystem::path& directory);
+
+// vocab.json and merges.txt, likewise: byte-level BPE.
+TokenizerParts load_vocab_json(const std::filesystem::path& directory);
+
+// A sentencepiece model, likewise. The names such a file goes by, in the order they are looked for:
+inline constexpr std::array<const char*, 4> kSentencePieceFiles = {"sentencepiece.bpe.model", "spiece.model", "spm.model", "tokenizer.model"};
+TokenizerParts load_sentencepiece(const std::filesystem::path& directory, const char* file);
+
+// The merges that make the pieces of a BPE model; see sentencepiece_merges.cpp.
+MergeList sentencepiece_merges(const VocabularyEntries& pieces, const std::string& label);
 
 // A line is a token, its number the id. Lines end as in Python's text mode.
 VocabularyEntries read_vocab_lines(std::string_view text, const std::string& label);

@@ -1,6 +1,7 @@
 #include "tokenizer/tokenizer.hpp"
 
 #include <algorithm>
+#include <functional>
 
 #include "base/error.hpp"
 #include "base/files.hpp"
@@ -20,6 +21,28 @@ std::int32_t largest_id(const TokenizerParts& parts) {
   return largest;
 }
 
+TokenizerParts load_json_file(const std::filesystem::path& directory) {
+  const std::filesystem::path path = directory / "tokenizer.json";
+  const std::string text = base::read_file(path, kMaxTokenizerFile);
+  base::reject_impostor(text, path.string());
+  return load_tokenizer_json(text, path.string());
+}
+
+// The files of a directory that say the same are read in this order.
+struct Files {
+  std::function<TokenizerParts(const std::filesystem::path&)> load;
+};
+std::optional<Files> find_files(const std::filesystem::path& directory) {
+  const auto has = [&](const char* name) { return base::file_exists(directory / name); };
+  if (has("tokenizer.json")) return Files{load_json_file};
+  if (has("vocab.txt")) return Files{load_vocab_txt};
+  if (has("vocab.json") && has("merges.txt")) return Files{load_vocab_json};
+  for (const char* name : kSentencePieceFiles) {
+    if (has(name)) return Files{[name](const std::filesystem::path& path) { return load_sentencepiece(path, name); }};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 struct Tokenizer::Impl {
@@ -35,26 +58,18 @@ Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
 Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 Tokenizer::~Tokenizer() = default;
 
-bool Tokenizer::present(const std::filesystem::path& directory) {
-  return base::file_exists(directory / "tokenizer.json") || base::file_exists(directory / "vocab.txt");
-}
+bool Tokenizer::present(const std::filesystem::path& directory) { return find_files(directory).has_value(); }
 
 Tokenizer Tokenizer::load(const std::filesystem::path& directory) {
-  const std::filesystem::path json_path = directory / "tokenizer.json";
-  const bool has_json = base::file_exists(json_path);
-  if (!has_json && !base::file_exists(directory / "vocab.txt")) {
-    throw base::Error(base::ErrorCode::not_found, directory.string() + ": no tokenizer.json and no vocab.txt");
-  }
+  const auto files = find_files(directory);
+  if (!files) throw base::Error(base::ErrorCode::not_found, directory.string() + ": no tokenizer.json, vocab.txt, vocab.json with merges.txt, or sentencepiece model");
   ConfigLimits limits;
   const std::filesystem::path config_path = directory / "tokenizer_config.json";
   if (base::file_exists(config_path)) {
     const base::Json config = base::read_json_file(config_path, {.max_bytes = kMaxConfigFile});
     limits = read_config_limits(base::JsonObject(config, config_path.string()));
   }
-  if (!has_json) return Tokenizer(std::make_unique<const Impl>(load_vocab_txt(directory), limits));
-  const std::string text = base::read_file(json_path, kMaxTokenizerFile);
-  base::reject_impostor(text, json_path.string());
-  return Tokenizer(std::make_unique<const Impl>(load_tokenizer_json(text, json_path.string()), limits));
+  return Tokenizer(std::make_unique<const Impl>(files->load(directory), limits));
 }
 
 Tokenizer Tokenizer::from_json(std::string_view json, const std::string& label) {

@@ -44,6 +44,16 @@ std::optional<StageSource> stage(const base::JsonObject& document, const char* k
 
 }  // namespace
 
+TokenizerParts assemble_parts(const base::JsonObject& document, std::unique_ptr<Model> model, std::vector<AddedToken> added) {
+  TokenizerParts parts;
+  parts.model = std::move(model);
+  if (const auto source = stage(document, "normalizer")) parts.normalizer = make_normalizer(*source);
+  if (const auto source = stage(document, "pre_tokenizer")) parts.pre_tokenizer = make_pre_tokenizer(*source);
+  parts.post_processor = default_post_processor();
+  parts.added = std::make_unique<AddedVocabulary>(std::move(added), parts.model->vocabulary(), parts.normalizer.get());
+  return parts;
+}
+
 TokenizerParts load_tokenizer_json(std::string_view text, const std::string& label) {
   ModelReader model_data(label);
   const base::Json json = base::parse_json_streaming(
@@ -56,15 +66,10 @@ TokenizerParts load_tokenizer_json(std::string_view text, const std::string& lab
   if (const std::string version = document.string_or("version", "1.0"); version != "1.0") {
     throw base::Error(base::ErrorCode::unsupported, label + ": field \"version\": " + base::quoted(version) + " is not supported; known versions: 1.0");
   }
-  TokenizerParts parts;
   const auto model = stage(document, "model");
   if (!model) corrupt(label, "model", "missing");
-  parts.model = make_model(*model, model_data.take());
-  if (const auto source = stage(document, "normalizer")) parts.normalizer = make_normalizer(*source);
-  if (const auto source = stage(document, "pre_tokenizer")) parts.pre_tokenizer = make_pre_tokenizer(*source);
-  const auto post = stage(document, "post_processor");
-  parts.post_processor = post ? make_post_processor(*post) : default_post_processor();
-  parts.added = std::make_unique<AddedVocabulary>(read_added_tokens({document, ""}), parts.model->vocabulary(), parts.normalizer.get());
+  TokenizerParts parts = assemble_parts(document, make_model(*model, model_data.take()), read_added_tokens({document, ""}));
+  if (const auto post = stage(document, "post_processor")) parts.post_processor = make_post_processor(*post);
   return parts;
 }
 

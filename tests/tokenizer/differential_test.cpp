@@ -1,6 +1,7 @@
 // Against Hugging Face `tokenizers`: fingerprints recorded by reference/record_expected.cjs, compared unit by unit (a line, a pair of lines,
 // 256 code points). What lies in the shared data folder is skipped where that folder is absent.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -38,6 +39,7 @@ struct Row {
 
 struct Expected {
   std::string tokenizer;  // file or folder below the shared folder, or own/FILE
+  std::vector<std::string> options;  // class=NAME, and FILE=NAME for the files of the folder to use and the names to give them
   std::vector<Row> rows;
 };
 
@@ -50,6 +52,7 @@ Expected read_expected(const fs::path& path) {
     stream >> row.kind;
     if (row.kind == "tokenizer") {
       stream >> expected.tokenizer;
+      for (std::string option; stream >> option;) expected.options.push_back(option);
       continue;
     }
     stream >> row.name >> row.count >> row.hash >> row.units;
@@ -237,8 +240,28 @@ void compare_row(const Row& row, const Tokenizer& tokenizer) {
           [&](std::size_t i) { return "line " + std::to_string(i + 1) + ": " + show(tokenizer, tokenizer.encode(lines[i])); });
 }
 
+// Some files of a folder, in a folder of their own with a tokenizer_config.json that names the class.
+Tokenizer load_files(const fs::path& path, const std::vector<std::string>& options) {
+  const fs::path copy = fs::path(::testing::TempDir()) / ("berth-files-" + std::to_string(::getpid()));
+  fs::remove_all(copy);
+  fs::create_directories(copy);
+  for (const std::string& option : options) {
+    const std::string from = option.substr(0, option.find('='));
+    const std::string to = option.substr(option.find('=') + 1);
+    if (from == "class") {
+      std::ofstream(copy / "tokenizer_config.json") << base::Json{{"tokenizer_class", to}};
+    } else {
+      fs::copy_file(path / from, copy / to);
+    }
+  }
+  Tokenizer tokenizer = Tokenizer::load(copy);
+  fs::remove_all(copy);
+  return tokenizer;
+}
+
 // A single tokenizer.json is read alone; koelectra-small comes without one, and with a misnamed tokenizer_config.json.
-Tokenizer load(const fs::path& path) {
+Tokenizer load(const fs::path& path, const std::vector<std::string>& options) {
+  if (!options.empty()) return load_files(path, options);
   if (fs::is_regular_file(path)) return Tokenizer::from_json(base::read_file(path, 64 << 20), path.string());
   const fs::path copy = fs::path(::testing::TempDir()) / ("berth-" + path.filename().string());
   fs::create_directories(copy);
@@ -259,7 +282,7 @@ TEST_P(Differential, EqualsReference) {
   const bool is_own = expected.tokenizer.starts_with("own/");
   const fs::path path = is_own ? kHere / "data" / expected.tokenizer.substr(4) : shared_folder() / expected.tokenizer;
   if (!is_own && !fs::exists(path)) GTEST_SKIP() << path << " is not here: set BERTH_SHARED to the folder of shared data";
-  const Tokenizer tokenizer = load(path);
+  const Tokenizer tokenizer = load(path, expected.options);
   for (const Row& row : expected.rows) compare_row(row, tokenizer);
 }
 

@@ -59,6 +59,19 @@ PostProcessor mpnet_post_processor(std::int32_t cls, std::int32_t sep) {
   return result;
 }
 
+PostProcessor xlm_roberta_post_processor(std::int32_t cls, std::int32_t sep) {
+  PostProcessor result = roberta_post_processor(cls, sep, false, false);
+  result.overflow_keeps_type = false;
+  return result;
+}
+
+PostProcessor t5_post_processor(std::int32_t eos) {
+  PostProcessor result;
+  result.single = {text_piece(0, 0), special_piece(eos, 0)};
+  result.pair = {text_piece(0, 0), special_piece(eos, 0), text_piece(1, 0), special_piece(eos, 0)};
+  return result;
+}
+
 PostProcessor load_bert_processing(const StageSource& source) {
   return bert_post_processor(token_id(source, "cls"), token_id(source, "sep"));
 }

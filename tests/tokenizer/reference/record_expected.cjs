@@ -5,6 +5,7 @@ const fs = require('fs')
 const path = require('path')
 const { referenceLibrary, isSurrogate, wordPieceJson, addedToken } = require('./common.cjs')
 const { Fingerprint, Random } = require('./fingerprint.cjs')
+const { sentencepieceJson } = require('./sentencepiece.cjs')
 const lib = referenceLibrary()
 
 const shared = process.argv[2]
@@ -31,6 +32,22 @@ const sharedFiles = {
   'edge-dont-handle-chinese-chars': 'data/tokenizers/edge-wordpiece/invalid/dont-handle-chinese-chars.json',
   'edge-missing-sep-in-vocab': 'data/tokenizers/edge-wordpiece/invalid/missing-sep-in-vocab.json',
   'edge-with-single-word-added-token': 'data/tokenizers/edge-wordpiece/invalid/with-single-word-added-token.json',
+  'roberta-base': 'data/tokenizers/roberta-base/tokenizer.json',
+  'ModernBERT-base': 'data/tokenizers/ModernBERT-base/tokenizer.json',
+  't5-small': 'data/tokenizers/t5-small/tokenizer.json',
+  'albert-base-v2': 'data/tokenizers/albert-base-v2/tokenizer.json',
+  'barthez': 'data/tokenizers/barthez/tokenizer.json',
+  // Folders without a tokenizer.json, or read without it: the folder, the tokenizer class, and its files under the names they are looked for by.
+  'gpt2': 'data/tokenizers/gpt2 class=GPT2Tokenizer vocab.json=vocab.json merges.txt=merges.txt',
+  'roberta-base-files': 'data/tokenizers/roberta-base class=RobertaTokenizer vocab.json=vocab.json merges.txt=merges.txt',
+  't5-base': 'data/tokenizers/t5-base class=T5Tokenizer t5_tokenizer_base.model=spiece.model',
+  'albert-base-v2-files': 'data/tokenizers/albert-base-v2 class=AlbertTokenizer spiece.model=spiece.model',
+  'albert-as-deberta': 'data/tokenizers/albert-base-v2 class=DebertaV2Tokenizer spiece.model=spm.model',
+  'albert-as-rembert': 'data/tokenizers/albert-base-v2 class=RemBertTokenizer spiece.model=tokenizer.model',
+  'barthez-files': 'data/tokenizers/barthez class=BarthezTokenizer sentencepiece.bpe.model=sentencepiece.bpe.model',
+  'sentencepiece-xlm-roberta': 'data/tokenizers/sentencepiece-small class=XLMRobertaTokenizer test_model.model=sentencepiece.bpe.model',
+  'sentencepiece-camembert': 'data/tokenizers/sentencepiece-small class=CamembertTokenizer test_ja_model.model=sentencepiece.bpe.model',
+  'sentencepiece-t5': 'data/tokenizers/sentencepiece-small class=T5Tokenizer test_ja_model.model=spiece.model',
   'weights-intent': 'weights/intent/tokenizer.json',
   'weights-sentiment': 'weights/sentiment/tokenizer.json',
   'weights-emotion': 'weights/emotion/tokenizer.json',
@@ -56,8 +73,34 @@ function bertFromVocab(folder, options) {
   return JSON.stringify(json)
 }
 
+// vocab.json and merges.txt, as transformers' converters for GPT-2 and RoBERTa read them.
+function byteLevelFromFiles(folder, className) {
+  const vocab = JSON.parse(fs.readFileSync(path.join(folder, 'vocab.json'), 'utf8'))
+  const lines = fs.readFileSync(path.join(folder, 'merges.txt'), 'utf8').split('\n').filter((line) => line !== '' && !line.startsWith('#version'))
+  const special = (text, flags = {}) => addedToken(text, Object.assign({ id: vocab[text], special: true }, flags))
+  const roberta = className === 'RobertaTokenizer'
+  const json = wordPieceJson({
+    pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
+    post_processor: roberta ? { type: 'RobertaProcessing', sep: ['</s>', vocab['</s>']], cls: ['<s>', vocab['<s>']], trim_offsets: true, add_prefix_space: false } : null,
+    added_tokens: roberta ? [...['<s>', '</s>', '<unk>', '<pad>'].map((t) => special(t)), special('<mask>', { lstrip: true })] : [special('<|endoftext|>')],
+  })
+  json.model = { type: 'BPE', dropout: null, unk_token: null, continuing_subword_prefix: '', end_of_word_suffix: '', fuse_unk: false, byte_fallback: false, vocab,
+    merges: lines.map((line) => line.split(' ')) }
+  return JSON.stringify(json)
+}
+
+function tokenizerText(file) {
+  const [place, ...options] = file.split(' ')
+  if (place.endsWith('.json')) return fs.readFileSync(place, 'utf8')
+  if (options.length === 0) return bertFromVocab(path.relative(shared, place), { lowercase: false })
+  const className = options[0].slice('class='.length)
+  const source = options[1].split('=')[0]
+  if (source === 'vocab.json') return byteLevelFromFiles(place, className)
+  return sentencepieceJson(fs.readFileSync(path.join(place, source)), className)
+}
+
 function load(file) {
-  const text = file.endsWith('.json') ? fs.readFileSync(file, 'utf8') : bertFromVocab(path.relative(shared, file), { lowercase: false })
+  const text = tokenizerText(file)
   const build = (changes) => {
     return lib.Tokenizer.fromString(JSON.stringify(Object.assign(JSON.parse(text), { truncation: null, padding: null }, changes)))
   }

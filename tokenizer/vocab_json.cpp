@@ -1,0 +1,122 @@
+// Byte-level BPE tokenizers that were saved without a tokenizer.json: vocab.json and merges.txt, by the rules of transformers' converters.
+#include <array>
+
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "base/utf8.hpp"
+#include "tokenizer/directory_config.hpp"
+#include "tokenizer/loading.hpp"
+#include "tokenizer/model_reader.hpp"
+#include "tokenizer/models/models.hpp"
+#include "tokenizer/post_processors/post_processors.hpp"
+
+namespace berth::tokenizer {
+namespace {
+
+enum class Family { roberta, gpt2, deberta };
+
+struct ClassRow {
+  std::string_view class_name;
+  std::string_view model_type;
+  Family family;
+};
+constexpr std::array kClasses = {
+    ClassRow{"RobertaTokenizer", "roberta", Family::roberta}, ClassRow{"LongformerTokenizer", "longformer", Family::roberta},
+    ClassRow{"BartTokenizer", "bart", Family::roberta},       ClassRow{"GPT2Tokenizer", "gpt2", Family::gpt2},
+    ClassRow{"DebertaTokenizer", "deberta", Family::deberta},
+};
+
+VocabularyEntries read_vocabulary(const std::filesystem::path& path) {
+  const std::string text = base::read_file(path, kMaxTokenizerFile);
+  base::reject_impostor(text, path.string());
+  ModelReader reader(path.string(), "", "");
+  base::parse_json_streaming(text, path.string(), {""}, [&](const base::JsonStreamElement& element) { reader.add_token(element); },
+                             {.max_bytes = kMaxTokenizerFile, .max_depth = 8});
+  ModelData data = reader.take();
+  if (data.vocabulary.is_array || data.vocabulary.entries.empty()) {
+    throw base::Error(base::ErrorCode::corrupt_file, path.string() + ": expected an object of token: id");
+  }
+  return std::move(data.vocabulary);
+}
+
+// A line is a merge, in order of rank; the first may name a version.
+MergeList read_merges(const std::filesystem::path& path) {
+  const std::string text = base::read_file(path, kMaxTokenizerFile);
+  base::reject_impostor(text, path.string());
+  if (const std::size_t bad = base::find_invalid_utf8(text); bad != std::string::npos) {
+    throw base::Error(base::ErrorCode::corrupt_file, path.string() + ": invalid UTF-8 at byte " + std::to_string(bad));
+  }
+  ModelReader reader(path.string(), "", "");
+  const std::string_view all = text;
+  for (std::size_t begin = 0; begin < all.size();) {
+    const std::size_t end = std::min(all.find('\n', begin), all.size());
+    std::string_view line = all.substr(begin, end - begin);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (!line.empty() && !line.starts_with("#version")) reader.add_merge(line);
+    begin = end + 1;
+  }
+  return std::move(reader.take().merges);
+}
+
+struct Roles {
+  AddedToken bos, eos, unk, sep, pad, cls, mask;
+  std::vector<AddedToken> all;
+};
+
+Roles read_roles(const DirectoryConfig& files, Family family) {
+  Roles roles;
+  const auto read = [&](AddedToken& token, const char* key, const char* text, bool lstrip = false) {
+    token = files.role(key, text == nullptr ? AddedToken{} : special_token(text, lstrip));
+    if (!token.content.empty()) roles.all.push_back(token);
+  };
+  const bool gpt2 = family == Family::gpt2;
+  const bool deberta = family == Family::deberta;
+  const char* end_of_text = "<|endoftext|>";
+  read(roles.bos, "bos_token", gpt2 ? end_of_text : deberta ? "[CLS]" : "<s>");
+  read(roles.eos, "eos_token", gpt2 ? end_of_text : deberta ? "[SEP]" : "</s>");
+  read(roles.unk, "unk_token", gpt2 ? end_of_text : deberta ? "[UNK]" : "<unk>");
+  read(roles.sep, "sep_token", gpt2 ? nullptr : deberta ? "[SEP]" : "</s>");
+  read(roles.pad, "pad_token", gpt2 ? nullptr : deberta ? "[PAD]" : "<pad>");
+  read(roles.cls, "cls_token", gpt2 ? nullptr : deberta ? "[CLS]" : "<s>");
+  read(roles.mask, "mask_token", gpt2 ? nullptr : deberta ? "[MASK]" : "<mask>", true);
+  return roles;
+}
+
+// Without a class or a model type the vocabulary tells the two conventions apart.
+Family guess_family(const VocabularyEntries& vocabulary) {
+  bool begin = false;
+  bool end = false;
+  for (const auto& entry : vocabulary.entries) {
+    begin = begin || vocabulary.text(entry) == "<s>";
+    end = end || vocabulary.text(entry) == "</s>";
+  }
+  return begin && end ? Family::roberta : Family::gpt2;
+}
+
+}  // namespace
+
+TokenizerParts load_vocab_json(const std::filesystem::path& directory) {
+  const std::string vocab_path = (directory / "vocab.json").string();
+  const std::string merges_path = (directory / "merges.txt").string();
+  const DirectoryConfig files(directory);
+  const ClassRow* row = files.find_class(kClasses, "a vocab.json");
+  ModelData data{read_vocabulary(vocab_path), read_merges(merges_path)};
+  const Family family = row != nullptr ? row->family : guess_family(data.vocabulary);
+  const Roles roles = read_roles(files, family);
+  const bool prefix_space = files.tokenizer().boolean_or("add_prefix_space", false);
+
+  const base::Json stages = {{"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", prefix_space}, {"trim_offsets", true}, {"use_regex", true}}}};
+  TokenizerParts parts = assemble_parts(base::JsonObject(stages, vocab_path), make_bpe({}, std::move(data), merges_path), files.added_tokens(roles.all));
+  const auto id = [&](const AddedToken& token) { return parts.added->required_id(token.content, vocab_path); };
+  if (family == Family::roberta) {
+    parts.post_processor = roberta_post_processor(id(roles.cls), id(roles.sep), true, prefix_space);
+  } else if (family == Family::deberta) {
+    parts.post_processor = bert_post_processor(id(roles.cls), id(roles.sep));
+  } else if (files.tokenizer().boolean_or("add_bos_token", false)) {
+    parts.post_processor.single.insert(parts.post_processor.single.begin(), {-1, {id(roles.bos)}, 0});
+    parts.post_processor.pair.insert(parts.post_processor.pair.begin(), {-1, {id(roles.bos)}, 0});
+  }
+  return parts;
+}
+
+}  // namespace berth::tokenizer
