@@ -1,14 +1,20 @@
-// A model is data: what distinguishes BERT from DistilBERT is which tensors are where, which config.json keys say what, and a few choices. The one
+// A model is data: what distinguishes one encoder from another is which tensors are where, which config.json keys say what, and a few choices. The one
 // encoder loop (engine/encoder.cpp) runs any description; a new architecture is one file in engine/architectures and one line in its registry.
+// docs/adding-an-architecture.md walks through it.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string_view>
 #include <vector>
 
+#include "base/json.hpp"
 #include "kernels/activation.hpp"
+#include "loaders/tensors.hpp"
 
 namespace berth::engine {
+
+struct ModelConfig;
 
 // The names config.json uses. An empty name means that the architecture has no such key.
 struct ConfigKeys {
@@ -17,44 +23,122 @@ struct ConfigKeys {
   std::string_view num_heads = "num_attention_heads";
   std::string_view intermediate_size = "intermediate_size";
   std::string_view max_positions = "max_position_embeddings";
+  std::string_view embedding_size = "";  // of the tables, where it may differ from hidden_size
   std::string_view type_vocab_size = "type_vocab_size";
   std::string_view activation = "hidden_act";
   std::string_view layer_norm_epsilon = "layer_norm_eps";
 };
 
-// Tensor names relative to the body's prefix, without ".weight" and ".bias"; "{i}" stands for the layer. An empty name: there is none.
-struct TensorNames {
-  std::string_view word_embeddings;
-  std::string_view position_embeddings;
-  std::string_view token_type_embeddings;
-  std::string_view embedding_norm;
-  // per layer
-  std::string_view query;
-  std::string_view key;
-  std::string_view value;
-  std::string_view attention_output;
-  std::string_view attention_norm;
-  std::string_view intermediate;
-  std::string_view output;
-  std::string_view output_norm;
+// What config.json means where it does not say.
+struct ConfigDefaults {
+  std::string_view activation = "gelu";
+  double layer_norm_epsilon = 1e-12;
+  std::size_t type_vocab_size = 2;
+  bool types_optional = false;     // type_vocab_size may be 0: no token types
+  std::size_t embedding_size = 0;  // 0: hidden_size
 };
 
-// One dense layer of a head: activation(W x + b).
+// Tensor names relative to the body's prefix, without ".weight" and ".bias". "{i}" stands for the layer; where layers share weights, "{group}" and
+// "{inner}" for the group and the place in it. An empty name: there is none.
+struct TensorNames {
+  std::string_view word_embeddings = {};
+  std::string_view position_embeddings = {};
+  std::string_view token_type_embeddings = {};
+  std::string_view embedding_norm = {};
+  std::string_view embedding_projection = {};  // from the tables' size to the hidden size
+  // per layer
+  std::string_view query = {};
+  std::string_view key = {};
+  std::string_view value = {};
+  std::string_view query_key_value = {};  // the three as one stored matrix, in place of them
+  std::string_view query_norm = {};       // LayerNorm over the queries of all heads together
+  std::string_view key_norm = {};
+  std::string_view attention_output = {};
+  std::string_view attention_norm = {};
+  std::string_view attention_outer_norm = {};  // x = outer_norm(x + norm(x + attention(x)))
+  std::string_view intermediate = {};
+  std::string_view intermediate_value = {};  // stored apart: the half that does not go through the activation
+  std::string_view output = {};
+  std::string_view output_norm = {};
+  // behind the layers
+  std::string_view final_norm = {};
+  // relative positions
+  std::string_view relative_bias = {};             // [buckets, heads], added to the scores of every layer
+  std::string_view relative_embeddings = {};       // [2 span, hidden], of disentangled attention
+  std::string_view relative_embeddings_norm = {};
+  std::string_view position_key = {};              // per layer: projections of relative_embeddings
+  std::string_view position_query = {};
+  // beside the first layer
+  std::string_view convolution = {};
+  std::string_view convolution_norm = {};
+};
+
+// The inner activation of the feed-forward block: of all values, or of one half of them, which then multiplies the other.
+enum class Gate : unsigned char { none, first_half, second_half };
+
+// Which linear layers and norms have a bias.
+struct Biases {
+  bool query_key_value = true;
+  bool attention_output = true;
+  bool intermediate = true;
+  bool output = true;
+  bool norms = true;
+  bool embedding_projection = true;
+};
+
+// How the layers are built. The description gives it as the architecture usually is; reading config.json may change it.
+struct BodySpec {
+  TensorNames names = {};
+  bool pre_norm = false;              // x = x + block(norm(x)), and a final norm; else x = norm(x + block(x))
+  bool first_attention_norm = true;   // false: the first layer's attention reads the embeddings as they are
+  bool project_before_norm = false;   // embedding_projection goes before embedding_norm
+  bool positions_skip_padding = false;  // positions count the ids that are not pad_token_id, from pad_token_id + 1 on
+  Gate gate = Gate::none;
+  Biases biases = {};
+};
+
+// One dense layer of a head: norm(activation(W x + b)).
 struct DenseStep {
   std::string_view name;  // tensors `name`.weight and `name`.bias
   kernels::Activation activation = kernels::Activation::none;
-  bool in_body = false;  // the name takes the body's prefix ("bert.pooler.dense")
+  std::string_view activation_key = {};  // config.json's name for the activation, where it has a say; `activation` is what it means without
+  bool in_body = false;                  // the name takes the body's prefix ("bert.pooler.dense")
+  std::string_view norm = {};            // LayerNorm behind the activation
+  bool bias = true;
+  std::string_view bias_key = {};        // config.json's name for `bias`, where it has a say
+};
+
+enum class HeadKind : unsigned char {
+  none,
+  sequence_classifier,  // a row -> [labels]
+  token_classifier,     // every token -> [labels]
+  span,                 // every token -> the logits of being an answer's first and last
+  masked_lm,            // a token -> [vocabulary]
+};
+
+struct HeadSpec {
+  HeadKind kind = HeadKind::none;
+  std::string_view class_suffix = {};  // of the class in config.json "architectures": BertForTokenClassification ends so
+  std::vector<DenseStep> steps = {};   // the last one gives the logits, but for masked_lm, where it gives what is compared with the vocabulary
+  std::size_t outputs = 0;        // where the number of logits does not follow from config.json's labels
+  std::string_view decoder = {};  // masked_lm: a matrix like the word embeddings, read where tie_word_embeddings is false; else it is they
+  std::vector<std::string_view> decoder_bias = {};  // masked_lm: full tensor names; the first that is found
+  std::string_view decoder_bias_key = {};           // config.json's boolean that there is one, where it has a say (default: there is)
 };
 
 struct ArchitectureSpec {
-  std::string_view model_type;                 // as in config.json
-  std::vector<std::string_view> prefixes;      // that the body's tensors may have; "" among them
-  ConfigKeys keys;
-  double default_layer_norm_epsilon = 1e-12;   // where the config does not say
-  TensorNames names;
-  std::vector<DenseStep> pooler;               // first token -> pooler_output; optional in the file
-  std::vector<DenseStep> sequence_classifier;  // first token -> logits
-  std::string_view sequence_classifier_class;  // in config.json "architectures": "BertForSequenceClassification"
+  std::string_view model_type;             // as in config.json
+  std::vector<std::string_view> prefixes;  // that the body's tensors may have; "" among them
+  // Several descriptions may share a model_type; the first that fits is taken.
+  std::vector<std::string_view> position_types = {"absolute"};  // values of config.json "position_embedding_type"; the first is what it means without; empty: no such key
+  std::string_view marker = {};                                 // a tensor (relative to the prefix) that only this one has
+  ConfigKeys keys = {};
+  ConfigDefaults defaults = {};
+  BodySpec body = {};
+  std::vector<DenseStep> pooler = {};  // first token -> pooler_output; optional in the file
+  std::vector<HeadSpec> heads = {};
+  // Reads what only this architecture's config.json says. The common fields are filled, and may be changed.
+  void (*read)(const base::JsonObject& json, const loaders::TensorStore& tensors, ModelConfig& config) = nullptr;
 };
 
 // All supported architectures.
@@ -62,8 +146,5 @@ std::span<const ArchitectureSpec* const> architectures();
 
 // "bert, distilbert": for messages and docs.
 std::string_view supported_model_types();
-
-// Null when there is none.
-const ArchitectureSpec* find_architecture(std::string_view model_type);
 
 }  // namespace berth::engine

@@ -42,7 +42,7 @@ struct berth_encoding {
 };
 
 struct berth_token_embeddings {
-  berth::engine::TokenEmbeddings values;
+  berth::engine::TokenValues values;
 };
 
 namespace {
@@ -174,7 +174,7 @@ const float* berth_token_embeddings_row(const berth_token_embeddings* handle, si
   if (handle == nullptr || index + 1 >= handle->values.first_token.size()) return nullptr;
   const auto& first = handle->values.first_token;
   if (tokens != nullptr) *tokens = first[index + 1] - first[index];
-  return handle->values.values.data() + first[index] * handle->values.hidden_size;
+  return handle->values.values.data() + first[index] * handle->values.size;
 }
 
 void berth_token_embeddings_free(berth_token_embeddings* handle) { delete handle; }

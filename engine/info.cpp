@@ -26,16 +26,29 @@ Json describe_modules(std::span<const SentenceModule> modules) {
   return list;
 }
 
+// Hugging Face's names of tasks.
+std::string_view task_name(HeadKind head) {
+  switch (head) {
+    case HeadKind::none: return "embedding";
+    case HeadKind::sequence_classifier: return "sequence-classification";
+    case HeadKind::token_classifier: return "token-classification";
+    case HeadKind::span: return "question-answering";
+    case HeadKind::masked_lm: return "fill-mask";
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string describe_model(const ModelFacts& facts) {
   const ModelConfig& config = facts.config;
   const double hidden = static_cast<double>(config.hidden_size);
-  const double layers = static_cast<double>(config.num_layers);
+  const double layers = static_cast<double>(config.plan.size());
+  const double inner_products = config.body.gate == Gate::none ? 2.0 : 3.0;
   Json info;
   info["directory"] = facts.directory.root.string();
   info["model_type"] = config.architecture->model_type;
-  info["task"] = config.has_sequence_classifier ? "sequence-classification" : "embedding";
+  info["task"] = task_name(config.head.kind);
   info["hidden_size"] = config.hidden_size;
   info["num_layers"] = config.num_layers;
   info["num_heads"] = config.num_heads;
@@ -55,7 +68,7 @@ std::string describe_model(const ModelFacts& facts) {
   info["model_size_bytes"] = facts.weights.bytes;
   info["files"] = facts.tensors.files();
   // A row of n tokens costs n * flop_per_token + n * n * flop_per_token_squared: the linear layers, and the two products of attention.
-  info["flop_per_token"] = layers * 2.0 * (4.0 * hidden * hidden + 2.0 * hidden * static_cast<double>(config.intermediate_size));
+  info["flop_per_token"] = layers * 2.0 * (4.0 * hidden * hidden + inner_products * hidden * static_cast<double>(config.intermediate_size));
   info["flop_per_token_squared"] = layers * 4.0 * hidden;
   return info.dump();
 }

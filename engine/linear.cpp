@@ -84,8 +84,8 @@ void run_f32(const Compute& compute, const Linear& layer, const LinearArgs& args
   for_tasks(compute, shape, [&](std::size_t first, std::size_t rows, std::size_t panel, std::size_t end) noexcept {
     kernels::GemmF32Args gemm;
     set_common(gemm, layer, args, first, rows, panel, end);
-    gemm.a = args.x + first * layer.in;
-    gemm.lda = layer.in;
+    gemm.lda = args.x_stride == 0 ? layer.in : args.x_stride;
+    gemm.a = args.x + first * gemm.lda;
     gemm.b = layer.f32.view();
     compute.kernels.gemm_f32(gemm);
   });
@@ -110,15 +110,6 @@ void run_low(const Compute& compute, const Linear& layer, const LinearArgs& args
   });
 }
 
-void lower_block(const Compute& compute, Precision precision, const float* x, std::size_t first, std::size_t rows, std::size_t size,
-                 const LowRows& low) noexcept {
-  std::byte* to = low.data + first * low_row_bytes(precision, size);
-  if (precision == Precision::int8)
-    compute.kernels.quantize_rows(x + first * size, size, rows, size, reinterpret_cast<std::int8_t*>(to), low_row_bytes(precision, size), low.scales + first);
-  if (precision == Precision::bf16)
-    compute.kernels.round_rows(x + first * size, size, rows, size, reinterpret_cast<std::uint16_t*>(to), low_row_bytes(precision, size) / 2);
-}
-
 }  // namespace
 
 void run_linear(const Compute& compute, const Linear& layer, const LinearArgs& args) noexcept {
@@ -135,10 +126,19 @@ std::size_t low_row_bytes(Precision precision, std::size_t size) noexcept {
   return divide_up(size * (precision == Precision::bf16 ? 2 : 1), kernels::kLowRowBytes) * kernels::kLowRowBytes;
 }
 
+void lower_block(const Compute& compute, Precision precision, const float* x, std::size_t stride, std::size_t first, std::size_t rows, std::size_t size,
+                 const LowRows& low) noexcept {
+  std::byte* to = low.data + first * low_row_bytes(precision, size);
+  if (precision == Precision::int8)
+    compute.kernels.quantize_rows(x, stride, rows, size, reinterpret_cast<std::int8_t*>(to), low_row_bytes(precision, size), low.scales + first);
+  if (precision == Precision::bf16)
+    compute.kernels.round_rows(x, stride, rows, size, reinterpret_cast<std::uint16_t*>(to), low_row_bytes(precision, size) / 2);
+}
+
 void lower_rows(const Compute& compute, Precision precision, const float* x, std::size_t rows, std::size_t size, const LowRows& low) noexcept {
   if (precision == Precision::fp32) return;
   for_row_blocks(compute.pool, rows, size, [&](std::size_t first, std::size_t count, std::size_t) noexcept {
-    lower_block(compute, precision, x, first, count, size, low);
+    lower_block(compute, precision, x + first * size, size, first, count, size, low);
   });
 }
 
@@ -155,7 +155,7 @@ void run_layer_norm(const Compute& compute, const Norm& norm, float epsilon, con
     args.size = size;
     args.epsilon = epsilon;
     compute.kernels.layer_norm(args);
-    lower_block(compute, precision, out, first, count, size, low);
+    lower_block(compute, precision, args.out, size, first, count, size, low);
   });
 }
 

@@ -15,7 +15,8 @@ struct LowRows {
 };
 
 struct LinearArgs {
-  const float* x = nullptr;  // [rows, layer.in], dense; read by FP32 layers
+  const float* x = nullptr;  // [rows, layer.in]; read by FP32 layers
+  std::size_t x_stride = 0;  // between the rows of x; 0: dense
   LowRows low = {};          // the same rows, read by the others
   float* y = nullptr;        // [rows, layer.out], dense
   std::size_t rows = 0;
@@ -28,6 +29,9 @@ void run_linear(const Compute& compute, const Linear& layer, const LinearArgs& a
 
 // low = x [rows, size], dense, in a precision. Nothing to do for fp32.
 void lower_rows(const Compute& compute, Precision precision, const float* x, std::size_t rows, std::size_t size, const LowRows& low) noexcept;
+// Rows [first, first + rows) of it, which are at x with row stride `stride`, on this thread.
+void lower_block(const Compute& compute, Precision precision, const float* x, std::size_t stride, std::size_t first, std::size_t rows, std::size_t size,
+                 const LowRows& low) noexcept;
 // Bytes of one row of `size` values in LowRows::data; 0 for fp32.
 std::size_t low_row_bytes(Precision precision, std::size_t size) noexcept;
 

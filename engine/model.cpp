@@ -5,6 +5,7 @@
 #include "base/cpu_limits.hpp"
 #include "base/error.hpp"
 #include "engine/encoder.hpp"
+#include "engine/heads.hpp"
 #include "engine/info.hpp"
 #include "engine/inputs.hpp"
 #include "kernels/dispatch.hpp"
@@ -107,9 +108,8 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
   const base::FileAccess access = options.mmap ? base::FileAccess::map : base::FileAccess::copy;
 
   const loaders::ModelDirectory directory = loaders::ModelDirectory::open(path, access);
-  model->config_ = read_model_config(directory);
   model->tensors_ = loaders::TensorStore::open(directory.encoder, access);
-  find_unnamed_head(model->config_, directory, *model->tensors_);
+  model->config_ = read_model_config(directory, *model->tensors_);
   model->weights_ = bind_weights(model->config_, *model->tensors_, precision, model->compute());
   if (tokenizer::Tokenizer::present(directory.encoder)) {
     model->tokenizer_ = tokenizer::Tokenizer::load(directory.encoder);
@@ -133,7 +133,7 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
   return model;
 }
 
-void Model::run(std::span<const berth_input> inputs, const RunOptions& options, std::size_t layers, berth_row* rows, const Finish& finish,
+void Model::run(std::span<const berth_input> inputs, const RunOptions& options, std::optional<std::size_t> layers, berth_row* rows, const Finish& finish,
                 std::string_view prompt) const {
   const base::FloatingPointScope scope;  // pooling, heads and norms run on this thread too
   const std::size_t limit = options.max_length == 0 ? max_length_ : std::min(max_length_, options.max_length);
@@ -168,9 +168,8 @@ void Model::run(std::span<const berth_input> inputs, const RunOptions& options, 
   }
 }
 
-void Model::run_batch(Workspace& workspace, std::size_t layers) const {
-  const RaggedBatch& batch = workspace.batch;
-  workspace.reserve(plan_workspace(config_, weights_.layer_precision, compute(), batch.tokens(), batch.longest()));
+void Model::run_batch(Workspace& workspace, std::optional<std::size_t> layers) const {
+  prepare(compute(), config_, weights_, workspace);
   run_encoder(compute(), config_, weights_, layers, workspace);
 }
 
@@ -181,10 +180,10 @@ void Model::check_finite(const float* values, std::size_t rows, std::size_t size
   }
 }
 
-void Model::encode(std::span<const berth_input> inputs, const RunOptions& options, float* out, berth_row* rows, TokenEmbeddings* tokens) const {
+void Model::encode(std::span<const berth_input> inputs, const RunOptions& options, float* out, berth_row* rows, TokenValues* tokens) const {
   const std::size_t size = embedding_size();
-  if (tokens != nullptr) tokens->hidden_size = config_.hidden_size;
-  run(inputs, options, config_.num_layers, rows, [&](Workspace& workspace, std::size_t first, std::size_t count) {
+  if (tokens != nullptr) tokens->size = config_.hidden_size;
+  run(inputs, options, {}, rows, [&](Workspace& workspace, std::size_t first, std::size_t count) {
     const RaggedBatch& batch = workspace.batch;
     if (out != nullptr) {
       run_modules(compute(), modules_, config_.hidden_size, workspace, out + first * size);
@@ -201,14 +200,11 @@ void Model::encode(std::span<const berth_input> inputs, const RunOptions& option
 }
 
 void Model::classify(std::span<const berth_input> inputs, const RunOptions& options, bool raw, float* out, berth_row* rows) const {
-  if (!config_.has_sequence_classifier) {
-    throw Error(ErrorCode::unsupported, "the model has no sequence-classification head: config.json field \"architectures\" does not name " +
-                                            std::string(config_.architecture->sequence_classifier_class));
-  }
+  need_head(config_.has_sequence_classifier(), "sequence-classification");
   const std::size_t labels = config_.labels.size();
-  run(inputs, options, config_.num_layers, rows, [&](Workspace& workspace, std::size_t first, std::size_t count) {
+  run(inputs, options, {}, rows, [&](Workspace& workspace, std::size_t first, std::size_t count) {
     float* scores = out + first * labels;
-    run_head(compute(), weights_.sequence_classifier, config_.hidden_size, workspace, scores);
+    run_row_head(compute(), config_, weights_.head, config_.head.mean_pooling, workspace, scores);
     check_finite(scores, count, labels, first);
     if (raw) return;
     if (config_.score_function == ScoreFunction::sigmoid) kernels_->activate(scores, count * labels, kernels::Activation::sigmoid);
@@ -216,8 +212,51 @@ void Model::classify(std::span<const berth_input> inputs, const RunOptions& opti
   });
 }
 
-void Model::hidden_states(std::span<const berth_input> inputs, std::size_t layers, TokenEmbeddings& tokens) const {
-  tokens.hidden_size = config_.hidden_size;
+void Model::need_head(bool there, std::string_view what) const {
+  if (there) return;
+  std::string classes;
+  for (const HeadSpec& spec : config_.architecture->heads) classes += (classes.empty() ? "" : ", ") + std::string("...") + std::string(spec.class_suffix);
+  throw Error(ErrorCode::unsupported, "the model has no " + std::string(what) + " head: it takes weights for one, and in config.json field \"architectures\" a class of its kind (" + classes + ")");
+}
+
+void Model::token_logits(std::span<const berth_input> inputs, const RunOptions& options, TokenValues& out, berth_row* rows) const {
+  need_head(config_.head.kind == HeadKind::token_classifier || config_.head.kind == HeadKind::span, "token-classification or question-answering");
+  out.size = config_.head.outputs;
+  run(inputs, options, {}, rows, [&](Workspace& workspace, std::size_t first, std::size_t count) {
+    const RaggedBatch& batch = workspace.batch;
+    const std::size_t begin = out.values.size();
+    out.values.resize(begin + batch.tokens() * out.size);
+    run_token_head(compute(), config_, weights_.head, workspace, out.values.data() + begin);
+    for (std::size_t row = 0; row < count; ++row) {
+      check_finite(out.values.data() + begin + batch.cumulative_lengths[row] * out.size, 1, batch.length(row) * out.size, first + row);
+      out.first_token.push_back(out.first_token.back() + batch.length(row));
+    }
+  });
+}
+
+void Model::masked_logits(std::span<const berth_input> inputs, const RunOptions& options, std::optional<std::int32_t> id, MaskedLogits& out, berth_row* rows) const {
+  need_head(config_.head.kind == HeadKind::masked_lm, "masked-language-model");
+  std::vector<std::size_t> tokens;  // of one row, in the batch
+  run(inputs, options, {}, rows, [&](Workspace& workspace, std::size_t first, std::size_t count) {
+    const RaggedBatch& batch = workspace.batch;
+    for (std::size_t row = 0; row < count; ++row) {
+      tokens.clear();
+      for (std::size_t t = batch.cumulative_lengths[row]; t < batch.cumulative_lengths[row + 1]; ++t) {
+        if (id && batch.ids[t] != *id) continue;
+        tokens.push_back(t);
+        out.places.push_back({.input = first + row, .token = t - batch.cumulative_lengths[row]});
+      }
+      const std::size_t begin = out.values.size();
+      const std::size_t size = tokens.size() * config_.vocab_size;
+      out.values.resize(begin + size);
+      run_masked_head(compute(), config_, weights_, tokens, workspace, out.values.data() + begin);
+      check_finite(out.values.data() + begin, 1, size, first + row);
+    }
+  });
+}
+
+void Model::hidden_states(std::span<const berth_input> inputs, std::size_t layers, TokenValues& tokens) const {
+  tokens.size = config_.hidden_size;
   run(inputs, {}, layers, nullptr, [&](Workspace& workspace, std::size_t, std::size_t count) {
     const RaggedBatch& batch = workspace.batch;
     tokens.values.insert(tokens.values.end(), workspace.hidden(), workspace.hidden() + batch.tokens() * config_.hidden_size);
@@ -226,8 +265,8 @@ void Model::hidden_states(std::span<const berth_input> inputs, std::size_t layer
 }
 
 void Model::pooler_output(std::span<const berth_input> inputs, float* out) const {
-  run(inputs, {}, config_.num_layers, nullptr, [&](Workspace& workspace, std::size_t first, std::size_t) {
-    run_head(compute(), weights_.pooler, config_.hidden_size, workspace, out + first * config_.hidden_size);
+  run(inputs, {}, {}, nullptr, [&](Workspace& workspace, std::size_t first, std::size_t) {
+    run_row_head(compute(), config_, weights_.pooler, false, workspace, out + first * config_.hidden_size);
   });
 }
 

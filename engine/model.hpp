@@ -38,11 +38,20 @@ struct RunOptions {
 // Tokens run together by default: beyond some hundreds a product is no more efficient, and more would leave the caches.
 inline constexpr std::size_t kDefaultBatchTokens = 1024;
 
-// The hidden states of some rows, copied out.
-struct TokenEmbeddings {
-  std::vector<float> values;                // [tokens of all rows, hidden_size]
+// Values of every token of some rows.
+struct TokenValues {
+  std::vector<float> values;                // [tokens of all rows, size]
   std::vector<std::size_t> first_token{0};  // [rows + 1]
-  std::size_t hidden_size = 0;
+  std::size_t size = 0;
+};
+
+struct TokenPlace {
+  std::size_t input;  // which input
+  std::size_t token;  // its token, special ones counted
+};
+struct MaskedLogits {
+  std::vector<TokenPlace> places;  // in order
+  std::vector<float> values;       // [places, vocabulary]
 };
 
 class Model {
@@ -51,9 +60,14 @@ class Model {
   static std::unique_ptr<const Model> load(const std::string& directory, const LoadOptions& options);
 
   // out: [inputs, embedding_size()]; may be null when only `tokens` is wanted. rows, tokens: may be null.
-  void encode(std::span<const berth_input> inputs, const RunOptions& options, float* out, berth_row* rows, TokenEmbeddings* tokens) const;
+  void encode(std::span<const berth_input> inputs, const RunOptions& options, float* out, berth_row* rows, TokenValues* tokens) const;
   // out: [inputs, labels]: scores, or logits when `raw`.
   void classify(std::span<const berth_input> inputs, const RunOptions& options, bool raw, float* out, berth_row* rows) const;
+
+  // For token classification: [labels] for every token; for question answering: its logits of being an answer's first and last. out.size is their number.
+  void token_logits(std::span<const berth_input> inputs, const RunOptions& options, TokenValues& out, berth_row* rows) const;
+  // The vocabulary's logits at the tokens whose id is `id` (the tokenizer's mask token), or at every token.
+  void masked_logits(std::span<const berth_input> inputs, const RunOptions& options, std::optional<std::int32_t> id, MaskedLogits& out, berth_row* rows) const;
 
   const ModelConfig& config() const noexcept { return config_; }
   const ModelWeights& weights() const noexcept { return weights_; }
@@ -63,8 +77,8 @@ class Model {
   const std::string& info() const noexcept { return info_; }  // JSON
   Compute compute() const noexcept { return {*kernels_, *low_kernels_, *pool_}; }
 
-  // The hidden states after `layers` layers, or the pooler's output, for rows of ids: what the reference cases record.
-  void hidden_states(std::span<const berth_input> inputs, std::size_t layers, TokenEmbeddings& tokens) const;
+  // The hidden states after `layers` layers (before a norm behind them all), or the pooler's output, for rows of ids: what the reference cases record.
+  void hidden_states(std::span<const berth_input> inputs, std::size_t layers, TokenValues& tokens) const;
   void pooler_output(std::span<const berth_input> inputs, float* out) const;
 
  private:
@@ -72,9 +86,10 @@ class Model {
 
   // Called for each batch that has run, with the index of its first row and its rows' number.
   using Finish = std::function<void(Workspace& workspace, std::size_t first, std::size_t rows)>;
-  void run(std::span<const berth_input> inputs, const RunOptions& options, std::size_t layers, berth_row* rows, const Finish& finish,
+  void run(std::span<const berth_input> inputs, const RunOptions& options, std::optional<std::size_t> layers, berth_row* rows, const Finish& finish,
            std::string_view prompt = {}) const;
-  void run_batch(Workspace& workspace, std::size_t layers) const;
+  void run_batch(Workspace& workspace, std::optional<std::size_t> layers) const;
+  void need_head(bool there, std::string_view what) const;
   void check_finite(const float* values, std::size_t rows, std::size_t size, std::size_t first) const;
 
   ModelConfig config_;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
+#include <cmath>
 #include <string_view>
 #include <utility>
 
@@ -21,10 +21,10 @@ constexpr std::int64_t kMaxHidden = 16384;
 constexpr std::int64_t kMaxLayers = 256;
 constexpr std::int64_t kMaxVocabulary = 1 << 24;
 constexpr std::int64_t kMaxPositions = 1 << 20;
-constexpr std::int64_t kMaxLabels = 1 << 20;
 
-constexpr std::array<std::pair<std::string_view, Activation>, 9> kActivations = {{
+constexpr std::array<std::pair<std::string_view, Activation>, 11> kActivations = {{
     {"gelu", Activation::gelu},
+    {"gelu_python", Activation::gelu},
     {"gelu_new", Activation::gelu_tanh},
     {"gelu_pytorch_tanh", Activation::gelu_tanh},
     {"gelu_fast", Activation::gelu_tanh},
@@ -33,6 +33,7 @@ constexpr std::array<std::pair<std::string_view, Activation>, 9> kActivations = 
     {"silu", Activation::silu},
     {"swish", Activation::silu},
     {"tanh", Activation::tanh},
+    {"sigmoid", Activation::sigmoid},
 }};
 
 std::size_t size_field(const JsonObject& config, std::string_view key, std::int64_t max) {
@@ -41,62 +42,100 @@ std::size_t size_field(const JsonObject& config, std::string_view key, std::int6
 
 // Options of the library that change what is computed, and that the descriptions do not cover: refused rather than ignored.
 void refuse_variants(const JsonObject& config) {
-  const std::string position = config.string_or("position_embedding_type", "absolute");
-  if (position != "absolute") {
-    throw Error(ErrorCode::unsupported,
-                config.label() + ": field \"position_embedding_type\": " + base::quoted(position) + " is not supported; supported: absolute");
+  for (const char* key : {"is_decoder", "add_cross_attention"}) refuse_flag(config, key, true);
+}
+
+bool has_tensor(const ArchitectureSpec& spec, const loaders::TensorStore& tensors, std::string_view name) {
+  return std::any_of(spec.prefixes.begin(), spec.prefixes.end(),
+                     [&](std::string_view prefix) { return tensors.find(std::string(prefix) + std::string(name)) != nullptr; });
+}
+
+// The first description of the model_type whose position type and marker fit.
+const ArchitectureSpec& choose_architecture(const JsonObject& config, const loaders::TensorStore& tensors) {
+  const std::string model_type = config.string("model_type");
+  std::string position_types;
+  const ArchitectureSpec* unmarked = nullptr;
+  for (const ArchitectureSpec* spec : architectures()) {
+    if (spec->model_type != model_type) continue;
+    if (!spec->position_types.empty()) {
+      const std::string position = config.string_or("position_embedding_type", std::string(spec->position_types.front()));
+      for (const std::string_view type : spec->position_types)
+        if (position_types.find(type) == std::string::npos) position_types += (position_types.empty() ? "" : ", ") + std::string(type);
+      if (std::find(spec->position_types.begin(), spec->position_types.end(), position) == spec->position_types.end()) continue;
+    }
+    if (spec->marker.empty() || has_tensor(*spec, tensors, spec->marker)) return *spec;
+    unmarked = spec;
   }
-  for (const char* key : {"is_decoder", "add_cross_attention"})
-    if (config.boolean_or(key, false))
-      throw Error(ErrorCode::unsupported, config.label() + ": field \"" + key + "\": true is not supported; berth runs encoders");
+  if (unmarked != nullptr) return *unmarked;  // whose missing tensors will be listed
+  if (!position_types.empty()) refuse(config, "position_embedding_type", position_types);
+  refuse(config, "model_type", std::string(supported_model_types()));
 }
 
-bool names_class(const JsonObject& config, std::string_view wanted) {
-  const base::Json* classes = config.find("architectures");
-  if (classes == nullptr || !classes->is_array()) return false;
-  return std::any_of(classes->begin(), classes->end(),
-                     [wanted](const base::Json& name) { return name.is_string() && name.get_ref<const std::string&>() == wanted; });
-}
-
-// "id2label": {"0": "NEGATIVE", …}; without it, transformers means "num_labels" (default 2) labels LABEL_0, LABEL_1, …
-std::vector<std::string> read_labels(const JsonObject& config) {
-  std::vector<std::string> labels;
-  if (!config.has("id2label")) {
-    const auto count = static_cast<std::size_t>(config.integer_or("num_labels", 2, 1, kMaxLabels));
-    for (std::size_t i = 0; i < count; ++i) labels.push_back("LABEL_" + std::to_string(i));
-    return labels;
+void read_sizes(const JsonObject& config, ModelConfig& to) {
+  const ConfigKeys& keys = to.architecture->keys;
+  const ConfigDefaults& defaults = to.architecture->defaults;
+  to.hidden_size = size_field(config, keys.hidden_size, kMaxHidden);
+  to.num_layers = size_field(config, keys.num_layers, kMaxLayers);
+  to.num_heads = size_field(config, keys.num_heads, kMaxHidden);
+  if (to.hidden_size % to.num_heads != 0) {
+    config.fail(std::string(keys.num_heads).c_str(),
+                "must divide \"" + std::string(keys.hidden_size) + "\" (" + std::to_string(to.hidden_size) + ")");
   }
-  const JsonObject map = config.object("id2label");
-  labels.resize(map.json().size());
-  std::vector<bool> seen(labels.size(), false);
-  for (const auto& [key, value] : map.json().items()) {
-    std::size_t index = 0;
-    const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), index);
-    if (error != std::errc{} || end != key.data() + key.size() || index >= labels.size() || seen[index])
-      config.fail("id2label", "keys must be the numbers 0 to " + std::to_string(labels.size() - 1) + "; key " + base::quoted(key) + " is not");
-    if (!value.is_string()) config.fail("id2label", "the label of " + base::quoted(key) + " must be a string");
-    labels[index] = value.get<std::string>();
-    seen[index] = true;
+  to.head_size = to.hidden_size / to.num_heads;
+  if (!keys.intermediate_size.empty()) to.intermediate_size = size_field(config, keys.intermediate_size, 4 * kMaxHidden);
+  to.vocab_size = size_field(config, "vocab_size", kMaxVocabulary);
+  to.embedding_size = to.hidden_size;
+  if (!keys.embedding_size.empty()) {
+    const std::size_t fallback = defaults.embedding_size == 0 ? to.hidden_size : defaults.embedding_size;
+    to.embedding_size = size_or(config, std::string(keys.embedding_size).c_str(), fallback, 1, kMaxHidden);
   }
-  if (labels.empty()) config.fail("id2label", "expected at least one label");
-  return labels;
+  to.position_rows = size_field(config, keys.max_positions, kMaxPositions);
+  to.max_positions = to.position_rows;
+  if (!keys.type_vocab_size.empty())
+    to.type_vocab_size = size_or(config, std::string(keys.type_vocab_size).c_str(), defaults.type_vocab_size, defaults.types_optional ? 0 : 1, kMaxVocabulary);
+  to.stored_layers = to.num_layers;
 }
 
-ScoreFunction read_score_function(const JsonObject& config, std::size_t labels) {
-  const std::string problem = config.string_or("problem_type", "");
-  if (problem == "regression") return ScoreFunction::none;
-  if (problem == "multi_label_classification" || labels == 1) return ScoreFunction::sigmoid;
-  if (problem == "single_label_classification" || problem.empty()) return ScoreFunction::softmax;
-  config.fail("problem_type", "expected regression, single_label_classification or multi_label_classification");
-}
-
-void read_sequence_classifier(ModelConfig& to, const JsonObject& config) {
-  to.has_sequence_classifier = true;
-  to.labels = read_labels(config);
-  to.score_function = read_score_function(config, to.labels.size());
+// Positions start behind the padding id, which is no position itself.
+void read_padding(const JsonObject& config, ModelConfig& to) {
+  if (!to.body.positions_skip_padding) return;
+  to.padding_id = static_cast<std::int32_t>(size_or(config, "pad_token_id", 1, 0, to.vocab_size - 1));
+  const std::size_t first = static_cast<std::size_t>(to.padding_id) + 1;
+  if (to.position_rows <= first) {
+    config.fail(std::string(to.architecture->keys.max_positions).c_str(),
+                "must be above " + std::to_string(first) + ", as positions start behind \"pad_token_id\"");
+  }
+  to.max_positions = to.position_rows - first;
 }
 
 }  // namespace
+
+void refuse(const JsonObject& json, const char* key, const std::string& supported) {
+  const base::Json* value = json.find(key);
+  const std::string got = value == nullptr ? "null" : value->is_string() ? base::quoted(value->get<std::string>()) : base::describe(*value);
+  throw Error(ErrorCode::unsupported, json.label() + ": field \"" + json.field(key) + "\": " + got + " is not supported; supported: " + supported);
+}
+
+void refuse_flag(const JsonObject& json, const char* key, bool value) {
+  if (json.boolean_or(key, !value) == value) refuse(json, key, value ? "false" : "true");
+}
+
+std::size_t size_or(const JsonObject& json, const char* key, std::size_t fallback, std::size_t min, std::size_t max) {
+  return static_cast<std::size_t>(json.integer_or(key, static_cast<std::int64_t>(fallback), static_cast<std::int64_t>(min), static_cast<std::int64_t>(max)));
+}
+
+void use_rotary(ModelConfig& config, std::vector<float> frequencies, bool interleaved) {
+  for (LayerPlan& layer : config.plan) layer.rotary = config.rotaries.size();
+  config.rotaries.push_back({.frequencies = std::move(frequencies), .interleaved = interleaved});
+}
+
+std::string body_prefix(const ArchitectureSpec& spec, const loaders::TensorStore& tensors) {
+  for (const std::string_view prefix : spec.prefixes) {
+    const std::string name = std::string(prefix) + std::string(spec.body.names.word_embeddings) + ".weight";
+    if (tensors.find(name) != nullptr) return std::string(prefix);
+  }
+  return std::string(spec.prefixes.front());
+}
 
 Activation activation_by_name(const std::string& name, const std::string& label, const char* field) {
   std::string known;
@@ -108,45 +147,27 @@ Activation activation_by_name(const std::string& name, const std::string& label,
               label + ": field \"" + field + "\": activation " + base::quoted(name) + " is not supported; supported: " + known);
 }
 
-ModelConfig read_model_config(const loaders::ModelDirectory& directory) {
+ModelConfig read_model_config(const loaders::ModelDirectory& directory, const loaders::TensorStore& tensors) {
   const JsonObject config(directory.config, directory.config_label);
   ModelConfig result;
-  const std::string model_type = config.string("model_type");
-  result.architecture = find_architecture(model_type);
-  if (result.architecture == nullptr) {
-    throw Error(ErrorCode::unsupported, config.label() + ": field \"model_type\": " + base::quoted(model_type) +
-                                            " is not supported; supported: " + std::string(supported_model_types()));
-  }
+  result.architecture = &choose_architecture(config, tensors);
+  const ArchitectureSpec& spec = *result.architecture;
   refuse_variants(config);
-
-  const ConfigKeys& keys = result.architecture->keys;
-  result.hidden_size = size_field(config, keys.hidden_size, kMaxHidden);
-  result.num_layers = size_field(config, keys.num_layers, kMaxLayers);
-  result.num_heads = size_field(config, keys.num_heads, kMaxHidden);
-  if (result.hidden_size % result.num_heads != 0) {
-    config.fail(std::string(keys.num_heads).c_str(), "must divide \"" + std::string(keys.hidden_size) + "\" (" + std::to_string(result.hidden_size) + ")");
-  }
-  result.head_size = result.hidden_size / result.num_heads;
-  result.intermediate_size = size_field(config, keys.intermediate_size, 4 * kMaxHidden);
-  result.vocab_size = size_field(config, "vocab_size", kMaxVocabulary);
-  result.max_positions = size_field(config, keys.max_positions, kMaxPositions);
-  if (!keys.type_vocab_size.empty())
-    result.type_vocab_size = static_cast<std::size_t>(config.integer_or(std::string(keys.type_vocab_size).c_str(), 2, 1, kMaxVocabulary));
-  const double epsilon = result.architecture->default_layer_norm_epsilon;
+  result.body = spec.body;
+  read_sizes(config, result);
+  read_padding(config, result);
+  const double epsilon = spec.defaults.layer_norm_epsilon;
   result.layer_norm_epsilon = static_cast<float>(
-      keys.layer_norm_epsilon.empty() ? epsilon : config.number_or(std::string(keys.layer_norm_epsilon).c_str(), epsilon, 0.0, 1.0));
-  const std::string activation_key(keys.activation);
-  result.activation = activation_by_name(config.string_or(activation_key.c_str(), "gelu"), config.label(), activation_key.c_str());
-
-  if (names_class(config, result.architecture->sequence_classifier_class)) read_sequence_classifier(result, config);
+      spec.keys.layer_norm_epsilon.empty() ? epsilon : config.number_or(std::string(spec.keys.layer_norm_epsilon).c_str(), epsilon, 0.0, 1.0));
+  if (const std::string key(spec.keys.activation); !key.empty())
+    result.activation = activation_by_name(config.string_or(key.c_str(), std::string(spec.defaults.activation)), config.label(), key.c_str());
+  result.attention_scale = 1.0F / std::sqrt(static_cast<float>(result.head_size));
+  result.plan.resize(result.num_layers);
+  for (std::size_t i = 0; i < result.num_layers; ++i) result.plan[i].weights = i;
+  if (spec.read != nullptr) spec.read(config, tensors, result);
+  if (result.type_vocab_size == 0) result.body.names.token_type_embeddings = "";
+  read_head(config, tensors, result);
   return result;
-}
-
-void find_unnamed_head(ModelConfig& config, const loaders::ModelDirectory& directory, const loaders::TensorStore& tensors) {
-  const JsonObject json(directory.config, directory.config_label);
-  const std::vector<DenseStep>& steps = config.architecture->sequence_classifier;
-  if (json.has("architectures") || steps.empty()) return;
-  if (tensors.find(std::string(steps.back().name) + ".weight") != nullptr) read_sequence_classifier(config, json);
 }
 
 }  // namespace berth::engine

@@ -2,42 +2,121 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "engine/architecture.hpp"
 #include "loaders/model_directory.hpp"
+#include "loaders/tensors.hpp"
 
 namespace berth::engine {
 
 // How scores come from logits, by the rule of Hugging Face's text-classification pipeline.
 enum class ScoreFunction { none, sigmoid, softmax };
 
+// Rotary positions: a pair of a head's values is turned by position * frequency.
+struct RotarySpec {
+  std::vector<float> frequencies;  // of each pair; as many pairs as there are, from the head's first value on
+  bool interleaved = false;        // pairs are neighbours; else a value and the one half the rotary values further on
+};
+
+// What a relative position adds to an attention score.
+enum class RelativeBias : unsigned char { none, buckets, alibi };
+
+// DeBERTa's disentangled attention: scores gain query x position and key x position, by buckets of relative positions.
+struct DisentangledSpec {
+  std::size_t span = 0;              // 2 span embeddings; 0: the model has none
+  std::size_t bucket_size = 0;       // logarithmic buckets beyond half of it; 0: one bucket a position, clamped
+  std::size_t max_distance = 0;      // that the buckets spread over
+  bool content_to_position = false;  // query x position
+  bool position_to_content = false;  // key x position
+  bool shared_projections = false;   // positions go through the queries' and keys' own projections
+};
+
+// A convolution over the embeddings, added behind the first layer.
+struct ConvolutionSpec {
+  std::size_t width = 0;  // odd; 0: the model has none
+  std::size_t groups = 1;
+  kernels::Activation activation = kernels::Activation::tanh;
+};
+
+inline constexpr std::size_t kWholeRow = std::numeric_limits<std::size_t>::max();
+inline constexpr std::size_t kNoRotary = std::numeric_limits<std::size_t>::max();
+
+// One layer as it runs.
+struct LayerPlan {
+  std::size_t weights = 0;         // which stored layer
+  std::size_t window = kWholeRow;  // a token sees tokens up to so far away
+  std::size_t rotary = kNoRotary;  // index into ModelConfig::rotaries
+};
+
+struct HeadConfig {
+  HeadKind kind = HeadKind::none;
+  std::vector<DenseStep> steps;
+  std::size_t outputs = 0;                          // of each token or row; for masked_lm the vocabulary
+  bool mean_pooling = false;                        // sequence_classifier: reads the mean of the tokens, not the first
+  std::string_view decoder;                         // masked_lm: empty where it is the word embeddings
+  std::vector<std::string_view> decoder_bias;       // empty: none
+};
+
 struct ModelConfig {
   const ArchitectureSpec* architecture = nullptr;
+  BodySpec body;
   std::size_t hidden_size = 0;
-  std::size_t num_layers = 0;
+  std::size_t embedding_size = 0;  // of the tables
+  std::size_t num_layers = 0;      // as config.json counts them
   std::size_t num_heads = 0;
   std::size_t head_size = 0;
   std::size_t intermediate_size = 0;
   std::size_t vocab_size = 0;
-  std::size_t max_positions = 0;
+  std::size_t max_positions = 0;   // tokens a row may have
+  std::size_t position_rows = 0;   // of the position table
   std::size_t type_vocab_size = 0;  // 0: no token types
+  std::int32_t padding_id = 0;      // where BodySpec::positions_skip_padding
   float layer_norm_epsilon = 0.0F;
   kernels::Activation activation{};
 
-  bool has_sequence_classifier = false;
-  std::vector<std::string> labels;  // by index; of the sequence classifier
+  // Layers that share weights: layer i runs `inner_layers` stored ones after another. Without sharing there is one for each.
+  std::size_t inner_layers = 1;
+  std::size_t stored_layers = 0;
+  std::vector<LayerPlan> plan;  // [num_layers * inner_layers], in running order
+
+  float attention_scale = 0.0F;
+  std::vector<RotarySpec> rotaries;
+  RelativeBias relative_bias = RelativeBias::none;
+  std::size_t relative_buckets = 0;  // rows of the table of RelativeBias::buckets
+  DisentangledSpec disentangled;
+  ConvolutionSpec convolution;
+
+  HeadConfig head;
+  std::vector<std::string> labels;  // by index; of sequence and token classifiers
   ScoreFunction score_function{};
+
+  bool has_sequence_classifier() const noexcept { return head.kind == HeadKind::sequence_classifier; }
 };
 
+// The whole of config.json. The tensors decide between descriptions that share a model_type, and tell of a head that config.json does not name.
 // base::Error: unsupported for a model_type or a variant berth does not run, corrupt_file for missing or impossible values.
-ModelConfig read_model_config(const loaders::ModelDirectory& directory);
+ModelConfig read_model_config(const loaders::ModelDirectory& directory, const loaders::TensorStore& tensors);
 
-// A directory whose config.json names no class has a sequence classifier when its weights have one.
-void find_unnamed_head(ModelConfig& config, const loaders::ModelDirectory& directory, const loaders::TensorStore& tensors);
+// The prefix under which the body's tensors are; the first when they are nowhere, so that messages name the plain names.
+std::string body_prefix(const ArchitectureSpec& spec, const loaders::TensorStore& tensors);
 
 // A Hugging Face activation name ("gelu_new"); throws unsupported listing the known ones.
 kernels::Activation activation_by_name(const std::string& name, const std::string& label, const char* field);
+
+// Fills config.head, labels and score_function from the class that config.json names, or from the tensors where it names none.
+void read_head(const base::JsonObject& json, const loaders::TensorStore& tensors, ModelConfig& config);
+
+// For ArchitectureSpec::read.
+// Throws unsupported: `config.json: field "key": <value> is not supported; supported: <supported>`.
+[[noreturn]] void refuse(const base::JsonObject& json, const char* key, const std::string& supported);
+// Throws when a boolean is `value` (missing: not).
+void refuse_flag(const base::JsonObject& json, const char* key, bool value);
+std::size_t size_or(const base::JsonObject& json, const char* key, std::size_t fallback, std::size_t min, std::size_t max);
+// Gives every layer rotary positions number 0 made of `theta` over `dims` values of a head.
+void use_rotary(ModelConfig& config, std::vector<float> frequencies, bool interleaved = false);
 
 }  // namespace berth::engine

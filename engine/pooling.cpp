@@ -38,6 +38,16 @@ void pool_row(const kernels::KernelTable& kernels, PoolingMode mode, const float
   }
 }
 
+// x / max(|x|, 1e-12) for each row.
+void normalize(const kernels::KernelTable& kernels, float* x, std::size_t rows, std::size_t size) noexcept {
+  for (std::size_t row = 0; row < rows; ++row, x += size) {
+    const float length = std::sqrt(kernels.dot(x, x, size));
+    kernels.scale(x, 1.0F / std::max(length, 1e-12F), size);
+  }
+}
+
+}  // namespace
+
 void pool(const Compute& compute, std::span<const PoolingMode> modes, std::size_t size, Workspace& workspace, float* out) noexcept {
   const RaggedBatch& batch = workspace.batch;
   const float* hidden = workspace.hidden();
@@ -49,16 +59,6 @@ void pool(const Compute& compute, std::span<const PoolingMode> modes, std::size_
                  out + (row * modes.size() + m) * size);
   });
 }
-
-// x / max(|x|, 1e-12) for each row.
-void normalize(const kernels::KernelTable& kernels, float* x, std::size_t rows, std::size_t size) noexcept {
-  for (std::size_t row = 0; row < rows; ++row, x += size) {
-    const float length = std::sqrt(kernels.dot(x, x, size));
-    kernels.scale(x, 1.0F / std::max(length, 1e-12F), size);
-  }
-}
-
-}  // namespace
 
 std::size_t embedding_size(std::span<const SentenceModule> modules, std::size_t hidden_size) {
   std::size_t size = hidden_size;
@@ -88,23 +88,6 @@ void run_modules(const Compute& compute, std::span<const SentenceModule> modules
     }
   }
   std::copy_n(workspace.pooled.data(), rows * size, out);
-}
-
-void run_head(const Compute& compute, std::span<const DenseLayer> steps, std::size_t hidden_size, Workspace& workspace, float* out) {
-  const RaggedBatch& batch = workspace.batch;
-  std::vector<float>& from = workspace.pooled;
-  std::vector<float>& to = workspace.pooled2;
-  from.resize(batch.rows() * hidden_size);
-  for (std::size_t row = 0; row < batch.rows(); ++row)
-    std::copy_n(workspace.hidden() + batch.cumulative_lengths[row] * hidden_size, hidden_size, from.data() + row * hidden_size);
-  std::size_t size = hidden_size;
-  for (const DenseLayer& step : steps) {
-    to.resize(batch.rows() * step.linear.out);
-    run_linear(compute, step.linear, {.x = from.data(), .y = to.data(), .rows = batch.rows(), .activation = step.activation});
-    from.swap(to);
-    size = step.linear.out;
-  }
-  std::copy_n(from.data(), batch.rows() * size, out);
 }
 
 }  // namespace berth::engine

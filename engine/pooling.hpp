@@ -20,11 +20,11 @@ struct SentenceModule {
 // Values a row has behind `modules`, given the encoder's hidden size.
 std::size_t embedding_size(std::span<const SentenceModule> modules, std::size_t hidden_size);
 
+// out [batch rows, modes.size() * size] from the hidden states in `workspace`.
+void pool(const Compute& compute, std::span<const loaders::PoolingMode> modes, std::size_t size, Workspace& workspace, float* out) noexcept;
+
 // out [batch rows, embedding_size] from the hidden states in `workspace`. The first module is the pooling. Throws std::bad_alloc when the
 // workspace's vectors have to grow.
 void run_modules(const Compute& compute, std::span<const SentenceModule> modules, std::size_t hidden_size, Workspace& workspace, float* out);
-
-// out [batch rows, last step's outputs]: dense steps over each row's first token.
-void run_head(const Compute& compute, std::span<const DenseLayer> steps, std::size_t hidden_size, Workspace& workspace, float* out);
 
 }  // namespace berth::engine

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -37,8 +38,10 @@ struct Linear {
 };
 
 struct Norm {
-  Vector weight;  // [hidden]
-  Vector bias;    // [hidden]
+  Vector weight;  // [size]; empty: there is no norm
+  Vector bias;    // [size], or empty
+
+  bool present() const noexcept { return weight.size() > 0; }
 };
 
 // A lookup table that stays where the file is mapped, in its own type; never owns.
@@ -53,17 +56,24 @@ struct TableView {
 
 struct LayerWeights {
   Linear query_key_value;  // [3 hidden, hidden]: one product instead of three
+  Norm query_norm;
+  Norm key_norm;
   Linear attention_output;
   Norm attention_norm;
-  Linear intermediate;
+  Norm attention_outer_norm;
+  Linear intermediate;  // [intermediate, hidden]; twice as many outputs where there is a gate
   Linear output;
   Norm output_norm;
+  // Disentangled attention: the relative positions as keys and as queries of each head, [heads] of [2 span, head_size]; or empty.
+  std::vector<kernels::PackedF32> position_keys;
+  std::vector<kernels::PackedF32> position_queries;
 };
 
-// A dense step of a head or of a sentence-transformers module.
+// A dense step of a head or of a sentence-transformers module: norm(activation(W x + b)).
 struct DenseLayer {
   Linear linear;
   kernels::Activation activation = kernels::Activation::none;
+  Norm norm = {};
 };
 
 struct ModelWeights {
@@ -71,13 +81,23 @@ struct ModelWeights {
   TableView position_embeddings;
   TableView token_type_embeddings;
   Norm embedding_norm;
-  std::vector<LayerWeights> layers;
-  std::vector<DenseLayer> pooler;               // empty when the file has none
-  std::vector<DenseLayer> sequence_classifier;  // empty when the model has none
+  Linear embedding_projection;         // from the tables' size to the hidden size; or none, with out 0
+  std::vector<LayerWeights> layers;    // as stored
+  Norm final_norm;
+  Vector relative_bias;                // [buckets, heads], or empty
+  Linear convolution;                  // [hidden, width * hidden], or none
+  Norm convolution_norm;
+  std::vector<DenseLayer> pooler;      // empty when the file has none
+  std::vector<DenseLayer> head;        // empty when the model has none
+  TableView decoder;                   // of a masked_lm head: [vocabulary, embedding size]
+  Vector decoder_bias;                 // [vocabulary], or empty
   Precision layer_precision = Precision::fp32;  // as stored: BF16 weights are widened where the instruction set has no BF16 products
   std::size_t parameters = 0;                   // elements of all tensors bound
   std::size_t bytes = 0;                        // that packed matrices, vectors and tables take
 };
+
+// The tensor name of a stored layer from its pattern.
+std::string layer_name(std::string_view pattern, std::size_t layer, std::size_t inner_layers);
 
 // Checks, converts and packs the tensors that `config` asks for, on the pool's threads. base::Error: corrupt_file listing every missing and every
 // misshapen tensor at once, unsupported for a stored type that is no float, non_finite naming the tensor.

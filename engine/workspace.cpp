@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/attention.hpp"
+
 namespace berth::engine {
 
 namespace {
@@ -12,12 +14,13 @@ std::size_t whole_lines(std::size_t floats) { return (floats + kLine - 1) / kLin
 
 WorkspacePlan plan_workspace(const ModelConfig& config, Precision precision, const Compute& compute, std::size_t tokens, std::size_t longest) {
   WorkspacePlan plan;
+  const std::size_t inner = config.body.gate == Gate::none ? config.intermediate_size : 2 * config.intermediate_size;
   plan.hidden = whole_lines(tokens * config.hidden_size);
-  plan.wide = whole_lines(tokens * std::max(3 * config.hidden_size, config.intermediate_size));
+  plan.wide = whole_lines(tokens * std::max({3 * config.hidden_size, inner, config.embedding_size, config.convolution.width * config.hidden_size}));
   plan.mixed = plan.hidden;
   plan.summed = plan.hidden;
-  const auto scratch = uses_bf16_attention(compute, precision) ? compute.low.attention_bf16_scratch : compute.kernels.attention_f32_scratch;
-  plan.attention = whole_lines(scratch(longest, config.head_size));
+  plan.convolved = config.convolution.width == 0 ? 0 : plan.hidden;
+  plan.attention = whole_lines(attention_scratch(compute, config, precision, longest));
   plan.threads = static_cast<std::size_t>(compute.pool.threads());
   if (precision != Precision::fp32) {
     const std::size_t rows = (tokens + kernels::kLowRows - 1) / kernels::kLowRows * kernels::kLowRows;

@@ -11,21 +11,23 @@
 #include "engine/batch.hpp"
 #include "engine/linear.hpp"
 #include "engine/model_config.hpp"
+#include "engine/positions.hpp"
 
 namespace berth::engine {
 
 // Floats of each part; every part begins on a cache line.
 struct WorkspacePlan {
   std::size_t hidden = 0;             // [tokens, hidden]: the residual stream
-  std::size_t wide = 0;               // [tokens, max(3 hidden, intermediate)]: queries, keys and values; later the inner activation
-  std::size_t mixed = 0;              // [tokens, hidden]: what attention gives; later nothing
+  std::size_t wide = 0;               // [tokens, max(3 hidden, ...)]: queries, keys and values; later the inner activation, before its gate
+  std::size_t mixed = 0;              // [tokens, hidden]: what attention gives; a block's input where its norm comes first
   std::size_t summed = 0;             // [tokens, hidden]: a block's output plus residual, before its norm
+  std::size_t convolved = 0;          // [tokens, hidden]: the convolution of the embeddings, where there is one
   std::size_t attention = 0;          // per thread: scratch of the longest row's attention
   std::size_t threads = 0;
   std::size_t low = 0;                // [tokens, padded max(hidden, intermediate)]: a product's input in low precision; rows up to whole tiles
   std::size_t scales = 0;             // [tokens]: of the 8-bit rows
 
-  std::size_t floats() const noexcept { return hidden + wide + mixed + summed + attention * threads + low + scales; }
+  std::size_t floats() const noexcept { return hidden + wide + mixed + summed + convolved + attention * threads + low + scales; }
 };
 
 WorkspacePlan plan_workspace(const ModelConfig& config, Precision precision, const Compute& compute, std::size_t tokens, std::size_t longest);
@@ -39,13 +41,15 @@ class Workspace {
   float* wide() noexcept { return hidden() + plan_.hidden; }
   float* mixed() noexcept { return wide() + plan_.wide; }
   float* summed() noexcept { return mixed() + plan_.mixed; }
-  float* attention(std::size_t slot) noexcept { return summed() + plan_.summed + slot * plan_.attention; }
+  float* convolved() noexcept { return summed() + plan_.summed; }
+  float* attention(std::size_t slot) noexcept { return convolved() + plan_.convolved + slot * plan_.attention; }
   LowRows low() noexcept {
     float* begin = attention(plan_.threads);
     return {.data = reinterpret_cast<std::byte*>(begin), .scales = begin + plan_.low};
   }
 
   RaggedBatch batch;           // the call's own, kept for its capacity
+  PositionTables positions;    // reserve it for the batch, too
   std::vector<float> pooled;   // [rows, ...]: between pooling, dense modules and heads
   std::vector<float> pooled2;
 

@@ -93,7 +93,8 @@ struct GemmBf16Args {
   Activation activation = Activation::none;
 };
 
-// One attention head of one sequence: out = softmax(scale * q k^T) v.
+// One attention head of one sequence: out = softmax(scale * q k^T) v, with relative positions in the scores where there are any. Only the keys within
+// `window` of a query take part, and only what they need is computed.
 struct AttentionArgs {
   const float* q = nullptr;  // [tokens, head_size], row stride `stride`; so are k and v
   const float* k = nullptr;
@@ -104,7 +105,36 @@ struct AttentionArgs {
   std::size_t tokens = 0;
   std::size_t head_size = 0;
   float scale = 1.0F;
+  std::size_t window = static_cast<std::size_t>(-1);  // query i sees the keys j with |i - j| <= window
+  // Added to the scaled scores: relative_bias[j - i], from -(tokens - 1) to tokens - 1; points at the middle. Null: nothing.
+  const float* relative_bias = nullptr;
+  // Added to the products before they are scaled: query_positions[i, p] and key_positions[j, p] with p = position_index[j - i]; either may be null.
+  const std::int32_t* position_index = nullptr;  // points at the middle
+  const float* query_positions = nullptr;        // [tokens, ...], row stride position_stride; so is key_positions
+  const float* key_positions = nullptr;
+  std::size_t position_stride = 0;
   float* scratch = nullptr;  // as many floats as the kernel's *_scratch(tokens, head_size) says, 64-byte aligned
+};
+
+// The pairs of one head's first 2 * pairs values, turned in place: (a, b) becomes (a cos - b sin, b cos + a sin).
+struct RotaryArgs {
+  float* x = nullptr;  // [tokens, 2 * pairs], row stride `stride`
+  std::size_t stride = 0;
+  std::size_t tokens = 0;
+  std::size_t pairs = 0;
+  const float* cosines = nullptr;  // [tokens, pairs]; so is sines
+  const float* sines = nullptr;
+  bool interleaved = false;  // a pair is two neighbours; else value i and value i + pairs
+};
+
+// The first half of every row becomes activation(one half) * other half.
+struct GateArgs {
+  float* x = nullptr;  // [rows, 2 * size], row stride `stride`
+  std::size_t stride = 0;
+  std::size_t rows = 0;
+  std::size_t size = 0;
+  bool second_half = false;  // which goes through the activation
+  Activation activation = Activation::none;
 };
 
 // out[i] = (x[i] - mean) / sqrt(variance + epsilon) * weight + bias for each row; the variance is the biased one, taken from the deviations.
@@ -134,6 +164,9 @@ struct KernelTable {
   void (*attention_f32)(const AttentionArgs&) noexcept;
 
   void (*layer_norm)(const LayerNormArgs&) noexcept;
+
+  void (*rotary)(const RotaryArgs&) noexcept;
+  void (*gate)(const GateArgs&) noexcept;
 
   // x[0, count) = activation(x), in place.
   void (*activate)(float* x, std::size_t count, Activation activation) noexcept;

@@ -6,9 +6,10 @@
 namespace berth::engine {
 
 namespace {
+// Of those that share a model_type, one with a marker comes before one without.
 constexpr std::array kArchitectures = {
-    &kBert,
-    &kDistilBert,
+    &kAlbert, &kBert, &kCamembert, &kDebertaV2, &kDistilBert, &kElectra, &kGteNew, &kJinaBertNormedKeys, &kJinaBert, &kModernBert,
+    &kMpnet, &kNomicBert, &kRoberta, &kXlmRoberta,
 };
 }  // namespace
 
@@ -17,16 +18,13 @@ std::span<const ArchitectureSpec* const> architectures() { return kArchitectures
 std::string_view supported_model_types() {
   static const std::string names = [] {
     std::string list;
-    for (const ArchitectureSpec* spec : kArchitectures) list += (list.empty() ? "" : ", ") + std::string(spec->model_type);
+    for (const ArchitectureSpec* spec : kArchitectures) {
+      if (("," + list + ",").find(", " + std::string(spec->model_type) + ",") != std::string::npos) continue;
+      list += (list.empty() ? "" : ", ") + std::string(spec->model_type);
+    }
     return list;
   }();
   return names;
-}
-
-const ArchitectureSpec* find_architecture(std::string_view model_type) {
-  for (const ArchitectureSpec* spec : kArchitectures)
-    if (spec->model_type == model_type) return spec;
-  return nullptr;
 }
 
 }  // namespace berth::engine

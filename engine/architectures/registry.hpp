@@ -5,7 +5,19 @@
 
 namespace berth::engine {
 
+extern const ArchitectureSpec kAlbert;
 extern const ArchitectureSpec kBert;
+extern const ArchitectureSpec kCamembert;
+extern const ArchitectureSpec kDebertaV2;
 extern const ArchitectureSpec kDistilBert;
+extern const ArchitectureSpec kElectra;
+extern const ArchitectureSpec kGteNew;
+extern const ArchitectureSpec kJinaBert;
+extern const ArchitectureSpec kJinaBertNormedKeys;
+extern const ArchitectureSpec kModernBert;
+extern const ArchitectureSpec kMpnet;
+extern const ArchitectureSpec kNomicBert;
+extern const ArchitectureSpec kRoberta;
+extern const ArchitectureSpec kXlmRoberta;
 
 }  // namespace berth::engine

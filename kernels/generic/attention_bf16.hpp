@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/generic/attention_scores.hpp"
 #include "kernels/generic/quantize.hpp"
 #include "kernels/generic/softmax.hpp"
 #include "kernels/isa_concepts.hpp"
@@ -15,6 +16,8 @@ namespace berth::kernels {
 template <VectorIsa Isa, class Tile>
 struct AttentionBf16 {
   using F32 = typename Isa::F32;
+  using Scores = AttentionScores<Isa>;
+  using Keys = typename Scores::Keys;
   static constexpr std::size_t kLanes = Isa::kLanes;
   static_assert(kLanes == kLowPanelWidth, "a vector is a row of a panel");
   static constexpr std::size_t kPairs = kLowRowBytes / 2;  // BF16 values in 64 bytes: what k is padded to
@@ -29,7 +32,8 @@ struct AttentionBf16 {
     std::size_t queries;  // BF16 [tokens up to whole tiles, depth]
     std::size_t keys;     // BF16 panels of 16 tokens: [depth / 2, 16, 2]
     std::size_t values;   // BF16 panels of 16 columns: [tokens / 2, 16, 2]
-    std::size_t scores;   // FP32 [kRows, width]
+    std::size_t scores;   // FP32 [kRows, scores_stride]
+    std::size_t scores_stride;  // width and a vector more: a row's last vector may begin anywhere
     std::size_t weights;  // BF16 [kRows, tokens]
     std::size_t result;   // FP32 [kRows, columns]
     std::size_t total;
@@ -44,7 +48,8 @@ struct AttentionBf16 {
     p.keys = p.queries + round_up(tokens, kLowRows) * p.depth * 2;
     p.values = p.keys + p.width * p.depth * 2;
     p.scores = p.values + p.columns * p.tokens * 2;
-    p.weights = p.scores + kRows * p.width * 4;
+    p.scores_stride = p.width + kLanes;
+    p.weights = p.scores + kRows * p.scores_stride * 4;
     p.result = p.weights + kRows * p.tokens * 2;
     p.total = p.result + kRows * p.columns * 4;
     return p;
@@ -75,12 +80,13 @@ struct AttentionBf16 {
     for (std::size_t row = 0; row < args.tokens;) {
       const std::size_t rows = Tile::rows(args.tokens - row);
       first.a = queries + row * p.depth;
-      multiply(first, rows, p.width / kLowPanelWidth, scores, p.width);
+      const Keys keys_seen = Scores::visible(args, row, rows);
+      multiply(first, rows, keys_seen.begin / kLowPanelWidth, round_up(keys_seen.end, kLowPanelWidth) / kLowPanelWidth, scores, p.scores_stride);
+      const Keys summed{.begin = keys_seen.begin / kPairs * kPairs, .end = round_up(keys_seen.end, kPairs)};
       float inverse[kRows];
       for (std::size_t r = 0; r < rows; ++r)
-        inverse[r] = 1.0F / numerators(scores + r * p.width, args.tokens, p.width, args.scale, weights + r * p.tokens, p.tokens);
-      second.a = weights;
-      multiply(second, rows, p.columns / kLowPanelWidth, result, p.columns);
+        inverse[r] = 1.0F / numerators(args, row + r, summed, scores + r * p.scores_stride, weights + r * p.tokens);
+      weigh(second, rows, weights, summed, p, result);
       for (std::size_t r = 0; r < rows; ++r)
         store_row(args.out + (row + r) * args.out_stride, result + r * p.columns, Isa::set1(inverse[r]), args.head_size);
       row += rows;
@@ -90,16 +96,39 @@ struct AttentionBf16 {
  private:
   static std::size_t round_up(std::size_t n, std::size_t multiple) noexcept { return (n + multiple - 1) / multiple * multiple; }
 
-  static void multiply(const GemmBf16Args& args, std::size_t rows, std::size_t panels, float* out, std::size_t ldo) noexcept {
+  // Panels [begin, end) of a product, each at its place in `out`.
+  static void multiply(const GemmBf16Args& args, std::size_t rows, std::size_t begin, std::size_t end, float* out, std::size_t ldo) noexcept {
     const std::size_t most = Tile::panels(rows);
-    for (std::size_t panel = 0; panel < panels; panel += most)
-      Tile::run(args, 0, rows, panel, panels - panel < most ? panels - panel : most, out + panel * kLowPanelWidth, ldo);
+    for (std::size_t panel = begin; panel < end; panel += most)
+      Tile::run(args, 0, rows, panel, end - panel < most ? end - panel : most, out + panel * kLowPanelWidth, ldo);
   }
 
-  // w = the softmax's numerators in BF16, zeros up to w_padded; returns the sum of the unrounded numbers.
-  static float numerators(float* x, std::size_t size, std::size_t padded, float scale, std::uint16_t* w, std::size_t w_padded) noexcept {
-    const float sum = Softmax<Isa>::numerators(x, size, padded, scale, [w](std::size_t i, F32 e) { Isa::store_bf16(w + i, e); });
-    for (std::size_t i = padded; i < w_padded; i += kLanes) Isa::store_bf16(w + i, Isa::set1(0.0F));
+  // result = the weights of the keys [summed.begin, summed.end), whole cache lines of them, times those keys' values.
+  static void weigh(GemmBf16Args args, std::size_t rows, const std::uint16_t* weights, Keys summed, const Plan& p, float* result) noexcept {
+    args.a = weights + summed.begin;
+    if (summed.end - summed.begin == p.tokens) {
+      multiply(args, rows, 0, p.columns / kLowPanelWidth, result, p.columns);
+      return;
+    }
+    // A part of every panel: they are no longer one behind the other, so each is a matrix of its own.
+    const std::uint16_t* values = args.b.data + summed.begin * kLowPanelWidth;
+    args.b.k_padded = summed.end - summed.begin;
+    for (std::size_t column = 0; column < p.columns; column += kLowPanelWidth) {
+      args.b.data = values + column * p.tokens;
+      Tile::run(args, 0, rows, 0, 1, result + column, p.columns);
+    }
+  }
+
+  // w[summed] = the softmax's numerators of one query in BF16, zeros where it sees no key; returns the sum of the unrounded numbers.
+  static float numerators(const AttentionArgs& args, std::size_t query, Keys summed, float* scores, std::uint16_t* w) noexcept {
+    const Keys own = Scores::visible(args, query, 1);
+    const float scale = Scores::add_positions(args, query, own, scores);
+    const std::size_t size = own.end - own.begin;
+    const std::size_t padded = round_up(size, kLanes);
+    std::uint16_t* to = w + own.begin;
+    const float sum = Softmax<Isa>::numerators(scores + own.begin, size, padded, scale, [to](std::size_t i, F32 e) { Isa::store_bf16(to + i, e); });
+    for (std::size_t j = summed.begin; j < own.begin; ++j) w[j] = 0;
+    for (std::size_t j = own.end; j < summed.end; ++j) w[j] = 0;
     return sum;
   }
 

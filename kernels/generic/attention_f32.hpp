@@ -1,8 +1,10 @@
-// One attention head of one sequence in FP32: softmax(scale * q k^T) v, a few query rows at a time, so that only [tile rows, tokens] scores exist.
+// One attention head of one sequence in FP32: softmax(scale * q k^T) v, a few query rows at a time, so that only [tile rows, tokens] scores exist. With
+// a window, only the panels of keys and the rows of values that a tile's queries see are multiplied.
 #pragma once
 
 #include <cstddef>
 
+#include "kernels/generic/attention_scores.hpp"
 #include "kernels/generic/gemm_f32.hpp"
 #include "kernels/generic/softmax.hpp"
 
@@ -12,6 +14,8 @@ template <VectorIsa Isa>
 struct AttentionF32 {
   using F32 = typename Isa::F32;
   using Gemm = GemmF32<Isa>;
+  using Scores = AttentionScores<Isa>;
+  using Keys = typename Scores::Keys;
   static constexpr std::size_t kLanes = Isa::kLanes;
   static constexpr std::size_t kRows = Isa::kTileRows;
   static constexpr std::size_t kPanelWidth = Gemm::kPanelWidth;
@@ -22,7 +26,8 @@ struct AttentionF32 {
     std::size_t values_width;  // head_size, rounded up to whole vectors
     std::size_t keys;          // k^T packed in panels: [panels, head_size, panel width]
     std::size_t values;        // v packed in panels: [panels, tokens, panel width]
-    std::size_t scores;        // [kRows, keys_width]
+    std::size_t scores;        // [kRows, scores_stride]
+    std::size_t scores_stride;  // keys_width and a vector more: a row's last vector may begin anywhere
     std::size_t result;        // [kRows, values_width]
     std::size_t total;
   };
@@ -33,7 +38,8 @@ struct AttentionF32 {
     p.keys = 0;
     p.values = p.keys + p.keys_width * head_size;
     p.scores = p.values + p.values_width * tokens;
-    p.result = p.scores + kRows * p.keys_width;
+    p.scores_stride = p.keys_width + kLanes;
+    p.result = p.scores + kRows * p.scores_stride;
     p.total = p.result + kRows * p.values_width;
     return p;
   }
@@ -51,15 +57,14 @@ struct AttentionF32 {
       const std::size_t left = args.tokens - row;
       const std::size_t tiles = (left + kRows - 1) / kRows;
       const std::size_t rows = (left + tiles - 1) / tiles;
-      multiply(args.q + row * args.stride, args.stride, rows, keys, args.head_size, p.keys_width, scores);
+      const Keys keys_seen = Scores::visible(args, row, rows);
+      const std::size_t first_column = keys_seen.begin / kPanelWidth * kPanelWidth;
+      multiply({args.q + row * args.stride, args.stride, rows}, {keys, args.head_size, 0, args.head_size}, first_column,
+               first_column + round_up(keys_seen.end - first_column), p.keys_width, scores, p.scores_stride);
       F32 inverse[kRows];
-      for (std::size_t r = 0; r < rows; ++r) {
-        float* row_scores = scores + r * p.keys_width;
-        const float sum = Softmax<Isa>::numerators(row_scores, args.tokens, p.keys_width, args.scale,
-                                                   [row_scores](std::size_t i, F32 e) { Isa::store(row_scores + i, e); });
-        inverse[r] = Isa::set1(1.0F / sum);
-      }
-      multiply(scores, p.keys_width, rows, values, args.tokens, p.values_width, result);
+      for (std::size_t r = 0; r < rows; ++r) inverse[r] = Isa::set1(1.0F / numerators(args, row + r, keys_seen, scores + r * p.scores_stride));
+      multiply({scores + keys_seen.begin, p.scores_stride, rows}, {values, args.tokens, keys_seen.begin, keys_seen.end - keys_seen.begin}, 0,
+               p.values_width, p.values_width, result, p.values_width);
       for (std::size_t r = 0; r < rows; ++r)
         store_row(args.out + (row + r) * args.out_stride, result + r * p.values_width, inverse[r], args.head_size);
       row += rows;
@@ -69,13 +74,39 @@ struct AttentionF32 {
  private:
   static std::size_t round_up(std::size_t n) noexcept { return (n + kLanes - 1) / kLanes * kLanes; }
 
-  // c [rows, width] = a [rows, k] * packed b [k, width]; rows <= kRows, width a multiple of a vector.
-  static void multiply(const float* a, std::size_t lda, std::size_t rows, const float* b, std::size_t k, std::size_t width, float* c) noexcept {
+  struct Rows {
+    const float* data;
+    std::size_t stride;
+    std::size_t count;
+  };
+  // Rows [first, first + k) of a packed matrix that has `stored` of them.
+  struct Packed {
+    const float* data;
+    std::size_t stored;
+    std::size_t first;
+    std::size_t k;
+  };
+  // Columns [begin, end) of c [rows, width] = a [rows, k] * b [k, width]. At most kRows rows; begin is a panel's first column, end a multiple of a
+  // vector, width that of the packed matrix.
+  static void multiply(const Rows& a, const Packed& b, std::size_t begin, std::size_t end, std::size_t width, float* c, std::size_t ldc) noexcept {
     alignas(64) static constexpr float kZeros[kPanelWidth] = {};
-    for (std::size_t column = 0; column < width; column += kPanelWidth) {
+    for (std::size_t column = begin; column < end; column += kPanelWidth) {
       const std::size_t panel = width - column < kPanelWidth ? width - column : kPanelWidth;
-      Gemm::select(rows, panel / kLanes)({a, lda, b + column * k, k, kZeros, c + column, width, b, 0});
+      const float* from = b.data + column * b.stored + b.first * panel;
+      Gemm::select(a.count, panel / kLanes)({a.data, a.stride, from, b.k, kZeros, c + column, ldc, from, 0});
     }
+  }
+
+  // The softmax's numerators of one query, in place, zero for the tile's other keys; returns their sum.
+  static float numerators(const AttentionArgs& args, std::size_t query, Keys tile, float* scores) noexcept {
+    const Keys own = Scores::visible(args, query, 1);
+    const float scale = Scores::add_positions(args, query, own, scores);
+    float* x = scores + own.begin;
+    const std::size_t size = own.end - own.begin;
+    const float sum = Softmax<Isa>::numerators(x, size, round_up(size), scale, [x](std::size_t i, F32 e) { Isa::store(x + i, e); });
+    for (std::size_t j = tile.begin; j < own.begin; ++j) scores[j] = 0.0F;
+    for (std::size_t j = own.end; j < tile.end; ++j) scores[j] = 0.0F;
+    return sum;
   }
 
   // k^T in panels: element (token, d) goes to row d of its token's panel. Tokens above the last are zero.

@@ -2,9 +2,11 @@
 #pragma once
 
 #include "kernels/generic/attention_f32.hpp"
+#include "kernels/generic/gate.hpp"
 #include "kernels/generic/gemm_f32.hpp"
 #include "kernels/generic/layer_norm.hpp"
 #include "kernels/generic/quantize.hpp"
+#include "kernels/generic/rotary.hpp"
 #include "kernels/generic/vector_ops.hpp"
 #include "kernels/kernel_table.hpp"
 
@@ -20,6 +22,8 @@ constexpr KernelTable make_table() {
       .attention_f32_scratch = &AttentionF32<Isa>::scratch,
       .attention_f32 = &AttentionF32<Isa>::run,
       .layer_norm = &LayerNorm<Isa>::run,
+      .rotary = &Rotary<Isa>::run,
+      .gate = &Gate<Isa>::run,
       .activate = &VectorOps<Isa>::activate,
       .softmax = &VectorOps<Isa>::softmax,
       .load_row = &VectorOps<Isa>::load_row,

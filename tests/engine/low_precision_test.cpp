@@ -29,7 +29,7 @@ std::vector<float> run(const char* model_name, const std::string& precision, con
     input.text = {text.data(), text.size()};
     inputs.push_back(input);
   }
-  const bool classifies = model->config().has_sequence_classifier;
+  const bool classifies = model->config().has_sequence_classifier();
   size = classifies ? model->config().labels.size() : model->embedding_size();
   std::vector<float> out(inputs.size() * size);
   if (classifies) {

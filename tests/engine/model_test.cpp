@@ -181,7 +181,7 @@ TEST(ModelClassify, AHeadInTheWeightsIsEnoughWhereTheConfigNamesNoClass) {
   EXPECT_EQ(load(edited.directory())->config().labels, (std::vector<std::string>{"LABEL_0", "LABEL_1"}));
   EditedModel base("bert");
   base.replace("config.json", "\"architectures\"", "\"not_architectures\"");
-  EXPECT_FALSE(load(base.directory())->config().has_sequence_classifier);
+  EXPECT_FALSE(load(base.directory())->config().has_sequence_classifier());
 }
 
 TEST(ModelFiles, UnsupportedModelTypeListsTheSupportedOnes) {

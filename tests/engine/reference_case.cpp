@@ -106,7 +106,7 @@ double reference_error(const ExpectedTensor& expected, const std::vector<float>&
     }
   };
   if (per_token) {
-    const std::size_t size = expected.shape[2];
+    const std::size_t size = expected.shape.size() > 2 ? expected.shape[2] : 1;
     for (std::size_t row = 0; row < inputs.ids.size(); ++row) compare(row * inputs.padded_length * size, inputs.ids[row].size() * size);
   } else {
     compare(0, expected.values.size());

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,52 @@ class Reference : public testing::TestWithParam<Parameter> {
     ++compared_;
   }
 
+  // What the model's head gives, whichever it is.
+  void compare_logits(const ReferenceInputs& set, const std::vector<berth_input>& inputs) {
+    const engine::HeadConfig& head = model_->config().head;
+    engine::TokenValues tokens;
+    if (head.kind == engine::HeadKind::sequence_classifier) {
+      std::vector<float> values(inputs.size() * head.outputs);
+      model_->classify(inputs, {}, true, values.data(), nullptr);
+      expect_close(set.prefix + "logits", values, set, false);
+      model_->classify(inputs, {}, false, values.data(), nullptr);
+      expect_close(set.prefix + "scores", values, set, false);
+    } else if (head.kind == engine::HeadKind::token_classifier) {
+      model_->token_logits(inputs, {}, tokens, nullptr);
+      expect_close(set.prefix + "logits", tokens.values, set, true);
+    } else if (head.kind == engine::HeadKind::span) {
+      model_->token_logits(inputs, {}, tokens, nullptr);
+      for (std::size_t which = 0; which < 2; ++which) {
+        std::vector<float> values;
+        for (std::size_t i = which; i < tokens.values.size(); i += 2) values.push_back(tokens.values[i]);
+        expect_close(set.prefix + (which == 0 ? "start_logits" : "end_logits"), values, set, true);
+      }
+    } else if (head.kind == engine::HeadKind::masked_lm && case_.tensor(set.prefix + "logits")) {
+      compare_masked_logits(set, inputs);
+    } else {
+      EXPECT_FALSE(case_.tensor(set.prefix + "logits")) << "logits were expected, but the model has no head";
+    }
+  }
+  void compare_masked_logits(const ReferenceInputs& set, const std::vector<berth_input>& inputs) {
+    engine::MaskedLogits every;
+    model_->masked_logits(inputs, {}, std::nullopt, every, nullptr);
+    expect_close(set.prefix + "logits", every.values, set, true);
+    // Chosen places give the same bits.
+    const std::int32_t id = set.ids.back().back();
+    const std::size_t size = model_->config().vocab_size;
+    engine::MaskedLogits some;
+    model_->masked_logits(inputs, {}, id, some, nullptr);
+    ASSERT_FALSE(some.places.empty());
+    for (std::size_t i = 0, next = 0; i < every.places.size(); ++i) {
+      const auto [input, token] = every.places[i];
+      if (set.ids[input][token] != id) continue;
+      ASSERT_LT(next, some.places.size());
+      EXPECT_TRUE(std::equal(every.values.begin() + static_cast<std::ptrdiff_t>(i * size), every.values.begin() + static_cast<std::ptrdiff_t>((i + 1) * size),
+                             some.values.begin() + static_cast<std::ptrdiff_t>(next * size)));
+      ++next;
+    }
+  }
+
   ReferenceCase case_{GetParam().directory};
   std::unique_ptr<const engine::Model> model_;
   int compared_ = 0;
@@ -60,12 +107,12 @@ TEST_P(Reference, HiddenStatesAndHeadsOfIds) {
     for (std::size_t layer = 0; layer <= model_->config().num_layers; ++layer) {
       const std::string name = set.prefix + "hidden_states." + std::to_string(layer);
       if (!case_.tensor(name)) continue;
-      engine::TokenEmbeddings tokens;
+      engine::TokenValues tokens;
       model_->hidden_states(inputs, layer, tokens);
       expect_close(name, tokens.values, set, true);
     }
     if (case_.tensor(set.prefix + "last_hidden_state")) {
-      engine::TokenEmbeddings tokens;
+      engine::TokenValues tokens;
       model_->encode(inputs, {}, nullptr, nullptr, &tokens);
       expect_close(set.prefix + "last_hidden_state", tokens.values, set, true);
     }
@@ -74,13 +121,7 @@ TEST_P(Reference, HiddenStatesAndHeadsOfIds) {
       model_->pooler_output(inputs, pooled.data());
       expect_close(set.prefix + "pooler_output", pooled, set, false);
     }
-    if (model_->config().has_sequence_classifier) {
-      std::vector<float> values(inputs.size() * model_->config().labels.size());
-      model_->classify(inputs, {}, true, values.data(), nullptr);
-      expect_close(set.prefix + "logits", values, set, false);
-      model_->classify(inputs, {}, false, values.data(), nullptr);
-      expect_close(set.prefix + "scores", values, set, false);
-    }
+    compare_logits(set, inputs);
     if (case_.tensor(set.prefix + "sentence_embedding")) {
       std::vector<float> values(inputs.size() * model_->embedding_size());
       model_->encode(inputs, {}, values.data(), nullptr, nullptr);
@@ -106,13 +147,18 @@ TEST_P(Reference, Texts) {
   }
   std::vector<berth_row> rows(inputs.size());
   const engine::RunOptions options{.max_length = set.padded_length};
-  engine::TokenEmbeddings tokens;
+  engine::TokenValues tokens;
   std::vector<float> embeddings(inputs.size() * model_->embedding_size());
   model_->encode(inputs, options, embeddings.data(), rows.data(), &tokens);
   for (std::size_t i = 0; i < rows.size(); ++i) EXPECT_EQ(rows[i].tokens, set.ids[i].size()) << "text " << i;
   if (case_.tensor("text.last_hidden_state")) expect_close("text.last_hidden_state", tokens.values, set, true);
+  if (model_->config().head.kind == engine::HeadKind::token_classifier) {
+    engine::TokenValues logits;
+    model_->token_logits(inputs, options, logits, nullptr);
+    expect_close("text.logits", logits.values, set, true);
+  }
   if (case_.tensor("text.sentence_embedding")) expect_close("text.sentence_embedding", embeddings, set, false);
-  if (model_->config().has_sequence_classifier) {
+  if (model_->config().has_sequence_classifier()) {
     std::vector<float> scores(inputs.size() * model_->config().labels.size());
     model_->classify(inputs, options, false, scores.data(), nullptr);
     expect_close("text.scores", scores, set, false);

@@ -1,0 +1,112 @@
+// ModernBERT (Warner et al. 2024), as transformers' ModernBertModel: rotary positions, GeGLU, norms before the blocks, and layers that see the whole row
+// in turn with layers that see a window.
+#include <array>
+#include <string>
+
+#include "base/error.hpp"
+#include "engine/architectures/common.hpp"
+#include "engine/architectures/registry.hpp"
+#include "engine/architectures/rope.hpp"
+#include "engine/model_config.hpp"
+
+namespace berth::engine {
+
+namespace {
+
+constexpr const char* kFull = "full_attention";
+constexpr const char* kSliding = "sliding_attention";
+
+// Which layers see a window: by "layer_types" (transformers 5) or all but every n-th.
+std::vector<bool> read_sliding(const base::JsonObject& json, std::size_t layers) {
+  std::vector<bool> sliding(layers);
+  const base::Json* types = json.find("layer_types");
+  if (types == nullptr) {
+    const std::size_t every = size_or(json, "global_attn_every_n_layers", 3, 1, 1 << 16);
+    for (std::size_t i = 0; i < layers; ++i) sliding[i] = i % every != 0;
+    return sliding;
+  }
+  if (!types->is_array() || types->size() != layers) json.fail("layer_types", "expected one string for each of " + std::to_string(layers) + " layers");
+  for (std::size_t i = 0; i < layers; ++i) {
+    const base::Json& type = (*types)[i];
+    if (type != kFull && type != kSliding)
+      json.fail("layer_types", "entry " + std::to_string(i) + " is " + base::describe(type) + ", expected " + kFull + " or " + kSliding);
+    sliding[i] = type == kSliding;
+  }
+  return sliding;
+}
+
+// The rotary frequencies of one kind of layer: "rope_parameters" (transformers 5) has them by kind, or once for both. `theta` is what they have without.
+std::vector<float> read_rope(const base::JsonObject& json, const char* kind, double theta, std::size_t dims) {
+  if (!json.has("rope_parameters")) return rotary_frequencies(theta, dims);
+  const base::JsonObject parameters = json.object("rope_parameters");
+  if (parameters.has(kind)) return rope_frequencies(parameters.object(kind), theta, dims);
+  if (parameters.has("rope_theta") || parameters.has("rope_type")) return rope_frequencies(parameters, theta, dims);
+  return rotary_frequencies(theta, dims);
+}
+
+void read(const base::JsonObject& json, const loaders::TensorStore&, ModelConfig& config) {
+  if (config.head_size % 2 != 0) json.fail("num_attention_heads", "heads of " + std::to_string(config.head_size) + " values cannot be rotated in pairs");
+  Biases& biases = config.body.biases;
+  biases.norms = json.boolean_or("norm_bias", false);
+  biases.query_key_value = biases.attention_output = json.boolean_or("attention_bias", false);
+  biases.intermediate = biases.output = json.boolean_or("mlp_bias", false);
+
+  const std::vector<bool> sliding = read_sliding(json, config.num_layers);
+  const std::size_t window = size_or(json, "local_attention", 128, 1, 1 << 30) / 2;
+  const double global_theta = json.number_or("global_rope_theta", 160000.0, 1.0, 1e12);
+  const bool stated_as_null = json.json().contains("local_rope_theta");  // which means the global one
+  const double local_theta = json.number_or("local_rope_theta", stated_as_null ? global_theta : 10000.0, 1.0, 1e12);
+  config.rotaries = {{.frequencies = read_rope(json, kFull, global_theta, config.head_size)},
+                     {.frequencies = read_rope(json, kSliding, local_theta, config.head_size)}};
+  for (std::size_t i = 0; i < config.num_layers; ++i) {
+    config.plan[i].rotary = sliding[i] ? 1 : 0;
+    if (sliding[i]) config.plan[i].window = window;
+  }
+  const std::string pooling = json.string_or("classifier_pooling", "cls");
+  if (pooling != "cls" && pooling != "mean") refuse(json, "classifier_pooling", "cls, mean");
+  config.head.mean_pooling = pooling == "mean";
+}
+
+// The prediction head that all of ModernBERT's heads begin with.
+const DenseStep kPrediction{.name = "head.dense",
+                            .activation = kernels::Activation::gelu,
+                            .activation_key = "classifier_activation",
+                            .norm = "head.norm",
+                            .bias_key = "classifier_bias"};
+
+}  // namespace
+
+const ArchitectureSpec kModernBert{
+    .model_type = "modernbert",
+    .prefixes = {"", "model."},
+    .position_types = {},
+    .keys = {.type_vocab_size = "", .activation = "hidden_activation", .layer_norm_epsilon = "norm_eps"},
+    .defaults = {.layer_norm_epsilon = 1e-5},
+    .body = {.names =
+                 {
+                     .word_embeddings = "embeddings.tok_embeddings",
+                     .embedding_norm = "embeddings.norm",
+                     .query_key_value = "layers.{i}.attn.Wqkv",
+                     .attention_output = "layers.{i}.attn.Wo",
+                     .attention_norm = "layers.{i}.attn_norm",
+                     .intermediate = "layers.{i}.mlp.Wi",
+                     .output = "layers.{i}.mlp.Wo",
+                     .output_norm = "layers.{i}.mlp_norm",
+                     .final_norm = "final_norm",
+                 },
+             .pre_norm = true,
+             .first_attention_norm = false,
+             .gate = Gate::first_half},
+    .heads = {sequence_classifier({kPrediction, {.name = "classifier"}}),
+              token_classifier({kPrediction, {.name = "classifier"}}),
+              span_head({kPrediction, {.name = "qa_outputs"}}),
+              {.kind = HeadKind::masked_lm,
+               .class_suffix = kForMaskedLm,
+               .steps = {kPrediction},
+               .decoder = "decoder",
+               .decoder_bias = {"decoder.bias"},
+               .decoder_bias_key = "decoder_bias"}},
+    .read = read,
+};
+
+}  // namespace berth::engine

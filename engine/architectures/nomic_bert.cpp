@@ -1,0 +1,111 @@
+// NomicBERT (Nussbaum et al. 2024), as its published modelling file: rotary positions and a gated feed-forward block, under GPT-2's names of keys.
+#include <string>
+
+#include "engine/architectures/common.hpp"
+#include "engine/architectures/registry.hpp"
+#include "engine/model_config.hpp"
+#include "engine/positions.hpp"
+
+namespace berth::engine {
+
+namespace {
+
+// Options of the file that no published model uses.
+void refuse_options(const base::JsonObject& json) {
+  for (const char* key : {"prenorm", "parallel_block", "causal", "use_rms_norm", "scale_attn_by_inverse_layer_idx"}) refuse_flag(json, key, true);
+  refuse_flag(json, "scale_attn_weights", false);
+  for (const char* key : {"rotary_emb_scale_base", "rotary_scaling_factor"})
+    if (json.has(key)) refuse(json, key, "null");
+  for (const char* key : {"num_experts", "moe_every_n_layers"})
+    if (json.integer_or(key, 0, 0, 1 << 20) > 0) refuse(json, key, "0");
+}
+
+// {activation, gated}
+struct Inner {
+  std::string_view name;
+  kernels::Activation activation;
+  bool gated;
+};
+constexpr Inner kInner[] = {
+    {"swiglu", kernels::Activation::silu, true},         {"geglu", kernels::Activation::gelu, true},
+    {"glu", kernels::Activation::sigmoid, true},         {"gelu", kernels::Activation::gelu, false},
+    {"gelu_new", kernels::Activation::gelu_tanh, false}, {"gelu_fast", kernels::Activation::gelu_tanh, false},
+    {"gelu_pytorch_tanh", kernels::Activation::gelu_tanh, false},
+};
+
+void read_feed_forward(const base::JsonObject& json, const loaders::TensorStore& tensors, ModelConfig& config) {
+  const std::string name = json.string_or("activation_function", "gelu");
+  std::string known;
+  const Inner* inner = nullptr;
+  for (const Inner& candidate : kInner) {
+    known += (known.empty() ? "" : ", ") + std::string(candidate.name);
+    if (candidate.name == name) inner = &candidate;
+  }
+  if (inner == nullptr) refuse(json, "activation_function", known);
+  config.activation = inner->activation;
+  if (!inner->gated) {
+    config.body.gate = Gate::none;
+    config.body.names.intermediate = "encoder.layers.{i}.mlp.fc1";
+    config.body.names.intermediate_value = "";
+  }
+  // The file rounds n_inner up to some multiple: the tensor knows.
+  const std::string output = body_prefix(*config.architecture, tensors) + "encoder.layers.0.mlp.fc2.weight";
+  const loaders::TensorView* tensor = tensors.find(output);
+  const bool known_shape = tensor != nullptr && tensor->shape.size() == 2 && tensor->shape[1] > 0 && tensor->shape[1] <= 1 << 17;
+  config.intermediate_size = known_shape ? static_cast<std::size_t>(tensor->shape[1]) : size_or(json, "n_inner", 4 * config.hidden_size, 1, 1 << 17);
+}
+
+void read(const base::JsonObject& json, const loaders::TensorStore& tensors, ModelConfig& config) {
+  refuse_options(json);
+  read_feed_forward(json, tensors, config);
+  const std::size_t multiple = size_or(json, "pad_vocab_size_multiple", 1, 1, 1 << 16);
+  config.vocab_size = (config.vocab_size + multiple - 1) / multiple * multiple;
+  Biases& biases = config.body.biases;
+  biases.query_key_value = biases.attention_output = json.boolean_or("qkv_proj_bias", true);
+  biases.intermediate = json.boolean_or("mlp_fc1_bias", true);
+  biases.output = json.boolean_or("mlp_fc2_bias", true);
+
+  const double fraction = json.number_or("rotary_emb_fraction", 0.0, 0.0, 1.0);
+  const auto dims = static_cast<std::size_t>(static_cast<double>(config.head_size) * fraction);
+  if (dims % 2 != 0) json.fail("rotary_emb_fraction", "gives " + std::to_string(dims) + " values of a head, which are no pairs");
+  if (dims > 0) {
+    use_rotary(config, rotary_frequencies(json.number_or("rotary_emb_base", 10000.0, 1.0, 1e12), dims), json.boolean_or("rotary_emb_interleaved", false));
+    config.body.names.position_embeddings = "";
+  }
+}
+
+}  // namespace
+
+const ArchitectureSpec kNomicBert{
+    .model_type = "nomic_bert",
+    .prefixes = {"", "bert."},
+    .position_types = {},
+    .keys = {.hidden_size = "n_embd",
+             .num_layers = "n_layer",
+             .num_heads = "n_head",
+             .intermediate_size = "",
+             .max_positions = "n_positions",
+             .activation = "",
+             .layer_norm_epsilon = "layer_norm_epsilon"},
+    .defaults = {.layer_norm_epsilon = 1e-5, .types_optional = true},
+    .body = {.names =
+                 {
+                     .word_embeddings = "embeddings.word_embeddings",
+                     .position_embeddings = "embeddings.position_embeddings",
+                     .token_type_embeddings = "embeddings.token_type_embeddings",
+                     .embedding_norm = "emb_ln",
+                     .query_key_value = "encoder.layers.{i}.attn.Wqkv",
+                     .attention_output = "encoder.layers.{i}.attn.out_proj",
+                     .attention_norm = "encoder.layers.{i}.norm1",
+                     .intermediate = "encoder.layers.{i}.mlp.fc12",
+                     .intermediate_value = "encoder.layers.{i}.mlp.fc11",
+                     .output = "encoder.layers.{i}.mlp.fc2",
+                     .output_norm = "encoder.layers.{i}.norm2",
+                 },
+             .gate = Gate::first_half},
+    .pooler = kBertPooler,
+    .heads = {pooled_classifier(), token_classifier(), span_head(), bert_masked_lm(), bert_masked_lm(kForPreTraining)},
+    .read = read,
+};
+
+}  // namespace berth::engine

@@ -1,0 +1,14 @@
+// What config.json says about rotary positions, in the form that transformers 5 writes.
+#pragma once
+
+#include <vector>
+
+#include "base/json.hpp"
+#include "engine/positions.hpp"
+
+namespace berth::engine {
+
+// {"rope_theta": ..., "rope_type": "default" or "linear" with "factor"}; unsupported for any other type. `theta` is what it means without one.
+std::vector<float> rope_frequencies(const base::JsonObject& parameters, double theta, std::size_t dims);
+
+}  // namespace berth::engine

@@ -1,0 +1,126 @@
+#include "engine/attention.hpp"
+
+#include <algorithm>
+
+#include "engine/linear.hpp"
+
+namespace berth::engine {
+
+namespace {
+
+constexpr std::size_t kLine = base::AlignedBuffer<float>::kAlignment / sizeof(float);
+std::size_t whole_lines(std::size_t floats) { return (floats + kLine - 1) / kLine * kLine; }
+
+// Low precision multiplies in BF16 where the instruction set can, unless positions take part in the products.
+bool in_bf16(const Compute& compute, const ModelConfig& config, Precision precision) {
+  return uses_bf16_attention(compute, precision) && config.disentangled.span == 0;
+}
+
+std::size_t kernel_scratch(const Compute& compute, const ModelConfig& config, Precision precision, std::size_t tokens) {
+  const auto scratch = in_bf16(compute, config, precision) ? compute.low.attention_bf16_scratch : compute.kernels.attention_f32_scratch;
+  return whole_lines(scratch(tokens, config.head_size));
+}
+
+// One head of one row.
+class HeadAttention {
+ public:
+  HeadAttention(const Compute& compute, const ModelConfig& config, const LayerWeights& layer, const LayerPlan& plan, Precision precision, Workspace& workspace)
+      : compute_(compute), config_(config), layer_(layer), plan_(plan), precision_(precision), workspace_(workspace) {}
+
+  void run(std::size_t row, std::size_t head, float* scratch) const noexcept {
+    const std::size_t begin = workspace_.batch.cumulative_lengths[row];
+    const std::size_t size = config_.hidden_size;
+    const std::size_t offset = head * config_.head_size;
+    float* qkv = workspace_.wide() + begin * 3 * size + offset;
+    kernels::AttentionArgs args;
+    args.q = qkv;
+    args.k = qkv + size;
+    args.v = qkv + 2 * size;
+    args.stride = 3 * size;
+    args.out = workspace_.mixed() + begin * size + offset;
+    args.out_stride = size;
+    args.tokens = workspace_.batch.length(row);
+    args.head_size = config_.head_size;
+    args.scale = config_.attention_scale;
+    args.window = plan_.window;
+    args.scratch = scratch;
+    if (plan_.rotary != kNoRotary) {
+      rotate(qkv, args.tokens);
+      rotate(qkv + size, args.tokens);
+    }
+    if (config_.relative_bias != RelativeBias::none) args.relative_bias = workspace_.positions.relative_bias(head);
+    if (config_.disentangled.span > 0) multiply_positions(args, head);
+    (in_bf16(compute_, config_, precision_) ? compute_.low.attention_bf16 : compute_.kernels.attention_f32)(args);
+  }
+
+ private:
+  void rotate(float* x, std::size_t tokens) const noexcept {
+    const RotarySpec& rotary = config_.rotaries[plan_.rotary];
+    compute_.kernels.rotary({.x = x,
+                             .stride = 3 * config_.hidden_size,
+                             .tokens = tokens,
+                             .pairs = rotary.frequencies.size(),
+                             .cosines = workspace_.positions.cosines(plan_.rotary),
+                             .sines = workspace_.positions.sines(plan_.rotary),
+                             .interleaved = rotary.interleaved});
+  }
+
+  // Queries times positions and keys times positions, for the buckets that a row of this length meets.
+  void multiply_positions(kernels::AttentionArgs& args, std::size_t head) const noexcept {
+    const std::size_t stride = whole_lines(2 * config_.disentangled.span);
+    float* products = args.scratch + kernel_scratch(compute_, config_, precision_, args.tokens);
+    const auto multiply = [&](const std::vector<kernels::PackedF32>& positions, const float* x) -> const float* {
+      if (positions.empty()) return nullptr;
+      const auto panel = [&](std::ptrdiff_t key_minus_query) {
+        return static_cast<std::size_t>(workspace_.positions.buckets()[key_minus_query]) / compute_.kernels.panel_width;
+      };
+      const auto last = static_cast<std::ptrdiff_t>(args.tokens - 1);
+      kernels::GemmF32Args gemm;
+      gemm.a = x;
+      gemm.lda = args.stride;
+      gemm.b = positions[head].view();
+      gemm.panel_begin = panel(last);
+      gemm.panel_end = panel(-last) + 1;
+      gemm.c = products;
+      gemm.ldc = stride;
+      gemm.rows = args.tokens;
+      compute_.kernels.gemm_f32(gemm);
+      products += args.tokens * stride;
+      return gemm.c;
+    };
+    args.query_positions = multiply(layer_.position_keys, args.q);
+    args.key_positions = multiply(layer_.position_queries, args.k);
+    args.position_index = workspace_.positions.buckets();
+    args.position_stride = stride;
+  }
+
+  const Compute& compute_;
+  const ModelConfig& config_;
+  const LayerWeights& layer_;
+  const LayerPlan& plan_;
+  Precision precision_;
+  Workspace& workspace_;
+};
+
+}  // namespace
+
+void attend(const Compute& compute, const ModelConfig& config, const LayerWeights& layer, const LayerPlan& plan, Precision precision,
+            Workspace& workspace) noexcept {
+  const RaggedBatch& batch = workspace.batch;
+  const HeadAttention attention(compute, config, layer, plan, precision, workspace);
+  const std::size_t tokens_a_row = batch.tokens() / batch.rows() + 1;
+  const std::size_t seen = plan.window < tokens_a_row / 2 ? 2 * plan.window : tokens_a_row;
+  const std::size_t cost = tokens_a_row * (seen + 16) * config.head_size / 8;  // of a head, in the units of for_row_blocks: 8 to 16 multiply-adds each
+  for_row_blocks(compute.pool, batch.rows() * config.num_heads, cost, [&](std::size_t first, std::size_t count, std::size_t slot) noexcept {
+    for (std::size_t pair = first; pair < first + count; ++pair)
+      attention.run(pair / config.num_heads, pair % config.num_heads, workspace.attention(slot));
+  });
+}
+
+std::size_t attention_scratch(const Compute& compute, const ModelConfig& config, Precision precision, std::size_t longest) noexcept {
+  const DisentangledSpec& positions = config.disentangled;
+  const std::size_t products = static_cast<std::size_t>(positions.content_to_position) + static_cast<std::size_t>(positions.position_to_content);
+  return kernel_scratch(compute, config, precision, longest) + products * longest * whole_lines(2 * positions.span);
+}
+
+}  // namespace berth::engine

@@ -1,0 +1,18 @@
+// Attention over a ragged batch: every head of every row, on the pool's threads.
+#pragma once
+
+#include "engine/compute.hpp"
+#include "engine/model_config.hpp"
+#include "engine/weights.hpp"
+#include "engine/workspace.hpp"
+
+namespace berth::engine {
+
+// workspace.mixed() [tokens, hidden] = attention over workspace.wide(), which holds [tokens, 3 hidden]: queries, keys, values (and is changed).
+void attend(const Compute& compute, const ModelConfig& config, const LayerWeights& layer, const LayerPlan& plan, Precision precision,
+            Workspace& workspace) noexcept;
+
+// Floats of scratch that a thread needs for rows of up to `longest` tokens.
+std::size_t attention_scratch(const Compute& compute, const ModelConfig& config, Precision precision, std::size_t longest) noexcept;
+
+}  // namespace berth::engine

@@ -1,0 +1,96 @@
+#include "engine/embed.hpp"
+
+#include <algorithm>
+
+#include "engine/linear.hpp"
+
+namespace berth::engine {
+
+namespace {
+
+// The place of each token of a row in the position table.
+class Positions {
+ public:
+  explicit Positions(const ModelConfig& config) : skip_(config.body.positions_skip_padding), padding_(config.padding_id) {}
+
+  std::size_t next(std::int32_t id) noexcept {
+    if (!skip_) return count_++;
+    const auto padding = static_cast<std::size_t>(padding_);
+    return id == padding_ ? padding : padding + ++count_;
+  }
+
+ private:
+  bool skip_;
+  std::int32_t padding_;
+  std::size_t count_ = 0;
+};
+
+// out [tokens, embedding size] = word[id] + token_type[type] + position[place in its row].
+void look_up(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, const RaggedBatch& batch, float* out) noexcept {
+  const std::size_t size = config.embedding_size;
+  const auto add = [&](float* to, const TableView& table, std::size_t index) {
+    if (table.data != nullptr) compute.kernels.add_row(to, table.row(index), table.type, size);
+  };
+  const auto look_up_row = [&](std::size_t row) noexcept {
+    Positions positions(config);
+    for (std::size_t t = batch.cumulative_lengths[row]; t < batch.cumulative_lengths[row + 1]; ++t) {
+      float* to = out + t * size;
+      compute.kernels.load_row(to, weights.word_embeddings.row(static_cast<std::size_t>(batch.ids[t])), weights.word_embeddings.type, size);
+      add(to, weights.token_type_embeddings, static_cast<std::size_t>(batch.type_ids[t]));
+      add(to, weights.position_embeddings, positions.next(batch.ids[t]));
+    }
+  };
+  const std::size_t tokens_a_row = batch.tokens() / batch.rows() + 1;
+  for_row_blocks(compute.pool, batch.rows(), tokens_a_row * size, [&](std::size_t first, std::size_t count, std::size_t) noexcept {
+    for (std::size_t row = first; row < first + count; ++row) look_up_row(row);
+  });
+}
+
+}  // namespace
+
+void embed(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, Workspace& workspace) noexcept {
+  const std::size_t tokens = workspace.batch.tokens();
+  const bool projects = weights.embedding_projection.out > 0;
+  const bool projects_first = projects && config.body.project_before_norm;
+  const Precision precision = config.body.pre_norm ? Precision::fp32 : weights.layer_precision;
+  float* hidden = workspace.hidden();
+  float* found = projects ? workspace.wide() : hidden;
+  look_up(compute, config, weights, workspace.batch, found);
+  if (projects_first) run_linear(compute, weights.embedding_projection, {.x = found, .y = hidden, .rows = tokens});
+  float* normed = projects_first ? hidden : found;
+  const std::size_t size = projects_first ? config.hidden_size : config.embedding_size;
+  const bool last = !projects || projects_first;
+  run_layer_norm(compute, weights.embedding_norm, config.layer_norm_epsilon, normed, normed, tokens, size, last ? precision : Precision::fp32, workspace.low());
+  if (last) return;
+  run_linear(compute, weights.embedding_projection, {.x = found, .y = hidden, .rows = tokens});
+  lower_rows(compute, precision, hidden, tokens, config.hidden_size, workspace.low());
+}
+
+void convolve(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, Workspace& workspace) noexcept {
+  const RaggedBatch& batch = workspace.batch;
+  const std::size_t size = config.hidden_size;
+  const std::size_t width = config.convolution.width;
+  const float* hidden = workspace.hidden();
+  float* gathered = workspace.wide();  // [tokens, width, hidden]: each token between its neighbours, zeros beyond the row
+  const std::size_t tokens_a_row = batch.tokens() / batch.rows() + 1;
+  for_row_blocks(compute.pool, batch.rows(), tokens_a_row * width * size, [&](std::size_t first, std::size_t count, std::size_t) noexcept {
+    for (std::size_t row = first; row < first + count; ++row) {
+      const std::size_t begin = batch.cumulative_lengths[row];
+      const std::size_t end = batch.cumulative_lengths[row + 1];
+      for (std::size_t t = begin; t < end; ++t)
+        for (std::size_t j = 0; j < width; ++j) {
+          float* to = gathered + (t * width + j) * size;
+          const std::size_t from = t + j - width / 2;  // wraps below 0, which is beyond the row as well
+          if (from >= begin && from < end) {
+            std::copy_n(hidden + from * size, size, to);
+          } else {
+            std::fill_n(to, size, 0.0F);
+          }
+        }
+    }
+  });
+  run_linear(compute, weights.convolution,
+             {.x = gathered, .y = workspace.convolved(), .rows = batch.tokens(), .activation = config.convolution.activation});
+}
+
+}  // namespace berth::engine

@@ -1,0 +1,18 @@
+// From ids to the first hidden states.
+#pragma once
+
+#include "engine/compute.hpp"
+#include "engine/model_config.hpp"
+#include "engine/weights.hpp"
+#include "engine/workspace.hpp"
+
+namespace berth::engine {
+
+// workspace.hidden() [tokens, hidden] = the sum of each token's rows of the tables, normed and projected as the model does it. Unless the layers put their
+// norms first, the same is in workspace.low() for the first product.
+void embed(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, Workspace& workspace) noexcept;
+
+// workspace.convolved() = the activated convolution of workspace.hidden(), row by row of the batch. For models that have one.
+void convolve(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, Workspace& workspace) noexcept;
+
+}  // namespace berth::engine

@@ -1,0 +1,105 @@
+// The head: which one config.json's class names, and its labels.
+#include <algorithm>
+#include <charconv>
+#include <string>
+
+#include "base/error.hpp"
+#include "engine/model_config.hpp"
+
+namespace berth::engine {
+
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::JsonObject;
+
+constexpr std::int64_t kMaxLabels = 1 << 20;
+
+bool names_class(const JsonObject& config, std::string_view suffix) {
+  const base::Json* classes = config.find("architectures");
+  if (classes == nullptr || !classes->is_array()) return false;
+  return std::any_of(classes->begin(), classes->end(),
+                     [suffix](const base::Json& name) { return name.is_string() && name.get_ref<const std::string&>().ends_with(suffix); });
+}
+
+// "id2label": {"0": "NEGATIVE", …}; without it, transformers means "num_labels" (default 2) labels LABEL_0, LABEL_1, …
+std::vector<std::string> read_labels(const JsonObject& config) {
+  std::vector<std::string> labels;
+  if (!config.has("id2label")) {
+    const auto count = static_cast<std::size_t>(config.integer_or("num_labels", 2, 1, kMaxLabels));
+    for (std::size_t i = 0; i < count; ++i) labels.push_back("LABEL_" + std::to_string(i));
+    return labels;
+  }
+  const JsonObject map = config.object("id2label");
+  labels.resize(map.json().size());
+  std::vector<bool> seen(labels.size(), false);
+  for (const auto& [key, value] : map.json().items()) {
+    std::size_t index = 0;
+    const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), index);
+    if (error != std::errc{} || end != key.data() + key.size() || index >= labels.size() || seen[index])
+      config.fail("id2label", "keys must be the numbers 0 to " + std::to_string(labels.size() - 1) + "; key " + base::quoted(key) + " is not");
+    if (!value.is_string()) config.fail("id2label", "the label of " + base::quoted(key) + " must be a string");
+    labels[index] = value.get<std::string>();
+    seen[index] = true;
+  }
+  if (labels.empty()) config.fail("id2label", "expected at least one label");
+  return labels;
+}
+
+ScoreFunction read_score_function(const JsonObject& config, std::size_t labels) {
+  const std::string problem = config.string_or("problem_type", "");
+  if (problem == "regression") return ScoreFunction::none;
+  if (problem == "multi_label_classification" || labels == 1) return ScoreFunction::sigmoid;
+  if (problem == "single_label_classification" || problem.empty()) return ScoreFunction::softmax;
+  config.fail("problem_type", "expected regression, single_label_classification or multi_label_classification");
+}
+
+// The steps with what config.json says about them.
+std::vector<DenseStep> resolve(const JsonObject& json, std::vector<DenseStep> steps) {
+  for (DenseStep& step : steps) {
+    if (const std::string key(step.activation_key); !key.empty() && json.has(key.c_str()))
+      step.activation = activation_by_name(json.string(key.c_str()), json.label(), key.c_str());
+    if (const std::string key(step.bias_key); !key.empty()) step.bias = json.boolean_or(key.c_str(), false);
+  }
+  return steps;
+}
+
+bool stored(const HeadSpec& spec, const ModelConfig& config, const loaders::TensorStore& tensors, const DenseStep& step) {
+  const std::string prefix = step.in_body ? body_prefix(*config.architecture, tensors) : std::string();
+  return !spec.steps.empty() && tensors.find(prefix + std::string(step.name) + ".weight") != nullptr;
+}
+
+void use_head(const HeadSpec& spec, const JsonObject& json, ModelConfig& config) {
+  config.head.kind = spec.kind;
+  config.head.steps = resolve(json, spec.steps);
+  if (spec.kind == HeadKind::masked_lm) {
+    config.head.outputs = config.vocab_size;
+    if (!json.boolean_or("tie_word_embeddings", true)) config.head.decoder = spec.decoder;
+    const std::string key(spec.decoder_bias_key);
+    if (key.empty() || json.boolean_or(key.c_str(), true)) config.head.decoder_bias = spec.decoder_bias;
+    return;
+  }
+  config.head.outputs = spec.outputs;
+  if (spec.outputs > 0) return;
+  config.labels = read_labels(json);
+  config.score_function = read_score_function(json, config.labels.size());
+  config.head.outputs = config.labels.size();
+}
+
+}  // namespace
+
+void read_head(const JsonObject& json, const loaders::TensorStore& tensors, ModelConfig& config) {
+  const bool named = json.has("architectures");
+  for (const HeadSpec& spec : config.architecture->heads) {
+    // A base model's directory often keeps the class it was trained as ("RobertaForMaskedLM") without that head: then there is none.
+    const bool optional = !named || spec.kind == HeadKind::masked_lm;
+    if (named && !names_class(json, spec.class_suffix)) continue;
+    if (!named && spec.kind != HeadKind::sequence_classifier) continue;
+    if (optional && !stored(spec, config, tensors, named ? spec.steps.front() : spec.steps.back())) continue;
+    use_head(spec, json, config);
+    return;
+  }
+}
+
+}  // namespace berth::engine

@@ -1,0 +1,69 @@
+#include "engine/heads.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "engine/linear.hpp"
+#include "engine/pooling.hpp"
+
+namespace berth::engine {
+
+namespace {
+
+// workspace.pooled [rows, size] through the steps, in place; returns the size that they give.
+std::size_t run_steps(const Compute& compute, const ModelConfig& config, std::span<const DenseLayer> steps, std::size_t rows, std::size_t size,
+                      Workspace& workspace) {
+  std::vector<float>& from = workspace.pooled;
+  std::vector<float>& to = workspace.pooled2;
+  for (const DenseLayer& step : steps) {
+    size = step.linear.out;
+    to.resize(rows * size);
+    run_linear(compute, step.linear, {.x = from.data(), .y = to.data(), .rows = rows, .activation = step.activation});
+    if (step.norm.present()) run_layer_norm(compute, step.norm, config.layer_norm_epsilon, to.data(), to.data(), rows, size, Precision::fp32, {});
+    from.swap(to);
+  }
+  return size;
+}
+
+// out[i, v] = x[i] . table[v] + bias[v]. The table's rows are read once, in their own type.
+void decode(const Compute& compute, const ModelWeights& weights, std::size_t size, const float* x, std::size_t count, std::vector<float>& scratch, float* out) {
+  const std::size_t vocabulary = weights.decoder.rows;
+  scratch.resize(static_cast<std::size_t>(compute.pool.threads()) * size);
+  for_row_blocks(compute.pool, vocabulary, size * (count + 1) / 4, [&](std::size_t first, std::size_t number, std::size_t slot) noexcept {
+    float* row = scratch.data() + slot * size;
+    for (std::size_t v = first; v < first + number; ++v) {
+      compute.kernels.load_row(row, weights.decoder.row(v), weights.decoder.type, size);
+      const float bias = weights.decoder_bias.size() == 0 ? 0.0F : weights.decoder_bias[v];
+      for (std::size_t i = 0; i < count; ++i) out[i * vocabulary + v] = compute.kernels.dot(x + i * size, row, size) + bias;
+    }
+  });
+}
+
+}  // namespace
+
+void run_row_head(const Compute& compute, const ModelConfig& config, std::span<const DenseLayer> steps, bool mean_pooling, Workspace& workspace, float* out) {
+  const std::size_t rows = workspace.batch.rows();
+  workspace.pooled.resize(rows * config.hidden_size);
+  const loaders::PoolingMode mode = mean_pooling ? loaders::PoolingMode::mean : loaders::PoolingMode::cls;
+  pool(compute, {&mode, 1}, config.hidden_size, workspace, workspace.pooled.data());
+  const std::size_t size = run_steps(compute, config, steps, rows, config.hidden_size, workspace);
+  std::copy_n(workspace.pooled.data(), rows * size, out);
+}
+
+void run_token_head(const Compute& compute, const ModelConfig& config, std::span<const DenseLayer> steps, Workspace& workspace, float* out) {
+  const std::size_t tokens = workspace.batch.tokens();
+  workspace.pooled.assign(workspace.hidden(), workspace.hidden() + tokens * config.hidden_size);
+  const std::size_t size = run_steps(compute, config, steps, tokens, config.hidden_size, workspace);
+  std::copy_n(workspace.pooled.data(), tokens * size, out);
+}
+
+void run_masked_head(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::span<const std::size_t> tokens, Workspace& workspace,
+                     float* out) {
+  const std::size_t hidden = config.hidden_size;
+  workspace.pooled.resize(tokens.size() * hidden);
+  for (std::size_t i = 0; i < tokens.size(); ++i) std::copy_n(workspace.hidden() + tokens[i] * hidden, hidden, workspace.pooled.data() + i * hidden);
+  const std::size_t size = run_steps(compute, config, weights.head, tokens.size(), hidden, workspace);
+  decode(compute, weights, size, workspace.pooled.data(), tokens.size(), workspace.pooled2, out);
+}
+
+}  // namespace berth::engine

@@ -1,0 +1,61 @@
+// What stands between the products of queries with keys and the softmax: which keys a query sees, and what relative positions add.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/isa_concepts.hpp"
+#include "kernels/kernel_table.hpp"
+
+namespace berth::kernels {
+
+template <VectorIsa Isa>
+struct AttentionScores {
+  using F32 = typename Isa::F32;
+  static constexpr std::size_t kLanes = Isa::kLanes;
+
+  struct Keys {
+    std::size_t begin;
+    std::size_t end;
+  };
+
+  // The keys that one of the queries [first, first + count) sees.
+  static Keys visible(const AttentionArgs& args, std::size_t first, std::size_t count) noexcept {
+    const std::size_t last = first + count - 1;
+    return {.begin = first > args.window ? first - args.window : 0,
+            .end = args.tokens - 1 - last > args.window ? last + args.window + 1 : args.tokens};
+  }
+
+  // x[j], for the visible keys j of a query, is their product. Adds what positions add, and returns the factor that is still to be applied.
+  static float add_positions(const AttentionArgs& args, std::size_t query, Keys keys, float* x) noexcept {
+    if (args.relative_bias != nullptr) {
+      add_bias(args.relative_bias + keys.begin - query, args.scale, keys.end - keys.begin, x + keys.begin);
+      return 1.0F;
+    }
+    if (args.position_index != nullptr) add_disentangled(args, query, keys, x);
+    return args.scale;
+  }
+
+ private:
+  static void add_bias(const float* bias, float scale, std::size_t size, float* x) noexcept {
+    const F32 factor = Isa::set1(scale);
+    std::size_t i = 0;
+    for (; i + kLanes <= size; i += kLanes) Isa::store(x + i, Isa::fma(Isa::load(x + i), factor, Isa::load(bias + i)));
+    if (i == size) return;
+    Isa::store_partial(x + i, Isa::fma(Isa::load_partial(x + i, size - i), factor, Isa::load_partial(bias + i, size - i)), size - i);
+  }
+
+  static void add_disentangled(const AttentionArgs& args, std::size_t query, Keys keys, float* x) noexcept {
+    const std::int32_t* index = args.position_index + keys.begin - query;
+    const float* of_query = args.query_positions == nullptr ? nullptr : args.query_positions + query * args.position_stride;
+    const float* of_keys = args.key_positions == nullptr ? nullptr : args.key_positions + keys.begin * args.position_stride;
+    float* to = x + keys.begin;
+    const std::size_t size = keys.end - keys.begin;
+    if (of_query != nullptr)
+      for (std::size_t j = 0; j < size; ++j) to[j] += of_query[index[j]];
+    if (of_keys != nullptr)
+      for (std::size_t j = 0; j < size; ++j, of_keys += args.position_stride) to[j] += of_keys[index[j]];
+  }
+};
+
+}  // namespace berth::kernels
