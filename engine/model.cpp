@@ -200,7 +200,7 @@ void Model::encode(std::span<const berth_input> inputs, const RunOptions& option
 }
 
 void Model::classify(std::span<const berth_input> inputs, const RunOptions& options, bool raw, float* out, berth_row* rows) const {
-  need_head(config_.has_sequence_classifier(), "sequence-classification");
+  need_head({HeadKind::sequence_classifier}, "sequence-classification");
   const std::size_t labels = config_.labels.size();
   run(inputs, options, {}, rows, [&](Workspace& workspace, std::size_t first, std::size_t count) {
     float* scores = out + first * labels;
@@ -212,15 +212,17 @@ void Model::classify(std::span<const berth_input> inputs, const RunOptions& opti
   });
 }
 
-void Model::need_head(bool there, std::string_view what) const {
-  if (there) return;
+void Model::need_head(std::initializer_list<HeadKind> kinds, std::string_view what) const {
+  if (std::find(kinds.begin(), kinds.end(), config_.head.kind) != kinds.end()) return;
   std::string classes;
-  for (const HeadSpec& spec : config_.architecture->heads) classes += (classes.empty() ? "" : ", ") + std::string("...") + std::string(spec.class_suffix);
-  throw Error(ErrorCode::unsupported, "the model has no " + std::string(what) + " head: it takes weights for one, and in config.json field \"architectures\" a class of its kind (" + classes + ")");
+  for (const HeadSpec& spec : config_.architecture->heads)
+    if (std::find(kinds.begin(), kinds.end(), spec.kind) != kinds.end()) classes += (classes.empty() ? "..." : " or ...") + std::string(spec.class_suffix);
+  throw Error(ErrorCode::unsupported,
+              "the model has no " + std::string(what) + " head: config.json field \"architectures\" does not name a class " + classes + ", or its weights are not there");
 }
 
 void Model::token_logits(std::span<const berth_input> inputs, const RunOptions& options, TokenValues& out, berth_row* rows) const {
-  need_head(config_.head.kind == HeadKind::token_classifier || config_.head.kind == HeadKind::span, "token-classification or question-answering");
+  need_head({HeadKind::token_classifier, HeadKind::span}, "token-classification or question-answering");
   out.size = config_.head.outputs;
   run(inputs, options, {}, rows, [&](Workspace& workspace, std::size_t first, std::size_t count) {
     const RaggedBatch& batch = workspace.batch;
@@ -235,7 +237,7 @@ void Model::token_logits(std::span<const berth_input> inputs, const RunOptions& 
 }
 
 void Model::masked_logits(std::span<const berth_input> inputs, const RunOptions& options, std::optional<std::int32_t> id, MaskedLogits& out, berth_row* rows) const {
-  need_head(config_.head.kind == HeadKind::masked_lm, "masked-language-model");
+  need_head({HeadKind::masked_lm}, "masked-language-model");
   std::vector<std::size_t> tokens;  // of one row, in the batch
   run(inputs, options, {}, rows, [&](Workspace& workspace, std::size_t first, std::size_t count) {
     const RaggedBatch& batch = workspace.batch;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <span>
@@ -89,7 +90,7 @@ class Model {
   void run(std::span<const berth_input> inputs, const RunOptions& options, std::optional<std::size_t> layers, berth_row* rows, const Finish& finish,
            std::string_view prompt = {}) const;
   void run_batch(Workspace& workspace, std::optional<std::size_t> layers) const;
-  void need_head(bool there, std::string_view what) const;
+  void need_head(std::initializer_list<HeadKind> kinds, std::string_view what) const;
   void check_finite(const float* values, std::size_t rows, std::size_t size, std::size_t first) const;
 
   ModelConfig config_;

@@ -105,6 +105,7 @@ struct AttentionArgs {
   std::size_t tokens = 0;
   std::size_t head_size = 0;
   float scale = 1.0F;
+  float* scratch = nullptr;  // as many floats as the kernel's *_scratch(tokens, head_size) says, 64-byte aligned
   std::size_t window = static_cast<std::size_t>(-1);  // query i sees the keys j with |i - j| <= window
   // Added to the scaled scores: relative_bias[j - i], from -(tokens - 1) to tokens - 1; points at the middle. Null: nothing.
   const float* relative_bias = nullptr;
@@ -113,7 +114,6 @@ struct AttentionArgs {
   const float* query_positions = nullptr;        // [tokens, ...], row stride position_stride; so is key_positions
   const float* key_positions = nullptr;
   std::size_t position_stride = 0;
-  float* scratch = nullptr;  // as many floats as the kernel's *_scratch(tokens, head_size) says, 64-byte aligned
 };
 
 // The pairs of one head's first 2 * pairs values, turned in place: (a, b) becomes (a cos - b sin, b cos + a sin).

@@ -172,7 +172,7 @@ TEST(ModelClassify, NeedsAHead) {
   const std::vector<std::int32_t> ids = {2, 5, 3};
   const std::vector<berth_input> inputs = {ids_input(ids)};
   float out = 0;
-  expect_error(ErrorCode::unsupported, {"BertForSequenceClassification", "architectures"}, [&] { model->classify(inputs, {}, false, &out, nullptr); });
+  expect_error(ErrorCode::unsupported, {"...ForSequenceClassification", "architectures"}, [&] { model->classify(inputs, {}, false, &out, nullptr); });
 }
 
 TEST(ModelClassify, AHeadInTheWeightsIsEnoughWhereTheConfigNamesNoClass) {
@@ -187,7 +187,7 @@ TEST(ModelClassify, AHeadInTheWeightsIsEnoughWhereTheConfigNamesNoClass) {
 TEST(ModelFiles, UnsupportedModelTypeListsTheSupportedOnes) {
   EditedModel edited("bert");
   edited.replace("config.json", "\"model_type\": \"bert\"", "\"model_type\": \"t5\"");
-  expect_error(ErrorCode::unsupported, {"config.json", "model_type", "\"t5\"", "bert, distilbert"}, [&] { load(edited.directory()); });
+  expect_error(ErrorCode::unsupported, {"config.json", "model_type", "\"t5\"", "albert, bert, camembert"}, [&] { load(edited.directory()); });
 }
 
 TEST(ModelFiles, ImpossibleConfigValues) {
