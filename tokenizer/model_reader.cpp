@@ -13,6 +13,11 @@ void ModelReader::fail(const std::string& field, const std::string& problem) con
   throw base::Error(base::ErrorCode::corrupt_file, label_ + ": " + (field.empty() ? "" : "field \"" + field + "\": ") + problem);
 }
 
+ModelData ModelReader::take() {
+  data_.vocabulary.shrink();
+  return std::move(data_);
+}
+
 void ModelReader::check_token(std::string_view token) const {
   if (data_.vocabulary.entries.size() >= kMaxVocabularySize) fail(vocabulary_, "more than " + std::to_string(kMaxVocabularySize) + " entries");
   if (token.size() > kMaxTokenBytes) {

@@ -17,7 +17,7 @@ class ModelReader {
   void add_token(const base::JsonStreamElement& element);  // a member "token": id, or an element ["token", score]
   void add_merge(const base::JsonStreamElement& element);  // "left right", or ["left", "right"]
   void add_merge(std::string_view both);                   // "left right"
-  ModelData take() { return std::move(data_); }
+  ModelData take();
 
  private:
   void check_token(std::string_view token) const;

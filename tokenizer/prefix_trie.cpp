@@ -90,7 +90,7 @@ class PrefixTrie::Builder {
     }
     starts_.push_back(node.end);
     const std::uint32_t base = find_base();
-    used_bases_[base] = true;
+    used_bases_[base] = 1;
     if (node.unit == kRoot) {
       trie_.root_ = base;
     } else {
@@ -116,8 +116,8 @@ class PrefixTrie::Builder {
   }
 
   bool fits(std::uint32_t base) const {
-    if ((base & 0xFF) < 2 || used_bases_[base]) return false;
-    return std::all_of(labels_.begin(), labels_.end(), [&](unsigned char label) { return free_[base ^ label]; });
+    if ((base & 0xFF) < 2 || used_bases_[base] != 0) return false;
+    return std::all_of(labels_.begin(), labels_.end(), [&](unsigned char label) { return free_[base ^ label] != 0; });
   }
 
   void add_block() {
@@ -128,8 +128,8 @@ class PrefixTrie::Builder {
     trie_.units_.resize(begin + kBlock);
     next_.resize(begin + kBlock);
     previous_.resize(begin + kBlock);
-    free_.resize(begin + kBlock, true);
-    used_bases_.resize(begin + kBlock, false);
+    free_.resize(begin + kBlock, 1);
+    used_bases_.resize(begin + kBlock, 0);
     for (std::uint32_t unit = begin; unit < begin + kBlock; ++unit) {
       trie_.units_[unit] = {(unit & 0xFF) ^ 1, kNone};
       previous_[unit] = last_free_;
@@ -142,12 +142,12 @@ class PrefixTrie::Builder {
 
   void close_block(std::uint32_t begin) {
     for (std::uint32_t unit = begin; unit < begin + kBlock; ++unit) {
-      if (free_[unit]) unlink(unit);
+      if (free_[unit] != 0) unlink(unit);
     }
   }
 
   void take(std::uint32_t unit) {
-    free_[unit] = false;
+    free_[unit] = 0;
     unlink(unit);
   }
 
@@ -163,7 +163,8 @@ class PrefixTrie::Builder {
   std::vector<std::uint32_t> starts_;
   std::vector<std::uint32_t> next_, previous_;  // the list of free units in open blocks
   std::uint32_t first_free_ = kRoot, last_free_ = kRoot;
-  std::vector<bool> free_, used_bases_;
+  std::vector<std::uint8_t> free_, used_bases_;  // [unit]: whether
+
 };
 
 PrefixTrie::PrefixTrie(std::vector<Key> keys, const std::string& label) {

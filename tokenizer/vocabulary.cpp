@@ -15,6 +15,12 @@ void VocabularyEntries::add(std::string_view text, double score) {
   scores.push_back(score);
 }
 
+void VocabularyEntries::shrink() {
+  arena.shrink_to_fit();
+  entries.shrink_to_fit();
+  scores.shrink_to_fit();
+}
+
 void MergeList::add(std::string_view left, std::string_view right) {
   merges.push_back({static_cast<std::uint32_t>(arena.size()), static_cast<std::uint32_t>(left.size()), static_cast<std::uint32_t>(right.size())});
   arena.append(left).append(right);
@@ -53,15 +59,32 @@ void StringTable::grow() {
   }
 }
 
-Vocabulary::Vocabulary(VocabularyEntries entries) : entries_(std::move(entries)), table_(entries_.entries.size()) {
+namespace {
+
+PrefixTrie make_trie(const VocabularyEntries& entries, const std::string& label) {
+  std::vector<PrefixTrie::Key> keys;
+  if (entries.is_array) {
+    keys.reserve(entries.entries.size());
+    for (const auto& entry : entries.entries) keys.push_back({entries.text(entry), entry.id});
+  }
+  return PrefixTrie(std::move(keys), label);
+}
+
+}  // namespace
+
+Vocabulary::Vocabulary(VocabularyEntries entries, const std::string& label)
+    : entries_(std::move(entries)), table_(entries_.is_array ? 0 : entries_.entries.size()), trie_(make_trie(entries_, label)) {
+  if (entries_.is_array) {
+    max_id_ = static_cast<std::int32_t>(entries_.entries.size()) - 1;
+    return;
+  }
   bool repeated = false;
   for (const auto& entry : entries_.entries) repeated = !table_.insert(entries_.text(entry), entry.id) || repeated;
   const auto id_of = [this](std::uint32_t i) { return entries_.entries[i].id; };
   by_id_.reserve(entries_.entries.size());
   for (std::uint32_t i = 0; i < entries_.entries.size(); ++i) {
     const auto& entry = entries_.entries[i];
-    // A later entry gave this text another id. (In a list the id still stands for the text.)
-    if (repeated && !entries_.is_array && table_.find(entries_.text(entry)) != entry.id) continue;
+    if (repeated && table_.find(entries_.text(entry)) != entry.id) continue;  // a later entry gave this text another id
     by_id_.push_back(i);
     max_id_ = std::max(max_id_, entry.id);
   }
@@ -78,12 +101,13 @@ Vocabulary::Vocabulary(VocabularyEntries entries) : entries_(std::move(entries))
 }
 
 std::optional<std::int32_t> Vocabulary::id(std::string_view text) const {
-  const std::int32_t found = table_.find(text);
-  if (found == StringTable::kNone) return std::nullopt;
+  const std::int32_t found = entries_.is_array ? trie_.find(text) : table_.find(text);
+  if (found < 0) return std::nullopt;
   return found;
 }
 
 std::string_view Vocabulary::text(std::int32_t id) const {
+  if (entries_.is_array) return id >= 0 && id <= max_id_ ? entries_.text(entries_.entries[static_cast<std::size_t>(id)]) : std::string_view();
   const auto it = std::lower_bound(by_id_.begin(), by_id_.end(), id,
                                    [this](std::uint32_t i, std::int32_t value) { return entries_.entries[i].id < value; });
   if (it == by_id_.end() || entries_.entries[*it].id != id) return {};

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tokenizer/prefix_trie.hpp"
+
 namespace berth::tokenizer {
 
 inline constexpr std::int32_t kMaxTokenId = 16 * 1024 * 1024;
@@ -45,6 +47,7 @@ struct VocabularyEntries {
 
   void add(std::string_view text, std::int32_t id);
   void add(std::string_view text, double score);  // the id is its place in the list
+  void shrink();
   std::string_view text(const Entry& entry) const { return std::string_view(arena).substr(entry.begin, entry.length); }
 };
 
@@ -107,10 +110,11 @@ class StringTable {
   std::size_t mask_ = 0;
 };
 
-// Immutable: text -> id and id -> text.
+// Immutable: text -> id and id -> text. A list with scores is found through a trie (its model needs one anyway), an object through a hash table.
 class Vocabulary {
  public:
-  explicit Vocabulary(VocabularyEntries entries);
+  // `label` names the file in the error when a list's texts need too large a trie.
+  explicit Vocabulary(VocabularyEntries entries, const std::string& label = "");
   Vocabulary(const Vocabulary&) = delete;
   Vocabulary& operator=(const Vocabulary&) = delete;
 
@@ -119,13 +123,15 @@ class Vocabulary {
   std::size_t size() const { return entries_.is_array ? entries_.entries.size() : table_.size(); }  // of a list all entries, else distinct texts
   std::int32_t max_id() const { return max_id_; }     // -1 when empty
   const VocabularyEntries& entries() const { return entries_; }
-  const StringTable& table() const { return table_; }
+  const StringTable& table() const { return table_; }  // empty for a list
+  const PrefixTrie& trie() const { return trie_; }     // empty for an object
   bool distinct_ids() const { return distinct_ids_; }  // no two texts share an id
 
  private:
   VocabularyEntries entries_;
   StringTable table_;
-  std::vector<std::uint32_t> by_id_;  // entries with distinct ids, sorted by id
+  PrefixTrie trie_;
+  std::vector<std::uint32_t> by_id_;  // entries with distinct ids, sorted by id; empty for a list, whose ids are its places
   std::int32_t max_id_ = -1;
   bool distinct_ids_ = true;
 };

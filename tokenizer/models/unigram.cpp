@@ -5,7 +5,6 @@
 
 #include "base/error.hpp"
 #include "tokenizer/models/models.hpp"
-#include "tokenizer/prefix_trie.hpp"
 
 namespace berth::tokenizer {
 namespace {
@@ -18,18 +17,11 @@ unsigned utf8_length(char lead) {
   return byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
 }
 
-PrefixTrie make_trie(const VocabularyEntries& entries, const std::string& label) {
-  std::vector<PrefixTrie::Key> keys;
-  keys.reserve(entries.entries.size());
-  for (const auto& entry : entries.entries) keys.push_back({entries.text(entry), entry.id});
-  return PrefixTrie(std::move(keys), label);
-}
-
 class Unigram final : public Model {
  public:
   Unigram(const UnigramOptions& options, VocabularyEntries entries, const std::string& label)
-      : unk_id_(options.unk_id.value_or(-1)), byte_fallback_(options.byte_fallback), scores_(std::move(entries.scores)), trie_(make_trie(entries, label)),
-        vocabulary_(std::move(entries)) {
+      : unk_id_(options.unk_id.value_or(-1)), byte_fallback_(options.byte_fallback), scores_(std::move(entries.scores)),
+        vocabulary_(std::move(entries), label) {
     double lowest = std::numeric_limits<double>::infinity();
     for (const double score : scores_) lowest = std::min(lowest, score);
     unknown_score_ = lowest - kUnknownPenalty;
@@ -64,7 +56,7 @@ class Unigram final : public Model {
       const double score = path[begin].score;
       const unsigned length = utf8_length(word[begin]);
       bool known = false;  // the code point is a piece
-      trie_.each_prefix(word.substr(begin), [&](std::size_t piece, std::int32_t id) {
+      vocabulary_.trie().each_prefix(word.substr(begin), [&](std::size_t piece, std::int32_t id) {
         offer(path[begin + piece], scores_[static_cast<std::size_t>(id)] + score, begin, id);
         known = known || piece == length;
       });
@@ -85,7 +77,7 @@ class Unigram final : public Model {
 
   // Tokens of a run of unknown code points, last to first. The run as a whole may be a piece whose score kept it from the path.
   void add_unknown(std::string_view text, Span span, std::vector<ModelToken>& tokens) const {
-    if (const std::int32_t id = trie_.find(text); id != PrefixTrie::kNone) return tokens.push_back({id, span});
+    if (const std::int32_t id = vocabulary_.trie().find(text); id != PrefixTrie::kNone) return tokens.push_back({id, span});
     const auto missing = [this](char byte) { return byte_ids_[static_cast<unsigned char>(byte)] < 0; };
     if (!byte_fallback_ || std::any_of(text.begin(), text.end(), missing)) return tokens.push_back({unk_id_, span});
     for (std::size_t i = text.size(); i-- > 0;) tokens.push_back({byte_ids_[static_cast<unsigned char>(text[i])], span});
@@ -95,7 +87,6 @@ class Unigram final : public Model {
   bool byte_fallback_;
   double unknown_score_ = 0;
   std::vector<double> scores_;  // [vocabulary]
-  PrefixTrie trie_;
   Vocabulary vocabulary_;
   std::array<std::int32_t, 256> byte_ids_{};
 };
