@@ -41,6 +41,16 @@ else()
   target_link_libraries(utf8proc_external INTERFACE utf8proc)
 endif()
 
+# Debian's libonig-dev has a pkg-config file but no CMake package.
+find_path(ONIGURUMA_INCLUDE_DIR oniguruma.h)
+find_library(ONIGURUMA_LIBRARY onig)
+add_library(oniguruma_external INTERFACE)
+if(NOT ONIGURUMA_INCLUDE_DIR OR NOT ONIGURUMA_LIBRARY)
+  message(FATAL_ERROR "Oniguruma is missing: install libonig-dev, or point CMAKE_PREFIX_PATH at it")
+endif()
+target_include_directories(oniguruma_external SYSTEM INTERFACE ${ONIGURUMA_INCLUDE_DIR})
+target_link_libraries(oniguruma_external INTERFACE ${ONIGURUMA_LIBRARY})
+
 find_path(CLI11_INCLUDE_DIR CLI/CLI.hpp)
 add_library(cli11_external INTERFACE)
 if(CLI11_INCLUDE_DIR)

@@ -12,7 +12,8 @@ namespace {
 std::string normalized_form(const std::string& text, const Normalizer* normalizer) {
   if (normalizer == nullptr) return text;
   NormalizedText out;
-  normalizer->apply({text, nullptr, 0}, out);
+  NormalizerScratch scratch;
+  normalizer->apply({text, nullptr, 0}, out, scratch);
   return out.text;
 }
 

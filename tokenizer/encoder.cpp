@@ -17,8 +17,8 @@ struct Encoder::Scratch {
   std::vector<AddedSplit> raw_splits;
   std::vector<AddedSplit> normalized_splits;
   NormalizedText normalized;
-  NormalizedText piece;
-  std::vector<Span> words;
+  NormalizerScratch normalizer;
+  WordText words;
   std::vector<ModelToken> tokens;
   ModelScratch model;
   std::int32_t next_word = 0;
@@ -121,7 +121,7 @@ TokenSequence Encoder::tokenize(std::string_view text) const {
 void Encoder::tokenize_piece(TextView text, Scratch& scratch, TokenSequence& out) const {
   scratch.normalized.clear();
   if (parts_.normalizer) {
-    parts_.normalizer->apply(text, scratch.normalized);
+    parts_.normalizer->apply(text, scratch.normalized, scratch.normalizer);
   } else {
     copy_text(text, scratch.normalized);
   }
@@ -148,23 +148,23 @@ void Encoder::tokenize_piece(TextView text, Scratch& scratch, TokenSequence& out
 
 void Encoder::tokenize_words(Scratch& scratch, std::size_t begin, std::size_t end, TokenSequence& out) const {
   if (begin == end) return;
-  // A pre-tokenizer may rewrite the text: it gets a copy when the text has other pieces.
-  NormalizedText* text = &scratch.normalized;
-  if (begin != 0 || end != text->text.size()) {
-    const auto first = static_cast<std::ptrdiff_t>(begin);
-    const auto last = static_cast<std::ptrdiff_t>(end);
-    scratch.piece.text.assign(text->text, begin, end - begin);
-    scratch.piece.origin.assign(text->origin.begin() + first, text->origin.begin() + last);
-    text = &scratch.piece;
+  WordText& text = scratch.words;
+  text.text.clear();
+  if (begin == 0 && end == scratch.normalized.text.size()) {
+    std::swap(text.text, scratch.normalized);  // nobody else needs it
+  } else {
+    const auto first = scratch.normalized.origin.begin();
+    text.text.text.assign(scratch.normalized.text, begin, end - begin);
+    text.text.origin.assign(first + static_cast<std::ptrdiff_t>(begin), first + static_cast<std::ptrdiff_t>(end));
   }
-  scratch.words.assign(1, Span{0, static_cast<std::uint32_t>(text->text.size())});
-  if (parts_.pre_tokenizer) parts_.pre_tokenizer->apply(*text, scratch.words);
-  for (const Span& word : scratch.words) {
+  text.words.assign(1, Span{0, static_cast<std::uint32_t>(text.text.text.size())});
+  if (parts_.pre_tokenizer) parts_.pre_tokenizer->apply(text);
+  for (const Span& word : text.words) {
     scratch.tokens.clear();
-    parts_.model->tokenize(std::string_view(text->text).substr(word.begin, word.end - word.begin), scratch.model, scratch.tokens);
+    parts_.model->tokenize(text.word(word), scratch.model, scratch.tokens);
     for (const ModelToken& token : scratch.tokens) {
       out.ids.push_back(token.id);
-      out.offsets.push_back(text->source(word.begin + token.span.begin, word.begin + token.span.end));
+      out.offsets.push_back(text.text.source(word.begin + token.span.begin, word.begin + token.span.end));
       out.words.push_back(scratch.next_word);
     }
     ++scratch.next_word;

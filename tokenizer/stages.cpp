@@ -4,6 +4,7 @@
 #include <span>
 
 #include "base/error.hpp"
+#include "base/utf8.hpp"
 #include "tokenizer/models/models.hpp"
 #include "tokenizer/normalizers/normalizers.hpp"
 #include "tokenizer/post_processors/post_processors.hpp"
@@ -24,10 +25,31 @@ Row(std::string_view, Load) -> Row<Load>;  // clang 14 does not deduce it for ag
 constexpr std::array kNormalizers = {
     Row{"BertNormalizer", &load_bert_normalizer},
     Row{"Lowercase", &load_lowercase},
+    Row{"NFC", &load_nfc},
+    Row{"NFD", &load_nfd},
+    Row{"NFKC", &load_nfkc},
+    Row{"NFKD", &load_nfkd},
+    Row{"StripAccents", &load_strip_accents},
+    Row{"Strip", &load_strip},
+    Row{"Replace", &load_replace},
+    Row{"Prepend", &load_prepend},
+    Row{"Precompiled", &load_precompiled},
+    Row{"Nmt", &load_nmt},
+    Row{"ByteLevel", &load_byte_level_normalizer},
     Row{"Sequence", &load_normalizer_sequence},
 };
 constexpr std::array kPreTokenizers = {
     Row{"BertPreTokenizer", &load_bert_pre_tokenizer},
+    Row{"ByteLevel", &load_byte_level_pre_tokenizer},
+    Row{"Metaspace", &load_metaspace},
+    Row{"Whitespace", &load_whitespace},
+    Row{"WhitespaceSplit", &load_whitespace_split},
+    Row{"Punctuation", &load_punctuation},
+    Row{"Digits", &load_digits},
+    Row{"Split", &load_split},
+    Row{"CharDelimiterSplit", &load_char_delimiter_split},
+    Row{"UnicodeScripts", &load_unicode_scripts},
+    Row{"FixedLength", &load_fixed_length},
     Row{"Sequence", &load_pre_tokenizer_sequence},
 };
 constexpr std::array kModels = {
@@ -40,6 +62,8 @@ constexpr std::array kPostProcessors = {
     Row{"TemplateProcessing", &load_template_processing},
     Row{"BertProcessing", &load_bert_processing},
     Row{"RobertaProcessing", &load_roberta_processing},
+    Row{"ByteLevel", &load_byte_level_processing},
+    Row{"Sequence", &load_post_processor_sequence},
 };
 
 template <class Rows>
@@ -102,6 +126,18 @@ const base::Json& StageSource::array(const char* key) const {
   const base::Json* value = object.find(key);
   if (value == nullptr || !value->is_array()) object.fail(key, "expected a list");
   return *value;
+}
+
+std::string StageSource::text(const char* key) const {
+  std::string text = object.string(key);
+  if (text.size() > kMaxTokenBytes) object.fail(key, "expected at most " + std::to_string(kMaxTokenBytes) + " bytes");
+  return text;
+}
+
+char32_t StageSource::character(const char* key) const {
+  const std::string text = object.string(key);
+  if (text.empty() || base::decode_utf8(text, 0).length != text.size()) object.fail(key, "expected one character");
+  return base::decode_utf8(text, 0).value;
 }
 
 std::unique_ptr<Normalizer> make_normalizer(const StageSource& source) {

@@ -21,7 +21,7 @@ class Normalizer {
  public:
   virtual ~Normalizer() = default;
   // Appends the normalized form of `in` to the empty `out`.
-  virtual void apply(TextView in, NormalizedText& out) const = 0;
+  virtual void apply(TextView in, NormalizedText& out, NormalizerScratch& scratch) const = 0;
 };
 
 // The normalizer of a file that has none: `in` unchanged, with its origins.
@@ -30,8 +30,8 @@ void copy_text(TextView in, NormalizedText& out);
 class PreTokenizer {
  public:
   virtual ~PreTokenizer() = default;
-  // Replaces `words`, which are non-empty pieces of `text` in order, by smaller pieces; may rewrite `text`. Leaves no empty piece.
-  virtual void apply(NormalizedText& text, std::vector<Span>& words) const = 0;
+  // Cuts the words into smaller ones; may rewrite the text. Leaves no empty word.
+  virtual void apply(WordText& text) const = 0;
 };
 
 struct ModelToken {
@@ -74,6 +74,8 @@ struct StageSource {
   // corrupt_file when the key is absent or has another JSON type.
   bool boolean(const char* key) const;
   const base::Json& array(const char* key) const;
+  std::string text(const char* key) const;    // a string of at most 1024 bytes
+  char32_t character(const char* key) const;  // a string of one code point
   [[noreturn]] void fail(const std::string& field, const std::string& problem) const;
 };
 

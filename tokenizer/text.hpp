@@ -13,7 +13,8 @@ namespace berth::tokenizer {
 
 using Offset = std::uint32_t;
 
-// Text as a normalizer receives it. When `origin` is null the text is a piece of the original, which begins at code point `first`.
+// Text as a normalizer receives it: a piece of the original, which begins at code point `first`, or (when `origin` is not null) what earlier
+// normalizers made of it.
 struct TextView {
   std::string_view text;
   const Offset* origin = nullptr;  // [bytes]
@@ -28,7 +29,8 @@ struct NormalizedText {
   std::string text;
   std::vector<Offset> origin;  // [bytes]
 
-  TextView view() const { return {text, origin.data(), 0}; }
+  // `first`: where the piece that this text was made from begins in the original.
+  TextView view(Offset first) const { return {text, origin.data(), first}; }
   void clear() {
     text.clear();
     origin.clear();
@@ -46,6 +48,42 @@ struct NormalizedText {
 struct Span {
   std::uint32_t begin;
   std::uint32_t end;
+};
+
+// Text on its way through the pre-tokenizers: the words are pieces of it, in order, none of them empty. What lies between them is dropped.
+struct WordText {
+  NormalizedText text;
+  std::vector<Span> words;
+
+  // Where a pre-tokenizer builds what will take the place of the above.
+  NormalizedText next_text;
+  std::vector<Span> next_words;
+  std::vector<Span> matches;
+
+  std::string_view word(Span span) const { return std::string_view(text.text).substr(span.begin, span.end - span.begin); }
+  void take_next_words() {
+    words.swap(next_words);
+    next_words.clear();
+  }
+  void take_next_text() {
+    std::swap(text, next_text);
+    next_text.clear();
+  }
+};
+
+// A code point of a rewritten text and how it came about, see Rewriter::put.
+struct Change {
+  char32_t code_point;
+  std::int32_t change;
+  std::uint8_t combining_class;
+};
+
+// What normalizers need while they work. A caller keeps one and hands it on, so that nothing is allocated in the long run.
+struct NormalizerScratch {
+  NormalizedText between;        // parts of a Sequence
+  NormalizedText raw;            // the original text with its origins
+  std::vector<Change> changes;   // a run that is decomposed and composed
+  std::vector<Span> matches;
 };
 
 // Appends to a NormalizedText without a capacity check per byte: reserve() first, then put() at most that many bytes.

@@ -60,6 +60,26 @@ bool is_word_character(utf8proc_category_t category) {
   }
 }
 
+bool is_letter(utf8proc_category_t category) { return category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO; }
+bool is_mark(utf8proc_category_t category) { return category >= UTF8PROC_CATEGORY_MN && category <= UTF8PROC_CATEGORY_ME; }
+bool is_number(utf8proc_category_t category) { return category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO; }
+
+// Bounds of grapheme clusters. (Hangul, flags and emoji sequences are the caller's: they are a matter of ranges.)
+unsigned grapheme_flags(unsigned bound_class) {
+  switch (bound_class) {
+    case UTF8PROC_BOUNDCLASS_EXTEND:
+    case UTF8PROC_BOUNDCLASS_ZWJ:
+    case UTF8PROC_BOUNDCLASS_E_MODIFIER:
+    case UTF8PROC_BOUNDCLASS_SPACINGMARK: return kGraphemeExtend;
+    case UTF8PROC_BOUNDCLASS_PREPEND: return kGraphemePrepend;
+    case UTF8PROC_BOUNDCLASS_CR:
+    case UTF8PROC_BOUNDCLASS_LF:
+    case UTF8PROC_BOUNDCLASS_CONTROL: return kGraphemeControl;
+    case UTF8PROC_BOUNDCLASS_EXTENDED_PICTOGRAPHIC: return kPictograph;
+    default: return 0;
+  }
+}
+
 CharSequence single(char32_t c) {
   CharSequence result;
   result.chars[0] = c;
@@ -123,11 +143,15 @@ CharInfo library_info(char32_t c) {
   if (is_punctuation(c, category)) flags |= kPunctuation;
   if (category == UTF8PROC_CATEGORY_MN) flags |= kNonspacing;
   if (is_word_character(category)) flags |= kWordCharacter;
+  if (is_mark(category)) flags |= kMark;
+  if (is_number(category)) flags |= kNumeric | kNumber;
+  if (is_letter(category)) flags |= kLetter;
+  flags |= grapheme_flags(property->boundclass);
   const CharSequence decomposed = library_decomposition(c);
   if (decomposed.size != 1 || decomposed.chars[0] != c) flags |= kDecomposes;
   const CharSequence lower = library_lower_case(c);
   if (lower.size != 1 || lower.chars[0] != c) flags |= kLowercases;
-  return {static_cast<std::uint8_t>(flags), static_cast<std::uint8_t>(property->combining_class)};
+  return {static_cast<std::uint16_t>(flags), static_cast<std::uint8_t>(property->combining_class)};
 }
 
 // Whole planes without a character of their own need no look-up per code point.
@@ -141,6 +165,25 @@ CharSequence canonical_decomposition(char32_t code_point) noexcept {
   if (code_point >= kHangulFirst && code_point < kHangulFirst + kHangulCount) return hangul_decomposition(code_point);
   if (auto mapped = find_mapping(decomposition_differences(), code_point)) return *mapped;
   return library_decomposition(code_point);
+}
+
+std::size_t compatibility_decomposition(char32_t code_point, std::array<char32_t, kMaxCompatibility>& out) noexcept {
+  const auto ranges = no_compatibility_ranges();
+  const auto it = std::partition_point(ranges.begin(), ranges.end(), [code_point](const CodePointRange& range) { return range.last < code_point; });
+  const bool hangul = code_point >= kHangulFirst && code_point < kHangulFirst + kHangulCount;
+  if (!hangul && (it == ranges.end() || it->first > code_point)) {
+    std::array<utf8proc_int32_t, kMaxCompatibility> buffer;
+    const auto options = static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT);
+    const utf8proc_ssize_t count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(code_point), buffer.data(), kMaxCompatibility, options, nullptr);
+    if (count > 0 && count <= static_cast<utf8proc_ssize_t>(kMaxCompatibility)) {
+      const auto size = static_cast<std::size_t>(count);
+      for (std::size_t i = 0; i < size; ++i) out[i] = static_cast<char32_t>(buffer[i]);
+      return size;
+    }
+  }
+  const CharSequence canonical = canonical_decomposition(code_point);
+  std::copy(canonical.begin(), canonical.end(), out.begin());
+  return canonical.size;
 }
 
 CharSequence lower_case(char32_t code_point) noexcept {

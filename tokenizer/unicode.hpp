@@ -10,7 +10,7 @@
 
 namespace berth::tokenizer {
 
-enum CharFlag : std::uint8_t {
+enum CharFlag : std::uint16_t {
   kSpace = 1,         // Unicode White_Space
   kControl = 2,       // general category C*, apart from tab, line feed and carriage return
   kIdeograph = 4,     // the blocks BERT puts spaces around
@@ -18,15 +18,23 @@ enum CharFlag : std::uint8_t {
   kNonspacing = 16,   // category Mn
   kDecomposes = 32,   // its canonical decomposition is not itself
   kLowercases = 64,   // its lower case is not itself
-  kWordCharacter = 128,  // \w of the regular expression library the reference uses
+  kWordCharacter = 128,  // \w of the regular expression library of added tokens and of Whitespace
+  kMark = 256,        // category M*
+  kNumeric = 512,     // category N*, for Digits
+  kLetter = 1024,     // \p{L} of the regular expression library of Split and ByteLevel
+  kNumber = 2048,     // \p{N} of the same
+  kGraphemeExtend = 4096,    // joins the grapheme cluster before it (Extend, ZWJ, SpacingMark)
+  kGraphemePrepend = 8192,   // joins the cluster after it
+  kGraphemeControl = 16384,  // joins nothing
+  kPictograph = 32768,       // Extended_Pictographic
 };
 
 struct CharInfo {
-  std::uint8_t flags = 0;
+  std::uint16_t flags = 0;
   std::uint8_t combining_class = 0;
 };
 
-// Two-stage table over all code points, built once per process from utf8proc and the generated differences (about 2 ms, 100 KB).
+// Two-stage table over all code points, built once per process from utf8proc and the generated differences (about 2 ms, 200 KB).
 class CharTable {
  public:
   static const CharTable& instance();
@@ -54,6 +62,10 @@ struct CharSequence {
 
 // Full canonical decomposition; the code point itself when it has none.
 CharSequence canonical_decomposition(char32_t code_point) noexcept;
+
+// Full compatibility decomposition; at most kMaxCompatibility code points.
+inline constexpr std::size_t kMaxCompatibility = 18;
+std::size_t compatibility_decomposition(char32_t code_point, std::array<char32_t, kMaxCompatibility>& out) noexcept;
 
 // Full lower case without context; the code point itself when it has none.
 CharSequence lower_case(char32_t code_point) noexcept;

@@ -14,7 +14,7 @@ struct CodePointRange {
 
 // Code points whose flag is the opposite of what unicode.cpp derives from utf8proc.
 struct FlagDifference {
-  std::uint8_t flag;
+  std::uint16_t flag;
   std::span<const CodePointRange> ranges;
 };
 std::span<const FlagDifference> flag_differences();
@@ -33,5 +33,7 @@ struct MappingDifference {
 };
 std::span<const MappingDifference> decomposition_differences();
 std::span<const MappingDifference> lower_case_differences();
+// Code points whose compatibility decomposition is their canonical one, whatever utf8proc says: characters newer than the reference's table.
+std::span<const CodePointRange> no_compatibility_ranges();
 
 }  // namespace berth::tokenizer

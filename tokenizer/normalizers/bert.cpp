@@ -55,8 +55,8 @@ class BertNormalizer final : public Normalizer {
     for (unsigned c = 0; c < 128; ++c) ascii_[c] = ascii_form(static_cast<char>(c));
   }
 
-  void apply(TextView in, NormalizedText& out) const override {
-    Pass pass{*this, NormalizedWriter(out), {}, NormalizedText::kInserted};
+  void apply(TextView in, NormalizedText& out, NormalizerScratch&) const override {
+    Pass pass{*this, NormalizedWriter(out), {}, NormalizedText::kInserted | in.first};
     const std::string_view text = in.text;
     pass.writer.reserve(text.size() + 16);
     Offset running = in.first;

@@ -8,7 +8,7 @@ namespace {
 
 class Lowercase final : public Normalizer {
  public:
-  void apply(TextView in, NormalizedText& out) const override {
+  void apply(TextView in, NormalizedText& out, NormalizerScratch&) const override {
     const CharTable& chars = CharTable::instance();
     NormalizedWriter writer(out);
     writer.reserve(in.text.size() + 16);

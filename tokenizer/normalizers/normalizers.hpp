@@ -3,6 +3,8 @@
 
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "tokenizer/stages.hpp"
 
@@ -18,6 +20,20 @@ std::unique_ptr<Normalizer> make_bert_normalizer(const BertNormalizerOptions& op
 
 std::unique_ptr<Normalizer> load_bert_normalizer(const StageSource& source);
 std::unique_ptr<Normalizer> load_lowercase(const StageSource& source);
+std::unique_ptr<Normalizer> load_nfc(const StageSource& source);
+std::unique_ptr<Normalizer> load_nfd(const StageSource& source);
+std::unique_ptr<Normalizer> load_nfkc(const StageSource& source);
+std::unique_ptr<Normalizer> load_nfkd(const StageSource& source);
+std::unique_ptr<Normalizer> load_strip_accents(const StageSource& source);
+std::unique_ptr<Normalizer> load_strip(const StageSource& source);
+std::unique_ptr<Normalizer> load_replace(const StageSource& source);
+std::unique_ptr<Normalizer> load_prepend(const StageSource& source);
+std::unique_ptr<Normalizer> load_precompiled(const StageSource& source);
+std::unique_ptr<Normalizer> load_nmt(const StageSource& source);
+std::unique_ptr<Normalizer> load_byte_level_normalizer(const StageSource& source);
 std::unique_ptr<Normalizer> load_normalizer_sequence(const StageSource& source);
+
+// `bytes` is what sentencepiece stores as precompiled_charsmap; `field` names it in errors.
+std::unique_ptr<Normalizer> make_precompiled(std::string_view bytes, const std::string& field);
 
 }  // namespace berth::tokenizer

@@ -10,6 +10,8 @@ namespace berth::tokenizer {
 PostProcessor load_template_processing(const StageSource& source);
 PostProcessor load_bert_processing(const StageSource& source);
 PostProcessor load_roberta_processing(const StageSource& source);
+PostProcessor load_byte_level_processing(const StageSource& source);
+PostProcessor load_post_processor_sequence(const StageSource& source);
 
 PostProcessor bert_post_processor(std::int32_t cls, std::int32_t sep);
 // What transformers builds for MPNet: two separators between the texts, the second text and what follows of type 1.

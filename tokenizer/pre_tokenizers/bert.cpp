@@ -14,11 +14,9 @@ class BertPreTokenizer final : public PreTokenizer {
     for (unsigned c = 0; c < 128; ++c) ascii_[c] = chars_[c].flags & (kSpace | kPunctuation);
   }
 
-  void apply(NormalizedText& text, std::vector<Span>& words) const override {
-    std::vector<Span> result;
-    result.reserve(text.text.size() / 4 + 1);
-    for (const Span& word : words) split(text.text, word, result);
-    words.swap(result);
+  void apply(WordText& text) const override {
+    for (const Span& word : text.words) split(text.text.text, word, text.next_words);
+    text.take_next_words();
   }
 
  private:

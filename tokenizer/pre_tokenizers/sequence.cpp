@@ -7,8 +7,8 @@ namespace {
 class PreTokenizerSequence final : public PreTokenizer {
  public:
   explicit PreTokenizerSequence(std::vector<std::unique_ptr<PreTokenizer>> parts) : parts_(std::move(parts)) {}
-  void apply(NormalizedText& text, std::vector<Span>& words) const override {
-    for (const auto& part : parts_) part->apply(text, words);
+  void apply(WordText& text) const override {
+    for (const auto& part : parts_) part->apply(text);
   }
 
  private:

@@ -38,4 +38,29 @@ function addedToken(content, flags = {}) {
     normalized: !!flags.normalized, special: !!flags.special }
 }
 
-module.exports = { referenceLibrary, isSurrogate, wordPieceJson, addedToken }
+// A tokenizer with one stage of interest: its getNormalizer() or getPreTokenizer() is that stage.
+function stageOf(options) { return referenceLibrary().Tokenizer.fromString(JSON.stringify(wordPieceJson(options))) }
+
+// A sentencepiece character map that maps one text to another: a double array of 4-byte units with one path, then the replacement.
+function charsmap(from, to) {
+  const bytes = Buffer.from(from)
+  const size = 256 * (bytes.length + 1)
+  const units = new Uint32Array(size)
+  const unit = (label, offset, leaf) => ((offset << 10) | (leaf ? 256 : 0) | label) >>> 0
+  let at = 0
+  units[0] = unit(0, 256, false)
+  let offset = 256
+  for (let i = 0; i < bytes.length; ++i) {
+    at = at ^ offset ^ bytes[i]
+    const last = i + 1 === bytes.length
+    offset = last ? 1 : (at ^ (256 * (i + 2))) & ~0xff
+    units[at] = unit(bytes[i], offset, last)
+  }
+  units[at ^ 1] = 0x80000000
+  const head = Buffer.alloc(4 + size * 4)
+  head.writeUInt32LE(size * 4, 0)
+  units.forEach((value, i) => head.writeUInt32LE(value, 4 + i * 4))
+  return [...Buffer.concat([head, Buffer.from(to + '\0')])]
+}
+
+module.exports = { referenceLibrary, isSurrogate, wordPieceJson, addedToken, stageOf, charsmap }

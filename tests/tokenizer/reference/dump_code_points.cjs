@@ -1,8 +1,9 @@
 // Asks the reference library about every code point and prints what is not trivial, one line each:
-//   code point (hex), flags as in tokenizer/unicode.hpp (decimal), combining class, decomposition or -, lower case or - (hex, commas)
+//   code point (hex), flags as in tokenizer/unicode.hpp (decimal), combining class, then decomposition, lower case and compatibility
+//   decomposition (each - when it is the code point itself; hex, commas)
 // make_unicode_tables turns that into tokenizer/unicode_tables.cpp. Usage: node dump_code_points.cjs > code_points.txt (about a minute)
 'use strict'
-const { referenceLibrary, isSurrogate, wordPieceJson, addedToken } = require('./common.cjs')
+const { referenceLibrary, isSurrogate, wordPieceJson, addedToken, stageOf, charsmap } = require('./common.cjs')
 const lib = referenceLibrary()
 
 const bert = (clean, chinese, accents, lower) =>
@@ -12,7 +13,29 @@ const ideograph = bert(false, true, false, false)
 const accents = bert(false, false, true, false)
 const lower = bert(false, false, false, true)
 const nfd = lib.nfdNormalizer()
+const nfkd = lib.nfkdNormalizer()
 const preTokenizer = lib.bertPreTokenizer()
+const marks = lib.stripAccentsNormalizer()
+const digits = lib.digitsPreTokenizer(true)
+const regex = (pattern) => stageOf({ pre_tokenizer: { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false } }).getPreTokenizer()
+const letters = regex('\\p{L}')
+const numbers = regex('\\p{N}')
+const joinsA = lib.precompiled(charsmap('a', 'b'))
+
+// Grapheme clusters, as the normalizer Precompiled shows them: a cluster of less than six bytes whose first character is in the map is replaced whole.
+function graphemeFlags(text, c) {
+  let flags = 0
+  if (joinsA.normalizeString('a' + text) === 'b') flags |= 4096
+  if (c < 0x80) return flags | (c < 0x20 || c === 0x7f ? 16384 : 0)
+  const self = lib.precompiled(charsmap(text, 'b'))
+  if (self.normalizeString(text + 'a') === 'b') flags |= 8192
+  // (Four bytes and a mark are over the limit: whether such a character is a control never matters.)
+  if (Buffer.byteLength(text) < 4 && self.normalizeString(text + '\u0300') !== 'b') flags |= 16384
+  return flags
+}
+
+// Where characters are assigned at all.
+function assignedPage(page) { return page < 0x324 || page === 0xe00 || page === 0xe01 }
 
 // One character of each canonical combining class, all of them older than any table in use.
 const classes = [
@@ -73,9 +96,18 @@ async function main() {
     const lowered = lower.normalizeString(text)
     if (lowered !== text) flags |= 64
     if (word[c]) flags |= 128
+    if (assignedPage(c >> 8)) {
+      if (marks.normalizeString(text) === '') flags |= 256
+      if (digits.preTokenizeString('a' + text + 'b').length === 3) flags |= 512
+      if (letters.preTokenizeString('-' + text + '-').length === 3) flags |= 1024
+      if (numbers.preTokenizeString('-' + text + '-').length === 3) flags |= 2048
+      flags |= graphemeFlags(text, c)
+    }
+    const compatible = nfkd.normalizeString(text)
     const combining = decomposed === text ? combiningClass(text) : 0
-    if (flags !== 0 || combining !== 0) {
-      lines.push([c.toString(16), flags, combining, decomposed === text ? '-' : points(decomposed), lowered === text ? '-' : points(lowered)].join(' '))
+    if (flags !== 0 || combining !== 0 || compatible !== text) {
+      lines.push([c.toString(16), flags, combining, decomposed === text ? '-' : points(decomposed), lowered === text ? '-' : points(lowered),
+        compatible === text ? '-' : points(compatible)].join(' '))
     }
   }
   console.log(lines.join('\n'))
