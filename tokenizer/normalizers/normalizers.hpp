@@ -3,8 +3,6 @@
 
 #include <memory>
 #include <optional>
-#include <string>
-#include <string_view>
 
 #include "tokenizer/stages.hpp"
 
@@ -32,8 +30,5 @@ std::unique_ptr<Normalizer> load_precompiled(const StageSource& source);
 std::unique_ptr<Normalizer> load_nmt(const StageSource& source);
 std::unique_ptr<Normalizer> load_byte_level_normalizer(const StageSource& source);
 std::unique_ptr<Normalizer> load_normalizer_sequence(const StageSource& source);
-
-// `bytes` is what sentencepiece stores as precompiled_charsmap; `field` names it in errors.
-std::unique_ptr<Normalizer> make_precompiled(std::string_view bytes, const std::string& field);
 
 }  // namespace berth::tokenizer

@@ -1,5 +1,6 @@
 // Precompiled: sentencepiece's own normalization, a map from texts to texts. The reference goes by grapheme clusters: a short one whose beginning is
 // in the map is replaced whole, any other code point by code point.
+#include "base/base64.hpp"
 #include "base/error.hpp"
 #include "base/utf8.hpp"
 #include "tokenizer/chars_map.hpp"
@@ -11,31 +12,7 @@ namespace berth::tokenizer {
 namespace {
 
 constexpr std::size_t kLongCluster = 6;  // bytes
-constexpr std::size_t kMaxMap = 4 << 20;
-
-std::string decode_base64(const StageSource& source, const char* key) {
-  const std::string text = source.object.string(key);
-  if (text.size() > kMaxMap / 3 * 4) source.object.fail(key, "expected at most " + std::to_string(kMaxMap) + " bytes in base64");
-  std::string bytes;
-  bytes.reserve(text.size() / 4 * 3);
-  std::uint32_t bits = 0;
-  unsigned count = 0;
-  std::size_t at = 0;
-  for (; at < text.size() && text[at] != '='; ++at) {
-    const char c = text[at];
-    const int value = c >= 'A' && c <= 'Z' ? c - 'A' : c >= 'a' && c <= 'z' ? c - 'a' + 26 : c >= '0' && c <= '9' ? c - '0' + 52 : c == '+' ? 62 : c == '/' ? 63 : -1;
-    if (value < 0) source.object.fail(key, "not base64 at character " + std::to_string(at));
-    bits = bits << 6 | static_cast<std::uint32_t>(value);
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      bytes.push_back(static_cast<char>(static_cast<unsigned char>(bits >> count & 0xFF)));
-    }
-  }
-  const bool padded = text.size() % 4 == 0 && text.size() - at <= 2 && text.find_first_not_of('=', at) == std::string::npos;
-  if (!padded) source.object.fail(key, "not base64: wrong padding");
-  return bytes;
-}
+constexpr std::size_t kMaxMap = 6 << 20;     // bytes of base64
 
 class Precompiled final : public Normalizer {
  public:
@@ -122,12 +99,13 @@ class Precompiled final : public Normalizer {
 
 }  // namespace
 
-std::unique_ptr<Normalizer> make_precompiled(std::string_view bytes, const std::string& field) {
-  return std::make_unique<Precompiled>(CharsMap(bytes, field));
-}
-
 std::unique_ptr<Normalizer> load_precompiled(const StageSource& source) {
-  return make_precompiled(decode_base64(source, "precompiled_charsmap"), source.object.label() + ": field \"" + source.path + ".precompiled_charsmap\"");
+  const char* key = "precompiled_charsmap";
+  const std::string text = source.object.string(key);
+  if (text.size() > kMaxMap) source.object.fail(key, "expected at most " + std::to_string(kMaxMap) + " bytes");
+  const auto bytes = base::decode_base64(text);
+  if (!bytes) source.fail(std::string(".") + key, "is not base64");
+  return std::make_unique<Precompiled>(CharsMap(*bytes, source.object.label() + ": field \"" + source.object.field(key) + "\""));
 }
 
 }  // namespace berth::tokenizer

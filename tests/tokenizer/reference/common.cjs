@@ -41,26 +41,44 @@ function addedToken(content, flags = {}) {
 // A tokenizer with one stage of interest: its getNormalizer() or getPreTokenizer() is that stage.
 function stageOf(options) { return referenceLibrary().Tokenizer.fromString(JSON.stringify(wordPieceJson(options))) }
 
-// A sentencepiece character map that maps one text to another: a double array of 4-byte units with one path, then the replacement.
-function charsmap(from, to) {
-  const bytes = Buffer.from(from)
-  const size = 256 * (bytes.length + 1)
-  const units = new Uint32Array(size)
-  const unit = (label, offset, leaf) => ((offset << 10) | (leaf ? 256 : 0) | label) >>> 0
-  let at = 0
-  units[0] = unit(0, 256, false)
-  let offset = 256
-  for (let i = 0; i < bytes.length; ++i) {
-    at = at ^ offset ^ bytes[i]
-    const last = i + 1 === bytes.length
-    offset = last ? 1 : (at ^ (256 * (i + 2))) & ~0xff
-    units[at] = unit(bytes[i], offset, last)
+// The bytes of a sentencepiece character map { text: form }: a double array of 4-byte units, in which every node has a block of 256 to itself,
+// then the forms.
+function charsmap(map) {
+  const root = { children: new Map(), block: 1 }
+  const nodes = [root]
+  let forms = ''
+  const places = new Map()
+  for (const [text, form] of Object.entries(map)) {
+    if (!places.has(form)) {
+      places.set(form, Buffer.byteLength(forms))
+      forms += form + '\0'
+    }
+    let node = root
+    for (const byte of Buffer.from(text)) {
+      if (!node.children.has(byte)) {
+        const child = { children: new Map(), block: nodes.length + 1 }
+        nodes.push(child)
+        node.children.set(byte, child)
+      }
+      node = node.children.get(byte)
+    }
+    node.form = places.get(form)
   }
-  units[at ^ 1] = 0x80000000
-  const head = Buffer.alloc(4 + size * 4)
-  head.writeUInt32LE(size * 4, 0)
+  const units = new Uint32Array(256 * (nodes.length + 1))
+  units[0] = (256 << 10) >>> 0
+  for (const node of nodes) {
+    if (node.form !== undefined) units[256 * node.block] = (0x80000000 | node.form) >>> 0
+    for (const [byte, child] of node.children) {
+      const place = 256 * node.block + byte
+      const offset = place ^ (256 * child.block)
+      if (offset >= 1 << 21) throw new Error('the map is too large')
+      units[place] = ((offset << 10) | (child.form !== undefined ? 256 : 0) | byte) >>> 0
+    }
+  }
+  const head = Buffer.alloc(4 + units.length * 4)
+  head.writeUInt32LE(units.length * 4, 0)
   units.forEach((value, i) => head.writeUInt32LE(value, 4 + i * 4))
-  return [...Buffer.concat([head, Buffer.from(to + '\0')])]
+  return Buffer.concat([head, Buffer.from(forms)])
 }
 
 module.exports = { referenceLibrary, isSurrogate, wordPieceJson, addedToken, stageOf, charsmap }

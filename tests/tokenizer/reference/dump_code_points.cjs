@@ -20,14 +20,14 @@ const digits = lib.digitsPreTokenizer(true)
 const regex = (pattern) => stageOf({ pre_tokenizer: { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false } }).getPreTokenizer()
 const letters = regex('\\p{L}')
 const numbers = regex('\\p{N}')
-const joinsA = lib.precompiled(charsmap('a', 'b'))
+const joinsA = lib.precompiled([...charsmap({ a: 'b' })])
 
 // Grapheme clusters, as the normalizer Precompiled shows them: a cluster of less than six bytes whose first character is in the map is replaced whole.
 function graphemeFlags(text, c) {
   let flags = 0
   if (joinsA.normalizeString('a' + text) === 'b') flags |= 4096
   if (c < 0x80) return flags | (c < 0x20 || c === 0x7f ? 16384 : 0)
-  const self = lib.precompiled(charsmap(text, 'b'))
+  const self = lib.precompiled([...charsmap({ [text]: 'b' })])
   if (self.normalizeString(text + 'a') === 'b') flags |= 8192
   // (Four bytes and a mark are over the limit: whether such a character is a control never matters.)
   if (Buffer.byteLength(text) < 4 && self.normalizeString(text + '\u0300') !== 'b') flags |= 16384
