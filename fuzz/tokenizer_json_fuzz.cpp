@@ -12,9 +12,10 @@
 namespace {
 
 // A small tokenizer with its parts given as JSON.
-std::string file(const std::string& model, const std::string& normalizer, const std::string& post_processor, const std::string& added = "[]") {
+std::string file(const std::string& model, const std::string& normalizer, const std::string& post_processor, const std::string& added = "[]",
+                 const std::string& pre_tokenizer = R"({"type":"BertPreTokenizer"})") {
   return R"({"version":"1.0","truncation":{"max_length":4,"stride":9},"padding":null,"added_tokens":)" + added + R"(,"normalizer":)" + normalizer +
-         R"(,"pre_tokenizer":{"type":"BertPreTokenizer"},"post_processor":)" + post_processor + R"(,"decoder":null,"model":)" + model + "}";
+         R"(,"pre_tokenizer":)" + pre_tokenizer + R"(,"post_processor":)" + post_processor + R"(,"decoder":null,"model":)" + model + "}";
 }
 
 }  // namespace
@@ -38,6 +39,11 @@ std::vector<std::string> berth::fuzz::seeds() {
       file(model, R"({"type":"Sequence","normalizers":[{"type":"Lowercase"}]})", R"({"type":"BertProcessing","sep":["[SEP]",3],"cls":["[CLS]",2]})"),
       file(model, "null", R"({"type":"RobertaProcessing","sep":["[SEP]",3],"cls":["[CLS]",2],"trim_offsets":true,"add_prefix_space":false})", added),
       file(model, bert, template_of("{}")),
+      file(model, R"({"type":"Sequence","normalizers":[{"type":"NFKC"},{"type":"Precompiled","precompiled_charsmap":"AAgAAAAEAAA="},{"type":"StripAccents"},{"type":"Prepend","prepend":"_"}]})", "null"),
+      file(model, R"({"type":"Replace","pattern":{"Regex":"(a+)+$|\\p{L}{2,}(?=x)"},"content":"b"})", R"({"type":"Sequence","processors":[{"type":"ByteLevel","trim_offsets":true,"add_prefix_space":true}]})", added,
+           R"({"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true})"),
+      file(model, R"({"type":"Strip","strip_left":true,"strip_right":false})", "null", "[]",
+           R"({"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"\\s+"},"behavior":"MergedWithNext","invert":true},{"type":"Metaspace","replacement":"_","prepend_scheme":"first","split":true},{"type":"FixedLength","length":3},{"type":"Punctuation","behavior":"Contiguous"},{"type":"Digits","individual_digits":false}]})"),
       file(model, bert, template_of(R"({"[CLS]":{"id":"[CLS]","ids":[4294967295],"tokens":["[CLS]"]},"[SEP]":{"id":"[SEP]","ids":[],"tokens":[]}})")),
       file(R"({"type":"WordPiece","unk_token":"[NO]","continuing_subword_prefix":"##","max_input_chars_per_word":0,)" + vocab + "}", bert, "null"),
       file(R"({"unk_token":"[UNK]","continuing_subword_prefix":"","max_input_chars_per_word":18446744073709551615,"vocab":{"":0,"[UNK]":2147483647}})", bert, "null"),

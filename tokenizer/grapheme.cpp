@@ -53,7 +53,7 @@ std::size_t end_of_cluster(std::string_view text, std::size_t at) noexcept {
       if (!joins) break;
     }
     after_pictograph = pictograph && next.value == kJoiner;
-    pictograph = (next_flags & kPictograph) != 0 || (pictograph && (next_flags & kGraphemeExtend) != 0);
+    pictograph = (next_flags & kPictograph) != 0 || (pictograph && (next_flags & kGraphemeExtend) != 0 && next.value != kJoiner);
     regionals = is_regional(next.value) ? regionals + 1 : 0;
     before = next;
     flags = next_flags;

@@ -32,7 +32,10 @@ char32_t stand_in(char32_t c, unsigned flags) {
     if ((flags & kLowercases) != 0) return four ? 0x10400 : 0x1E00;
     return c >= 0x20000 ? 0x20000 : four ? 0x10000 : 0x0904;
   }
-  if ((flags & kNumber) != 0) return four ? 0x104A0 : 0x0966;
+  if ((flags & kNumber) != 0) {
+    if ((flags & kWordCharacter) != 0) return four ? 0x104A0 : 0x0966;  // a digit
+    return four ? 0x10107 : 0x2460;
+  }
   return four ? 0x101FD : 0x0900;  // a mark
 }
 
@@ -40,13 +43,13 @@ char32_t stand_in(char32_t c, unsigned flags) {
 
 StandIns::StandIns() {
   const CharTable& chars = CharTable::instance();
-  const Property letter("L"), number("N"), word("Word");
+  const Property letter("L"), number("N"), assigned("Assigned");
   for (char32_t c = kFirst; c <= kLast; ++c) {
     if (c >= 0xD800 && c < 0xE000) continue;
     const unsigned flags = chars[c].flags;
     if ((flags & (kLetter | kNumber | kWordCharacter)) == 0) continue;
     const bool mark = (flags & (kLetter | kNumber)) == 0 && (flags & kGraphemeExtend) != 0;
-    const bool differs = ((flags & kLetter) != 0 && !letter.has(c)) || ((flags & kNumber) != 0 && !number.has(c)) || (mark && !word.has(c));
+    const bool differs = ((flags & kLetter) != 0 && !letter.has(c)) || ((flags & kNumber) != 0 && !number.has(c)) || (mark && !assigned.has(c));
     if (!differs) continue;
     const char32_t other = stand_in(c, flags);
     if (!ranges_.empty() && ranges_.back().last + 1 == c && ranges_.back().stand_in == other) {

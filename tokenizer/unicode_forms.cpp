@@ -14,7 +14,7 @@ namespace {
 constexpr char32_t kSyllable = 0xAC00, kSyllables = 11172;
 constexpr char32_t kLead = 0x1100, kLeads = 19;
 constexpr char32_t kVowel = 0x1161, kVowels = 21;
-constexpr char32_t kTail = 0x11A7, kTails = 28;
+constexpr char32_t kTail = 0x11A7, kTails = 28;  // the first is no letter: it counts a syllable without a tail
 
 bool in(char32_t c, char32_t first, char32_t count) { return c >= first && c < first + count; }
 
@@ -56,14 +56,14 @@ void FormTable::add_pairs() {
 
 char32_t FormTable::compose(char32_t first, char32_t second) const noexcept {
   if (in(first, kLead, kLeads) && in(second, kVowel, kVowels)) return kSyllable + ((first - kLead) * kVowels + (second - kVowel)) * kTails;
-  if (in(first, kSyllable, kSyllables) && (first - kSyllable) % kTails == 0 && in(second, kTail, kTails)) return first + (second - kTail);
+  if (in(first, kSyllable, kSyllables) && (first - kSyllable) % kTails == 0 && in(second, kTail + 1, kTails - 1)) return first + (second - kTail);
   const std::uint64_t key = std::uint64_t{first} << 32 | second;
   const auto it = std::lower_bound(pairs_.begin(), pairs_.end(), key, [](const Pair& pair, std::uint64_t value) { return pair.key < value; });
   return it != pairs_.end() && it->key == key ? it->composite : 0;
 }
 
 bool FormTable::composes_back(char32_t c) const {
-  return in(c, kVowel, kVowels) || in(c, kTail, kTails) || std::binary_search(seconds_.begin(), seconds_.end(), c);
+  return in(c, kVowel, kVowels) || in(c, kTail + 1, kTails - 1) || std::binary_search(seconds_.begin(), seconds_.end(), c);
 }
 
 std::uint8_t FormTable::facts(char32_t c) const {

@@ -20,12 +20,14 @@ const digits = lib.digitsPreTokenizer(true)
 const regex = (pattern) => stageOf({ pre_tokenizer: { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false } }).getPreTokenizer()
 const letters = regex('\\p{L}')
 const numbers = regex('\\p{N}')
+const joinsSign = lib.precompiled([...charsmap({ '\u00a9': 'b' })])
 const joinsA = lib.precompiled([...charsmap({ a: 'b' })])
 
 // Grapheme clusters, as the normalizer Precompiled shows them: a cluster of less than six bytes whose first character is in the map is replaced whole.
 function graphemeFlags(text, c) {
   let flags = 0
   if (joinsA.normalizeString('a' + text) === 'b') flags |= 4096
+  if (joinsSign.normalizeString('\u00a9\u200d' + text) === 'b\u200d' + (c === 0xa9 ? 'b' : text) && (flags & 4096) === 0) flags |= 32768
   if (c < 0x80) return flags | (c < 0x20 || c === 0x7f ? 16384 : 0)
   const self = lib.precompiled([...charsmap({ [text]: 'b' })])
   if (self.normalizeString(text + 'a') === 'b') flags |= 8192

@@ -89,6 +89,7 @@ constexpr std::pair<CharFlag, const char*> kFlagNames[] = {
     {kNonspacing, "kNonspacing"}, {kDecomposes, "kDecomposes"}, {kLowercases, "kLowercases"}, {kWordCharacter, "kWordCharacter"},
     {kMark, "kMark"},             {kNumeric, "kNumeric"},       {kLetter, "kLetter"},         {kNumber, "kNumber"},
     {kGraphemeExtend, "kGraphemeExtend"}, {kGraphemePrepend, "kGraphemePrepend"}, {kGraphemeControl, "kGraphemeControl"},
+    {kPictograph, "kPictograph"},
 };
 
 std::vector<CodePoint> library_compatibility(CodePoint c) {
