@@ -7,6 +7,7 @@
 
 #include "base/base64.hpp"
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/utf8.hpp"
 #include "fuzz/fuzz.hpp"
 #include "tokenizer/tokenizer.hpp"
@@ -62,7 +63,7 @@ std::vector<Tokenizer> make_all() {
   const std::string roberta = R"({"type": "RobertaProcessing", "sep": ["[CLS]", 1], "cls": ["[CLS]", 1], "trim_offsets": true, "add_prefix_space": true})";
   const std::string byte_level = R"({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": )";
   const auto split = [](const std::string& regex, const std::string& behavior) {
-    return R"({"type": "Split", "pattern": {"Regex": ")" + regex + R"("}, "invert": false, "behavior": ")" + behavior + "\"}";
+    return berth::base::Json{{"type", "Split"}, {"pattern", {{"Regex", regex}}}, {"invert", false}, {"behavior", behavior}}.dump();
   };
   const auto words = [](const std::string& list) { return R"({"type": "Sequence", "pretokenizers": [)" + list + "]}"; };
   const auto normalizers = [](const std::string& list) { return R"({"type": "Sequence", "normalizers": [)" + list + "]}"; };

@@ -40,7 +40,7 @@ std::vector<std::string> berth::fuzz::seeds() {
       file(model, "null", R"({"type":"RobertaProcessing","sep":["[SEP]",3],"cls":["[CLS]",2],"trim_offsets":true,"add_prefix_space":false})", added),
       file(model, bert, template_of("{}")),
       file(model, R"({"type":"Sequence","normalizers":[{"type":"NFKC"},{"type":"Precompiled","precompiled_charsmap":"AAgAAAAEAAA="},{"type":"StripAccents"},{"type":"Prepend","prepend":"_"}]})", "null"),
-      file(model, R"({"type":"Replace","pattern":{"Regex":"(a+)+$|\\p{L}{2,}(?=x)"},"content":"b"})", R"({"type":"Sequence","processors":[{"type":"ByteLevel","trim_offsets":true,"add_prefix_space":true}]})", added,
+      file(model, R"x({"type":"Replace","pattern":{"Regex":"(a+)+$|\\p{L}{2,}(?=x)"},"content":"b"})x", R"({"type":"Sequence","processors":[{"type":"ByteLevel","trim_offsets":true,"add_prefix_space":true}]})", added,
            R"({"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true})"),
       file(model, R"({"type":"Strip","strip_left":true,"strip_right":false})", "null", "[]",
            R"({"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"\\s+"},"behavior":"MergedWithNext","invert":true},{"type":"Metaspace","replacement":"_","prepend_scheme":"first","split":true},{"type":"FixedLength","length":3},{"type":"Punctuation","behavior":"Contiguous"},{"type":"Digits","individual_digits":false}]})"),
