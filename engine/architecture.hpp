@@ -27,6 +27,7 @@ struct ConfigKeys {
   std::string_view type_vocab_size = "type_vocab_size";
   std::string_view activation = "hidden_act";
   std::string_view layer_norm_epsilon = "layer_norm_eps";
+  std::string_view padding_id = "pad_token_id";  // without a key it is 1
 };
 
 // What config.json means where it does not say.
@@ -92,7 +93,7 @@ struct BodySpec {
   bool pre_norm = false;              // x = x + block(norm(x)), and a final norm; else x = norm(x + block(x))
   bool first_attention_norm = true;   // false: the first layer's attention reads the embeddings as they are
   bool project_before_norm = false;   // embedding_projection goes before embedding_norm
-  bool positions_skip_padding = false;  // positions count the ids that are not pad_token_id, from pad_token_id + 1 on
+  bool positions_skip_padding = false;  // positions count the ids that are not the padding id, from that id + 1 on
   Gate gate = Gate::none;
   Biases biases = {};
 };
@@ -128,6 +129,7 @@ struct HeadSpec {
 
 struct ArchitectureSpec {
   std::string_view model_type;             // as in config.json
+  std::string_view summary;                // what is particular about it, for docs/architectures.md
   std::vector<std::string_view> prefixes;  // that the body's tensors may have; "" among them
   // Several descriptions may share a model_type; the first that fits is taken.
   std::vector<std::string_view> position_types = {"absolute"};  // values of config.json "position_embedding_type"; the first is what it means without; empty: no such key

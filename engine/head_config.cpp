@@ -89,6 +89,17 @@ void use_head(const HeadSpec& spec, const JsonObject& json, ModelConfig& config)
 
 }  // namespace
 
+std::string_view task_name(HeadKind head) {
+  switch (head) {
+    case HeadKind::none: return "embedding";
+    case HeadKind::sequence_classifier: return "sequence-classification";
+    case HeadKind::token_classifier: return "token-classification";
+    case HeadKind::span: return "question-answering";
+    case HeadKind::masked_lm: return "fill-mask";
+  }
+  return "";
+}
+
 void read_head(const JsonObject& json, const loaders::TensorStore& tensors, ModelConfig& config) {
   const bool named = json.has("architectures");
   for (const HeadSpec& spec : config.architecture->heads) {

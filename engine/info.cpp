@@ -26,18 +26,6 @@ Json describe_modules(std::span<const SentenceModule> modules) {
   return list;
 }
 
-// Hugging Face's names of tasks.
-std::string_view task_name(HeadKind head) {
-  switch (head) {
-    case HeadKind::none: return "embedding";
-    case HeadKind::sequence_classifier: return "sequence-classification";
-    case HeadKind::token_classifier: return "token-classification";
-    case HeadKind::span: return "question-answering";
-    case HeadKind::masked_lm: return "fill-mask";
-  }
-  return "";
-}
-
 }  // namespace
 
 std::string describe_model(const ModelFacts& facts) {

@@ -22,18 +22,23 @@ constexpr std::int64_t kMaxLayers = 256;
 constexpr std::int64_t kMaxVocabulary = 1 << 24;
 constexpr std::int64_t kMaxPositions = 1 << 20;
 
-constexpr std::array<std::pair<std::string_view, Activation>, 11> kActivations = {{
+constexpr std::array<std::pair<std::string_view, Activation>, 16> kActivations = {{
     {"gelu", Activation::gelu},
     {"gelu_python", Activation::gelu},
     {"gelu_new", Activation::gelu_tanh},
     {"gelu_pytorch_tanh", Activation::gelu_tanh},
     {"gelu_fast", Activation::gelu_tanh},
+    {"gelu_accurate", Activation::gelu_tanh},
+    {"gelu_python_tanh", Activation::gelu_tanh},
     {"quick_gelu", Activation::quick_gelu},
     {"relu", Activation::relu},
+    {"relu6", Activation::relu6},
     {"silu", Activation::silu},
     {"swish", Activation::silu},
     {"tanh", Activation::tanh},
     {"sigmoid", Activation::sigmoid},
+    {"mish", Activation::mish},
+    {"linear", Activation::none},
 }};
 
 std::size_t size_field(const JsonObject& config, std::string_view key, std::int64_t max) {
@@ -99,11 +104,12 @@ void read_sizes(const JsonObject& config, ModelConfig& to) {
 // Positions start behind the padding id, which is no position itself.
 void read_padding(const JsonObject& config, ModelConfig& to) {
   if (!to.body.positions_skip_padding) return;
-  to.padding_id = static_cast<std::int32_t>(size_or(config, "pad_token_id", 1, 0, to.vocab_size - 1));
+  const std::string key(to.architecture->keys.padding_id);
+  to.padding_id = key.empty() ? 1 : static_cast<std::int32_t>(size_or(config, key.c_str(), 1, 0, to.vocab_size - 1));
   const std::size_t first = static_cast<std::size_t>(to.padding_id) + 1;
   if (to.position_rows <= first) {
     config.fail(std::string(to.architecture->keys.max_positions).c_str(),
-                "must be above " + std::to_string(first) + ", as positions start behind \"pad_token_id\"");
+                "must be above " + std::to_string(first) + ", as positions start behind the padding id");
   }
   to.max_positions = to.position_rows - first;
 }
@@ -112,8 +118,11 @@ void read_padding(const JsonObject& config, ModelConfig& to) {
 
 void refuse(const JsonObject& json, const char* key, const std::string& supported) {
   const base::Json* value = json.find(key);
-  const std::string got = value == nullptr ? "null" : value->is_string() ? base::quoted(value->get<std::string>()) : base::describe(*value);
-  throw Error(ErrorCode::unsupported, json.label() + ": field \"" + json.field(key) + "\": " + got + " is not supported; supported: " + supported);
+  refuse(json, key, value == nullptr ? "null" : value->is_string() ? base::quoted(value->get<std::string>()) : base::describe(*value), supported);
+}
+
+void refuse(const JsonObject& json, const char* key, const std::string& value, const std::string& supported) {
+  throw Error(ErrorCode::unsupported, json.label() + ": field \"" + json.field(key) + "\": " + value + " is not supported; supported: " + supported);
 }
 
 void refuse_flag(const JsonObject& json, const char* key, bool value) {

@@ -97,6 +97,9 @@ struct ModelConfig {
   bool has_sequence_classifier() const noexcept { return head.kind == HeadKind::sequence_classifier; }
 };
 
+// Hugging Face's name of what a head is for: "token-classification"; "embedding" without one.
+std::string_view task_name(HeadKind head);
+
 // The whole of config.json. The tensors decide between descriptions that share a model_type, and tell of a head that config.json does not name.
 // base::Error: unsupported for a model_type or a variant berth does not run, corrupt_file for missing or impossible values.
 ModelConfig read_model_config(const loaders::ModelDirectory& directory, const loaders::TensorStore& tensors);
@@ -113,6 +116,8 @@ void read_head(const base::JsonObject& json, const loaders::TensorStore& tensors
 // For ArchitectureSpec::read.
 // Throws unsupported: `config.json: field "key": <value> is not supported; supported: <supported>`.
 [[noreturn]] void refuse(const base::JsonObject& json, const char* key, const std::string& supported);
+// The same with a value that is a part of the field's.
+[[noreturn]] void refuse(const base::JsonObject& json, const char* key, const std::string& value, const std::string& supported);
 // Throws when a boolean is `value` (missing: not).
 void refuse_flag(const base::JsonObject& json, const char* key, bool value);
 std::size_t size_or(const base::JsonObject& json, const char* key, std::size_t fallback, std::size_t min, std::size_t max);

@@ -24,6 +24,7 @@ void read(const base::JsonObject& json, const loaders::TensorStore&, ModelConfig
 
 const ArchitectureSpec kAlbert{
     .model_type = "albert",
+    .summary = "small tables and a projection; groups of layers share their weights",
     .prefixes = {"", "albert."},
     .keys = {.embedding_size = "embedding_size"},
     .defaults = {.activation = "gelu_new", .embedding_size = 128},

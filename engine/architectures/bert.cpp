@@ -6,6 +6,7 @@ namespace berth::engine {
 
 const ArchitectureSpec kBert{
     .model_type = "bert",
+    .summary = "learned positions, token types, norms behind the blocks",
     .prefixes = {"", "bert."},
     .body = {.names = kBertNames},
     .pooler = kBertPooler,

@@ -1,7 +1,9 @@
 // DeBERTa-v2 and v3 (He et al. 2020, 2021), as transformers' DebertaV2Model: attention in which contents and relative positions meet each other.
 #include <cmath>
+#include <limits>
 #include <string>
 
+#include "base/error.hpp"
 #include "engine/architectures/common.hpp"
 #include "engine/architectures/registry.hpp"
 #include "engine/model_config.hpp"
@@ -20,7 +22,7 @@ void read_position_terms(const base::JsonObject& json, DisentangledSpec& spec) {
     } else if (type == "p2c") {
       spec.position_to_content = true;
     } else if (!type.empty()) {
-      refuse(json, "pos_att_type", "c2p, p2c");
+      refuse(json, "pos_att_type", base::quoted(type), "c2p, p2c");
     }
   };
   if (types->is_string()) {
@@ -98,6 +100,7 @@ HeadSpec newer_masked_lm() {
 
 const ArchitectureSpec kDebertaV2{
     .model_type = "deberta-v2",
+    .summary = "DeBERTa-v2 and v3: disentangled attention (c2p, p2c, logarithmic buckets or none), the convolution of the xl models",
     .prefixes = {"", "deberta."},
     .position_types = {},
     .keys = {.embedding_size = "embedding_size"},

@@ -6,6 +6,7 @@ namespace berth::engine {
 
 const ArchitectureSpec kDistilBert{
     .model_type = "distilbert",
+    .summary = "BERT without token types and pooler",
     .prefixes = {"", "distilbert."},
     .keys =
         {

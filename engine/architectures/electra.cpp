@@ -21,6 +21,7 @@ void read(const base::JsonObject&, const loaders::TensorStore&, ModelConfig& con
 
 const ArchitectureSpec kElectra{
     .model_type = "electra",
+    .summary = "BERT with tables of a size of their own; the discriminator's head counts as token classification with one logit",
     .prefixes = {"", "electra."},
     .keys = {.embedding_size = "embedding_size"},
     .defaults = {.embedding_size = 128},

@@ -43,6 +43,7 @@ void read(const base::JsonObject& json, const loaders::TensorStore&, ModelConfig
 
 const ArchitectureSpec kGteNew{
     .model_type = "new",
+    .summary = "GTE v1.5 and multilingual GTE: rotary positions, plain or NTK-scaled, GeGLU",
     .prefixes = {"", "new."},
     .position_types = {"rope", "absolute"},
     .defaults = {.type_vocab_size = 1, .types_optional = true},

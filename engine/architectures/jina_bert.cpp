@@ -48,6 +48,7 @@ void read(const base::JsonObject& json, const loaders::TensorStore&, ModelConfig
 ArchitectureSpec jina_bert(bool normed_keys) {
   return {
       .model_type = "bert",
+      .summary = normed_keys ? "JinaBERT v2 for code: ALiBi, GeGLU, norms on queries and keys" : "JinaBERT v2: ALiBi, GeGLU",
       .prefixes = {"", "bert."},
       .position_types = {"alibi"},
       .marker = normed_keys ? "encoder.layer.0.mlp.up_gated_layer.weight" : "",

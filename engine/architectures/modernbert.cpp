@@ -78,6 +78,7 @@ const DenseStep kPrediction{.name = "head.dense",
 
 const ArchitectureSpec kModernBert{
     .model_type = "modernbert",
+    .summary = "rotary positions, GeGLU, norms before the blocks, layers with a window between layers without",
     .prefixes = {"", "model."},
     .position_types = {},
     .keys = {.type_vocab_size = "", .activation = "hidden_activation", .layer_norm_epsilon = "norm_eps"},

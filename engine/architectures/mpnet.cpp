@@ -17,8 +17,9 @@ void read(const base::JsonObject& json, const loaders::TensorStore&, ModelConfig
 
 const ArchitectureSpec kMpnet{
     .model_type = "mpnet",
+    .summary = "learned positions and a bias for each relative one",
     .prefixes = {"", "mpnet."},
-    .keys = {.type_vocab_size = ""},
+    .keys = {.type_vocab_size = "", .padding_id = ""},
     .body = {.names =
                  {
                      .word_embeddings = "embeddings.word_embeddings",

@@ -78,6 +78,7 @@ void read(const base::JsonObject& json, const loaders::TensorStore& tensors, Mod
 
 const ArchitectureSpec kNomicBert{
     .model_type = "nomic_bert",
+    .summary = "rotary positions, SwiGLU; no mixture of experts",
     .prefixes = {"", "bert."},
     .position_types = {},
     .keys = {.hidden_size = "n_embd",

@@ -1,27 +1,24 @@
 #include "engine/architectures/registry.hpp"
 
-#include <array>
+#include <set>
 #include <string>
 
 namespace berth::engine {
 
 namespace {
-// Of those that share a model_type, one with a marker comes before one without.
-constexpr std::array kArchitectures = {
-    &kAlbert, &kBert, &kCamembert, &kDebertaV2, &kDistilBert, &kElectra, &kGteNew, &kJinaBertNormedKeys, &kJinaBert, &kModernBert,
-    &kMpnet, &kNomicBert, &kRoberta, &kXlmRoberta,
-};
+#define BERTH_ADDRESS(name) &name,
+constexpr const ArchitectureSpec* kArchitectures[] = {BERTH_ARCHITECTURES(BERTH_ADDRESS)};
+#undef BERTH_ADDRESS
 }  // namespace
 
 std::span<const ArchitectureSpec* const> architectures() { return kArchitectures; }
 
 std::string_view supported_model_types() {
   static const std::string names = [] {
+    std::set<std::string_view> types;  // several descriptions may share one
+    for (const ArchitectureSpec* spec : kArchitectures) types.insert(spec->model_type);
     std::string list;
-    for (const ArchitectureSpec* spec : kArchitectures) {
-      if (("," + list + ",").find(", " + std::string(spec->model_type) + ",") != std::string::npos) continue;
-      list += (list.empty() ? "" : ", ") + std::string(spec->model_type);
-    }
+    for (const std::string_view type : types) list += (list.empty() ? "" : ", ") + std::string(type);
     return list;
   }();
   return names;

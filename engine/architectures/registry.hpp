@@ -3,21 +3,29 @@
 
 #include "engine/architecture.hpp"
 
+// Of those that share a model_type, one with a marker comes before one without.
+// clang-format off
+#define BERTH_ARCHITECTURES(entry) \
+  entry(kAlbert)                   \
+  entry(kBert)                     \
+  entry(kCamembert)                \
+  entry(kDebertaV2)                \
+  entry(kDistilBert)               \
+  entry(kElectra)                  \
+  entry(kGteNew)                   \
+  entry(kJinaBertNormedKeys)       \
+  entry(kJinaBert)                 \
+  entry(kModernBert)               \
+  entry(kMpnet)                    \
+  entry(kNomicBert)                \
+  entry(kRoberta)                  \
+  entry(kXlmRoberta)
+// clang-format on
+
 namespace berth::engine {
 
-extern const ArchitectureSpec kAlbert;
-extern const ArchitectureSpec kBert;
-extern const ArchitectureSpec kCamembert;
-extern const ArchitectureSpec kDebertaV2;
-extern const ArchitectureSpec kDistilBert;
-extern const ArchitectureSpec kElectra;
-extern const ArchitectureSpec kGteNew;
-extern const ArchitectureSpec kJinaBert;
-extern const ArchitectureSpec kJinaBertNormedKeys;
-extern const ArchitectureSpec kModernBert;
-extern const ArchitectureSpec kMpnet;
-extern const ArchitectureSpec kNomicBert;
-extern const ArchitectureSpec kRoberta;
-extern const ArchitectureSpec kXlmRoberta;
+#define BERTH_DECLARE(name) extern const ArchitectureSpec name;
+BERTH_ARCHITECTURES(BERTH_DECLARE)
+#undef BERTH_DECLARE
 
 }  // namespace berth::engine

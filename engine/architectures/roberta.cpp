@@ -7,9 +7,10 @@ namespace berth::engine {
 
 namespace {
 
-ArchitectureSpec roberta(std::string_view model_type) {
+ArchitectureSpec roberta(std::string_view model_type, std::string_view summary) {
   return {
       .model_type = model_type,
+      .summary = summary,
       .prefixes = {"", "roberta."},
       .body = {.names = kBertNames, .positions_skip_padding = true},
       .pooler = kBertPooler,
@@ -19,8 +20,8 @@ ArchitectureSpec roberta(std::string_view model_type) {
 
 }  // namespace
 
-const ArchitectureSpec kRoberta = roberta("roberta");
-const ArchitectureSpec kXlmRoberta = roberta("xlm-roberta");
-const ArchitectureSpec kCamembert = roberta("camembert");
+const ArchitectureSpec kRoberta = roberta("roberta", "learned positions that start behind the padding id");
+const ArchitectureSpec kXlmRoberta = roberta("xlm-roberta", "RoBERTa");
+const ArchitectureSpec kCamembert = roberta("camembert", "RoBERTa");
 
 }  // namespace berth::engine

@@ -86,6 +86,8 @@ const char* name_of(Activation activation) {
     case Activation::silu: return "silu";
     case Activation::tanh: return "tanh";
     case Activation::sigmoid: return "sigmoid";
+    case Activation::relu6: return "relu6";
+    case Activation::mish: return "mish";
   }
   return "?";
 }
@@ -101,6 +103,8 @@ double exact_activation(Activation activation, double x) {
     case Activation::silu: return x * sigmoid(x);
     case Activation::tanh: return std::tanh(x);
     case Activation::sigmoid: return sigmoid(x);
+    case Activation::relu6: return std::clamp(x, 0.0, 6.0);
+    case Activation::mish: return x * std::tanh(std::log1p(std::exp(x)));
   }
   return 0.0;
 }
@@ -109,11 +113,13 @@ double activation_tolerance(Activation activation, double x) {
   const double magnitude = std::fabs(x);
   switch (activation) {
     case Activation::none:
-    case Activation::relu: return 0.0;
+    case Activation::relu:
+    case Activation::relu6: return 0.0;
     case Activation::gelu: return 7e-7;
     case Activation::gelu_tanh:
     case Activation::quick_gelu:
     case Activation::silu: return 1.8e-7 * std::max(1.0, magnitude);
+    case Activation::mish: return 2.5e-7 * std::max(1.0, magnitude);
     case Activation::tanh: return 2e-7;
     case Activation::sigmoid: return 1e-7;
   }

@@ -102,7 +102,8 @@ class Random {
 };
 
 inline constexpr Activation kActivations[] = {Activation::none,       Activation::relu, Activation::gelu, Activation::gelu_tanh,
-                                              Activation::quick_gelu, Activation::silu, Activation::tanh, Activation::sigmoid};
+                                              Activation::quick_gelu, Activation::silu, Activation::tanh, Activation::sigmoid, Activation::relu6,
+                                              Activation::mish};
 const char* name_of(Activation activation);
 
 // The activation as its definition reads, in double precision.

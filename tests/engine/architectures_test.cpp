@@ -1,0 +1,289 @@
+// What config.json says, architecture by architecture: what is read, and that what is not known is refused by file, field and value.
+#include "engine/architecture.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <set>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "base/files.hpp"
+#include "base/json.hpp"
+#include "engine/model.hpp"
+#include "tests/support/expect_error.hpp"
+#include "tests/support/temp_directory.hpp"
+
+namespace berth::test {
+namespace {
+
+using base::ErrorCode;
+using base::Json;
+using engine::ModelConfig;
+
+std::filesystem::path reference(const std::string& name) { return std::filesystem::path(BERTH_SOURCE_DIR) / "tests/reference" / name; }
+
+// A copy of a reference case with another config.json.
+class Edited {
+ public:
+  Edited(const std::string& name, const std::function<void(Json&)>& edit) {
+    std::filesystem::copy(reference(name), directory(), std::filesystem::copy_options::recursive);
+    Json config = Json::parse(base::read_file(directory() / "config.json", 1 << 20));
+    edit(config);
+    std::ofstream(directory() / "config.json") << config.dump();
+  }
+  std::filesystem::path directory() const { return temporary_.path() / "model"; }
+
+ private:
+  TempDirectory temporary_;
+};
+
+// The configuration alone: the tensors need not fit it.
+ModelConfig config_of(const std::string& name, const std::function<void(Json&)>& edit) {
+  const Edited edited(name, edit);
+  const auto directory = loaders::ModelDirectory::open(edited.directory());
+  const auto tensors = loaders::TensorStore::open(edited.directory());
+  return engine::read_model_config(directory, tensors);
+}
+
+void expect_refused(const std::string& name, const char* key, const Json& value, const std::vector<std::string>& fragments, ErrorCode code = ErrorCode::unsupported) {
+  std::vector<std::string> all = fragments;
+  all.insert(all.begin(), {"config.json", std::string("\"") + key + "\""});
+  expect_error(code, all, [&] { config_of(name, [&](Json& json) { json[key] = value; }); });
+}
+
+TEST(Architectures, AreListedOnceAndWithoutMistakes) {
+  std::set<std::string> names;
+  for (const engine::ArchitectureSpec* spec : engine::architectures()) {
+    EXPECT_FALSE(spec->prefixes.empty());
+    EXPECT_FALSE(spec->body.names.word_embeddings.empty());
+    names.emplace(spec->model_type);
+  }
+  EXPECT_EQ(names, (std::set<std::string>{"albert", "bert", "camembert", "deberta-v2", "distilbert", "electra", "modernbert", "mpnet", "new", "nomic_bert", "roberta",
+                                          "xlm-roberta"}));
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  EXPECT_EQ(engine::supported_model_types(), list);
+}
+
+// One line of docs/architectures.md for each description.
+std::string documentation() {
+  std::set<std::string> lines;
+  for (const engine::ArchitectureSpec* spec : engine::architectures()) {
+    std::set<std::string> tasks = {"embedding"};
+    for (const engine::HeadSpec& head : spec->heads) tasks.emplace(engine::task_name(head.kind));
+    std::string list;
+    for (const std::string& task : tasks) list += (list.empty() ? "" : ", ") + task;
+    const std::string positions = spec->position_types == std::vector<std::string_view>{"alibi"} ? ", `position_embedding_type` `alibi`" : "";
+    lines.insert("| `" + std::string(spec->model_type) + "`" + positions + " | " + std::string(spec->summary) + " | " + list + " |\n");
+  }
+  std::string table = "| `model_type` | what is particular about it | tasks |\n|---|---|---|\n";
+  for (const std::string& line : lines) table += line;
+  return table;
+}
+
+// To write it anew after a change: BERTH_UPDATE_DOCS=1 engine_architectures_test.
+TEST(Architectures, AreAllInTheDocumentation) {
+  const std::string begin = "<!-- begin: made from the registry -->\n";
+  const std::string end = "<!-- end -->\n";
+  const std::filesystem::path path = std::filesystem::path(BERTH_SOURCE_DIR) / "docs/architectures.md";
+  std::string text = base::read_file(path, 1 << 20);
+  const std::size_t from = text.find(begin);
+  const std::size_t to = text.find(end);
+  ASSERT_NE(from, std::string::npos);
+  ASSERT_NE(to, std::string::npos);
+  const std::string written = text.substr(from + begin.size(), to - from - begin.size());
+  if (std::getenv("BERTH_UPDATE_DOCS") != nullptr) {
+    text.replace(from + begin.size(), written.size(), documentation());
+    std::ofstream(path) << text;
+    return;
+  }
+  EXPECT_EQ(written, documentation());
+}
+
+TEST(Architectures, UnlistedModelTypesAreRefusedWithTheList) {
+  for (const char* type : {"t5", "gpt2", "llama", "deberta", "xlnet", "roberta-prelayernorm", "modernbert-decoder", ""})
+    expect_refused("bert", "model_type", type, {std::string("\"") + type + "\"", std::string(engine::supported_model_types())});
+}
+
+TEST(Architectures, UnknownValuesAreRefused) {
+  expect_refused("bert", "hidden_act", "laplace", {"laplace", "gelu"});
+  expect_refused("bert", "position_embedding_type", "relative_key", {"relative_key", "absolute", "alibi"});
+  expect_refused("roberta", "position_embedding_type", "relative_key_query", {"absolute"});
+  expect_refused("roberta", "is_decoder", true, {"true"});
+  expect_refused("deberta-v2", "pos_att_type", Json::array({"p2p"}), {"p2p", "c2p, p2c"});
+  expect_refused("deberta-v2", "norm_rel_ebd", "batch_norm", {"batch_norm"});
+  expect_refused("deberta-v2-xl-style", "conv_act", "nope", {"nope"});
+  expect_refused("deberta-v2-xl-style", "conv_kernel_size", 4, {"odd"}, ErrorCode::corrupt_file);
+  expect_refused("deberta-v2", "attention_head_size", 3, {"8"}, ErrorCode::corrupt_file);
+  expect_refused("deberta-v2", "position_buckets", 2, {"2"}, ErrorCode::corrupt_file);
+  expect_refused("modernbert", "classifier_pooling", "max", {"max", "cls, mean"});
+  expect_refused("modernbert-v5-config", "layer_types", Json::array({"full_attention"}), {"4 layers"}, ErrorCode::corrupt_file);
+  expect_refused("nomic-bert", "activation_function", "relu", {"relu", "swiglu"});
+  for (const char* key : {"prenorm", "parallel_block", "causal", "use_rms_norm"}) expect_refused("nomic-bert", key, true, {"true", "false"});
+  expect_refused("nomic-bert", "rotary_emb_scale_base", 512, {"512", "null"});
+  expect_refused("nomic-bert", "num_experts", 8, {"8"});
+  expect_refused("jina-bert", "feed_forward_type", "swiglu", {"swiglu", "geglu"});
+  expect_refused("jina-bert-qk-post-norm", "feed_forward_type", "original", {"original"});
+  expect_refused("gte-new", "layer_norm_type", "rms_norm", {"rms_norm", "layer_norm"});
+  expect_refused("gte-new", "logn_attention_scale", true, {"true"});
+  expect_refused("gte-new", "position_embedding_type", "alibi", {"alibi", "rope, absolute"});
+  expect_error(ErrorCode::unsupported, {"config.json", "rope_scaling.type", "yarn"}, [] { config_of("gte-new", [](Json& json) { json["rope_scaling"]["type"] = "yarn"; }); });
+  expect_error(ErrorCode::unsupported, {"config.json", "rope_parameters.sliding_attention.rope_type", "yarn"},
+               [] { config_of("modernbert-v5-config", [](Json& json) { json["rope_parameters"]["sliding_attention"]["rope_type"] = "yarn"; }); });
+  expect_error(ErrorCode::corrupt_file, {"config.json", "num_attention_heads", "pairs"}, [] { config_of("modernbert", [](Json& json) { json["num_attention_heads"] = 16; }); });
+}
+
+TEST(Architectures, ActivationsByEveryName) {
+  using kernels::Activation;
+  for (const auto& [name, activation] : {std::pair{"gelu_python", Activation::gelu}, std::pair{"gelu_accurate", Activation::gelu_tanh}, std::pair{"swish", Activation::silu},
+                                         std::pair{"relu6", Activation::relu6}, std::pair{"mish", Activation::mish}, std::pair{"linear", Activation::none}})
+    EXPECT_EQ(config_of("bert", [name = name](Json& json) { json["hidden_act"] = name; }).activation, activation) << name;
+  EXPECT_EQ(config_of("albert", [](Json& json) { json.erase("hidden_act"); }).activation, Activation::gelu_tanh);
+  EXPECT_EQ(config_of("bert", [](Json& json) { json.erase("hidden_act"); }).activation, Activation::gelu);
+}
+
+TEST(Architectures, PositionsStartBehindThePaddingId) {
+  const ModelConfig usual = config_of("roberta", [](Json&) {});
+  EXPECT_EQ(usual.padding_id, 1);
+  EXPECT_EQ(usual.position_rows, 66U);
+  EXPECT_EQ(usual.max_positions, 64U);
+  EXPECT_EQ(config_of("roberta", [](Json& json) { json["pad_token_id"] = 3; }).max_positions, 62U);
+  EXPECT_EQ(config_of("mpnet", [](Json& json) { json["pad_token_id"] = 3; }).padding_id, 1) << "MPNet's is fixed";
+  expect_refused("roberta", "max_position_embeddings", 2, {"2"}, ErrorCode::corrupt_file);
+}
+
+TEST(Architectures, AlbertGroupsNeedNotComeOutEven) {
+  const ModelConfig config = config_of("albert", [](Json& json) {
+    json["num_hidden_layers"] = 5;
+    json["num_hidden_groups"] = 2;
+    json["inner_group_num"] = 2;
+  });
+  EXPECT_EQ(config.stored_layers, 4U);
+  std::vector<std::size_t> order;
+  for (const engine::LayerPlan& layer : config.plan) order.push_back(layer.weights);
+  EXPECT_EQ(order, (std::vector<std::size_t>{0, 1, 0, 1, 0, 1, 2, 3, 2, 3}));
+}
+
+TEST(Architectures, TablesHaveTheirOwnSize) {
+  EXPECT_EQ(config_of("electra", [](Json& json) { json.erase("embedding_size"); }).embedding_size, 128U);
+  EXPECT_EQ(config_of("deberta-v2", [](Json&) {}).embedding_size, 32U);
+  EXPECT_EQ(config_of("deberta-v2", [](Json& json) { json["embedding_size"] = 16; }).body.names.embedding_projection, "embeddings.embed_proj");
+  EXPECT_TRUE(config_of("electra-tokencls", [](Json&) {}).body.names.embedding_projection.empty());
+}
+
+TEST(Architectures, DebertaPositionTermsInBothForms) {
+  const auto terms = [](const Json& value) {
+    const ModelConfig config = config_of("deberta-v2", [&](Json& json) { json["pos_att_type"] = value; });
+    return std::pair{config.disentangled.content_to_position, config.disentangled.position_to_content};
+  };
+  EXPECT_EQ(terms("p2c|c2p"), std::pair(true, true));
+  EXPECT_EQ(terms(" c2p "), std::pair(true, false));
+  EXPECT_EQ(terms(Json::array({"p2c"})), std::pair(false, true));
+  EXPECT_EQ(terms(""), std::pair(false, false));
+  EXPECT_EQ(terms(nullptr), std::pair(false, false));
+  EXPECT_EQ(config_of("deberta-v2", [](Json& json) { json["relative_attention"] = false; }).disentangled.span, 0U);
+  EXPECT_EQ(config_of("deberta-v2", [](Json& json) { json["position_biased_input"] = true; }).body.names.position_embeddings, "embeddings.position_embeddings");
+}
+
+TEST(Architectures, ModernBertWindowsAndBases) {
+  const ModelConfig every = config_of("modernbert", [](Json& json) { json["global_attn_every_n_layers"] = 2; });
+  EXPECT_EQ(every.plan[0].window, engine::kWholeRow);
+  EXPECT_EQ(every.plan[1].window, 8U);
+  EXPECT_EQ(every.plan[2].window, engine::kWholeRow);
+  EXPECT_EQ(config_of("modernbert", [](Json& json) { json["local_attention"] = 5; }).plan[1].window, 2U);
+  const auto second = [](const ModelConfig& config, std::size_t rotary) { return config.rotaries[rotary].frequencies[1]; };
+  const ModelConfig usual = config_of("modernbert", [](Json&) {});
+  EXPECT_NE(second(usual, 0), second(usual, 1));
+  const ModelConfig without = config_of("modernbert", [](Json& json) {
+    json.erase("global_rope_theta");
+    json.erase("local_rope_theta");
+  });
+  EXPECT_EQ(second(without, 0), second(usual, 0));
+  EXPECT_EQ(second(without, 1), second(usual, 1));
+  const ModelConfig null = config_of("modernbert", [](Json& json) { json["local_rope_theta"] = nullptr; });
+  EXPECT_EQ(second(null, 1), second(usual, 0)) << "null means the global base";
+  const ModelConfig flat = config_of("modernbert-v5-config", [](Json& json) { json["rope_parameters"] = {{"rope_theta", 500.0}, {"rope_type", "default"}}; });
+  EXPECT_EQ(second(flat, 0), second(flat, 1));
+  const ModelConfig linear = config_of("modernbert-v5-config", [](Json& json) {
+    json["rope_parameters"]["full_attention"]["rope_type"] = "linear";
+    json["rope_parameters"]["full_attention"]["factor"] = 4.0;
+  });
+  EXPECT_EQ(second(linear, 0) * 4.0F, second(config_of("modernbert-v5-config", [](Json&) {}), 0));
+}
+
+TEST(Architectures, NomicSizesFollowTheTensors) {
+  const ModelConfig config = config_of("nomic-bert", [](Json& json) {
+    json["n_inner"] = nullptr;
+    json["vocab_size"] = 311;
+  });
+  EXPECT_EQ(config.intermediate_size, 256U);
+  EXPECT_EQ(config.vocab_size, 320U);
+  EXPECT_EQ(config_of("nomic-bert", [](Json& json) { json["rotary_emb_fraction"] = 0.5; }).rotaries[0].frequencies.size(), 4U);
+  const ModelConfig absolute = config_of("nomic-bert", [](Json& json) { json["rotary_emb_fraction"] = 0; });
+  EXPECT_TRUE(absolute.rotaries.empty());
+  EXPECT_FALSE(absolute.body.names.position_embeddings.empty());
+}
+
+TEST(Architectures, TheTwoFormsOfJinaBertAreToldApartByTheirTensors) {
+  EXPECT_TRUE(config_of("jina-bert", [](Json&) {}).body.names.query_norm.empty());
+  EXPECT_FALSE(config_of("jina-bert-qk-post-norm", [](Json&) {}).body.names.query_norm.empty());
+  EXPECT_EQ(config_of("jina-bert", [](Json&) {}).relative_bias, engine::RelativeBias::alibi);
+  EXPECT_EQ(config_of("jina-bert", [](Json& json) { json["feed_forward_type"] = "original"; }).body.gate, engine::Gate::none);
+}
+
+// A base model's directory keeps the class it was trained as, often without that head.
+TEST(Architectures, AMaskedLanguageModelHeadMayBeAbsent) {
+  const auto head = [](const char* name, const char* type) {
+    return config_of(name, [type](Json& json) { json["architectures"] = Json::array({type}); }).head.kind;
+  };
+  EXPECT_EQ(head("roberta", "RobertaForMaskedLM"), engine::HeadKind::none);
+  EXPECT_EQ(head("roberta-mlm", "RobertaForMaskedLM"), engine::HeadKind::masked_lm);
+  EXPECT_EQ(head("roberta-mlm", "RobertaModel"), engine::HeadKind::none);
+  EXPECT_EQ(head("bert-prefixed", "BertForPreTraining"), engine::HeadKind::masked_lm);
+  EXPECT_EQ(head("bert", "BertForTokenClassification"), engine::HeadKind::token_classifier) << "others are not optional";
+}
+
+TEST(Architectures, UntiedDecodersAreReadFromTheFile) {
+  EXPECT_TRUE(config_of("roberta-mlm", [](Json&) {}).head.decoder.empty());
+  const Edited edited("roberta-mlm", [](Json& json) { json["tie_word_embeddings"] = false; });
+  expect_error(ErrorCode::corrupt_file, {"lm_head.decoder.weight", "missing"}, [&] { engine::Model::load(edited.directory().string(), {.threads = 1}); });
+}
+
+TEST(Architectures, MissingTensorsOfEveryKindAreNamed) {
+  const auto expect_missing = [](const char* name, const std::function<void(Json&)>& edit, const char* tensor) {
+    const Edited edited(name, edit);
+    expect_error(ErrorCode::corrupt_file, {tensor, "missing"}, [&] { engine::Model::load(edited.directory().string(), {.threads = 1}); });
+  };
+  expect_missing("modernbert", [](Json& json) { json["norm_bias"] = true; }, "embeddings.norm.bias");
+  expect_missing("modernbert", [](Json& json) { json["attention_bias"] = true; }, "layers.1.attn.Wqkv.bias");
+  expect_missing("modernbert", [](Json& json) { json["mlp_bias"] = true; }, "layers.1.mlp.Wi.bias");
+  expect_missing("deberta-v2", [](Json& json) { json["share_att_key"] = false; }, "encoder.layer.1.attention.self.pos_key_proj.weight");
+  expect_missing("deberta-v2", [](Json& json) { json["conv_kernel_size"] = 3; }, "encoder.conv.conv.weight");
+  expect_missing("deberta-v2-nobuckets", [](Json& json) { json["norm_rel_ebd"] = "layer_norm"; }, "encoder.LayerNorm.weight");
+  expect_missing("gte-new", [](Json& json) { json["pack_qkv"] = false; }, "encoder.layer.0.attention.q_proj.weight");
+  expect_missing("bert", [](Json& json) { json["architectures"] = Json::array({"BertForTokenClassification"}); }, "classifier.weight");
+}
+
+// Rows may not be longer than what positions there are, whatever the architecture.
+TEST(Architectures, RowsThatAreTooLongAreRefused) {
+  for (const char* name : {"roberta", "mpnet", "modernbert", "jina-bert", "deberta-v2", "nomic-bert", "gte-new", "albert", "electra"}) {
+    const auto model = engine::Model::load(reference(name).string(), {.threads = 1});
+    const std::size_t most = model->config().max_positions;
+    const auto encode = [&](std::size_t length) {
+      const std::vector<std::int32_t> ids(length, 5);
+      berth_input input{};
+      input.ids = ids.data();
+      input.ids_size = ids.size();
+      std::vector<float> out(model->embedding_size());
+      model->encode({&input, 1}, {}, out.data(), nullptr, nullptr);
+    };
+    EXPECT_NO_THROW(encode(most)) << name;
+    expect_error(ErrorCode::too_long, {"input 0", std::to_string(most + 1)}, [&] { encode(most + 1); });
+  }
+}
+
+}  // namespace
+}  // namespace berth::test
