@@ -64,8 +64,11 @@ AddedVocabulary::AddedVocabulary(std::vector<AddedToken> tokens, const Vocabular
   normalized_ = std::make_unique<AddedTokenMatcher>(std::move(normalized));
   by_text_.assign(ids.begin(), ids.end());
   for (const auto& [id, token] : by_id) by_id_.emplace_back(id, token.content);
+  specials_.assign(specials.begin(), specials.end());
   max_id_ = largest;
 }
+
+bool AddedVocabulary::is_special(std::string_view text) const { return std::binary_search(specials_.begin(), specials_.end(), text, std::less<>()); }
 
 std::optional<std::int32_t> AddedVocabulary::id(std::string_view text) const {
   const auto it = std::lower_bound(by_text_.begin(), by_text_.end(), text, [](const auto& entry, std::string_view t) { return entry.first < t; });

@@ -68,6 +68,7 @@ class AddedVocabulary {
   std::optional<std::int32_t> id(std::string_view text) const;          // of an added token
   std::int32_t required_id(std::string_view text, const std::string& label) const;  // corrupt_file naming `label` when it is none
   std::string_view text(std::int32_t id) const;                         // "" when it is none
+  bool is_special(std::string_view text) const;
   std::int32_t max_id() const { return max_id_; }
   std::size_t new_tokens() const { return new_tokens_; }                // those the model does not know
 
@@ -80,6 +81,7 @@ class AddedVocabulary {
   std::unique_ptr<AddedTokenMatcher> normalized_;
   std::vector<std::pair<std::string, std::int32_t>> by_text_;  // sorted
   std::vector<std::pair<std::int32_t, std::string>> by_id_;    // sorted
+  std::vector<std::string> specials_;                          // sorted
   std::int32_t max_id_ = -1;
   std::size_t new_tokens_ = 0;
 };

@@ -33,6 +33,7 @@ struct TokenizerParts {
   std::unique_ptr<Model> model;
   std::unique_ptr<AddedVocabulary> added;
   PostProcessor post_processor;
+  std::unique_ptr<Decoder> decoder;              // may be null
 };
 
 class Encoder {

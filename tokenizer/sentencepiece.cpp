@@ -147,12 +147,16 @@ Json normalizer(Cleaning cleaning, const std::string& charsmap, const base::Json
   return {{"type", "Sequence"}, {"normalizers", list}};
 }
 
-Json pre_tokenizer(const ClassRow& row, const base::JsonObject& config) {
+Json metaspace(const ClassRow& row, const base::JsonObject& config) {
   const bool t5 = row.special == Template::t5;
   const char* scheme = t5 && !config.boolean_or("add_prefix_space", true) ? "never" : t5 && !config.boolean_or("legacy", true) ? "first" : "always";
-  const Json metaspace = {{"type", "Metaspace"}, {"replacement", "\u2581"}, {"prepend_scheme", scheme}, {"split", true}};
-  if (row.cleaning != Cleaning::deberta || !config.boolean_or("split_by_punct", false)) return metaspace;
-  return {{"type", "Sequence"}, {"pretokenizers", {{{"type", "Punctuation"}, {"behavior", "Isolated"}}, metaspace}}};
+  return {{"type", "Metaspace"}, {"replacement", "\u2581"}, {"prepend_scheme", scheme}, {"split", true}};
+}
+
+Json pre_tokenizer(const ClassRow& row, const base::JsonObject& config) {
+  const Json spaces = metaspace(row, config);
+  if (row.cleaning != Cleaning::deberta || !config.boolean_or("split_by_punct", false)) return spaces;
+  return {{"type", "Sequence"}, {"pretokenizers", {{{"type", "Punctuation"}, {"behavior", "Isolated"}}, spaces}}};
 }
 
 // The control and user-defined pieces, then the tokens of the class's roles.
@@ -205,7 +209,9 @@ TokenizerParts load_sentencepiece(const std::filesystem::path& directory, const 
   const ClassRow& row = named != nullptr ? *named : guess_class(file, model, label);
   const std::int64_t extra_ids = row.ids == Ids::t5 ? files.tokenizer().integer_or("extra_ids", 100, 0, 100'000) : 0;
 
-  const Json stages = {{"normalizer", normalizer(row.cleaning, model.charsmap, files.tokenizer())}, {"pre_tokenizer", pre_tokenizer(row, files.tokenizer())}};
+  const Json stages = {{"normalizer", normalizer(row.cleaning, model.charsmap, files.tokenizer())},
+                       {"pre_tokenizer", pre_tokenizer(row, files.tokenizer())},
+                       {"decoder", metaspace(row, files.tokenizer())}};
   TokenizerParts parts = assemble_parts(base::JsonObject(stages, label), make_model(row, model, extra_ids, label),
                                         files.added_tokens(own_tokens(row, model, files, extra_ids)));
   parts.post_processor = post_processor(row.special, *parts.added, label);

@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "base/utf8.hpp"
+#include "tokenizer/decoders/decoders.hpp"
 #include "tokenizer/models/models.hpp"
 #include "tokenizer/normalizers/normalizers.hpp"
 #include "tokenizer/post_processors/post_processors.hpp"
@@ -64,6 +65,19 @@ constexpr std::array kPostProcessors = {
     Row{"RobertaProcessing", &load_roberta_processing},
     Row{"ByteLevel", &load_byte_level_processing},
     Row{"Sequence", &load_post_processor_sequence},
+};
+
+constexpr std::array kDecoders = {
+    Row{"WordPiece", &load_wordpiece_decoder},
+    Row{"ByteLevel", &load_byte_level_decoder},
+    Row{"Metaspace", &load_metaspace_decoder},
+    Row{"ByteFallback", &load_byte_fallback_decoder},
+    Row{"Fuse", &load_fuse_decoder},
+    Row{"Replace", &load_replace_decoder},
+    Row{"Strip", &load_strip_decoder},
+    Row{"BPEDecoder", &load_bpe_decoder},
+    Row{"CTC", &load_ctc_decoder},
+    Row{"Sequence", &load_decoder_sequence},
 };
 
 template <class Rows>
@@ -156,6 +170,8 @@ std::unique_ptr<Model> make_model(const StageSource& source, ModelData data) {
 PostProcessor make_post_processor(const StageSource& source) {
   return find_type(kPostProcessors, source, post_processor_type(source))(source);
 }
+
+std::unique_ptr<Decoder> make_decoder(const StageSource& source) { return find_type(kDecoders, source, source.type())(source); }
 
 void copy_text(TextView in, NormalizedText& out) {
   out.text.assign(in.text);

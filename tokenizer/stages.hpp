@@ -64,6 +64,13 @@ struct PostProcessor {
   std::size_t added(bool is_pair) const;
 };
 
+// Turns the texts of tokens back into text: what all decoders leave, joined.
+class Decoder {
+ public:
+  virtual ~Decoder() = default;
+  virtual void apply(std::vector<std::string>& tokens) const = 0;
+};
+
 // One stage's JSON object with its place in the file, for error messages.
 struct StageSource {
   base::JsonObject object;
@@ -82,6 +89,7 @@ struct StageSource {
 std::unique_ptr<Normalizer> make_normalizer(const StageSource& source);
 std::unique_ptr<PreTokenizer> make_pre_tokenizer(const StageSource& source);
 PostProcessor make_post_processor(const StageSource& source);
+std::unique_ptr<Decoder> make_decoder(const StageSource& source);
 PostProcessor default_post_processor();
 
 // What the streaming reader found at model.vocab and model.merges.

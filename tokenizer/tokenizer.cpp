@@ -82,6 +82,24 @@ Encoding Tokenizer::encode(std::string_view text, std::string_view pair, const E
   return impl_->encoder.encode(text, &pair, options);
 }
 
+std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_special) const {
+  const TokenizerParts& parts = impl_->encoder.parts();
+  std::vector<std::string> tokens;
+  tokens.reserve(ids.size());
+  for (const std::int32_t id : ids) {
+    const std::string_view text = token(id);
+    if (text.empty() || (skip_special && parts.added->is_special(text))) continue;
+    tokens.emplace_back(text);
+  }
+  if (parts.decoder) parts.decoder->apply(tokens);
+  std::string result;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    if (i > 0 && !parts.decoder) result += ' ';
+    result += tokens[i];
+  }
+  return result;
+}
+
 std::string_view Tokenizer::token(std::int32_t id) const { return impl_->encoder.token(id); }
 
 std::optional<std::int32_t> Tokenizer::id(std::string_view token) const {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -60,6 +61,10 @@ class Tokenizer {
   // tokens or the stride is too large.
   Encoding encode(std::string_view text, const EncodeOptions& options = {}) const;
   Encoding encode(std::string_view text, std::string_view pair, const EncodeOptions& options = {}) const;
+
+  // The text of these tokens by the file's decoder; joined with spaces when it has none. Ids that no token has are left out, and the added
+  // special tokens, too, with `skip_special`.
+  std::string decode(std::span<const std::int32_t> ids, bool skip_special) const;
 
   std::string_view token(std::int32_t id) const;  // "" when there is none
   std::optional<std::int32_t> id(std::string_view token) const;

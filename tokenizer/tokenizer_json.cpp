@@ -50,6 +50,7 @@ TokenizerParts assemble_parts(const base::JsonObject& document, std::unique_ptr<
   if (const auto source = stage(document, "normalizer")) parts.normalizer = make_normalizer(*source);
   if (const auto source = stage(document, "pre_tokenizer")) parts.pre_tokenizer = make_pre_tokenizer(*source);
   parts.post_processor = default_post_processor();
+  if (const auto source = stage(document, "decoder")) parts.decoder = make_decoder(*source);
   parts.added = std::make_unique<AddedVocabulary>(std::move(added), parts.model->vocabulary(), parts.normalizer.get());
   return parts;
 }

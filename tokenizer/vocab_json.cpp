@@ -105,7 +105,8 @@ TokenizerParts load_vocab_json(const std::filesystem::path& directory) {
   const Roles roles = read_roles(files, family);
   const bool prefix_space = files.tokenizer().boolean_or("add_prefix_space", false);
 
-  const base::Json stages = {{"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", prefix_space}, {"trim_offsets", true}, {"use_regex", true}}}};
+  const base::Json stages = {{"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", prefix_space}, {"trim_offsets", true}, {"use_regex", true}}},
+                             {"decoder", {{"type", "ByteLevel"}}}};
   TokenizerParts parts = assemble_parts(base::JsonObject(stages, vocab_path), make_bpe({}, std::move(data), merges_path), files.added_tokens(roles.all));
   const auto id = [&](const AddedToken& token) { return parts.added->required_id(token.content, vocab_path); };
   if (family == Family::roberta) {

@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/utf8.hpp"
+#include "tokenizer/decoders/decoders.hpp"
 #include "tokenizer/directory_config.hpp"
 #include "tokenizer/loading.hpp"
 #include "tokenizer/models/models.hpp"
@@ -105,6 +106,7 @@ TokenizerParts load_vocab_txt(const std::filesystem::path& directory) {
   parts.added = std::make_unique<AddedVocabulary>(std::move(tokens), parts.model->vocabulary(), parts.normalizer.get());
   const std::int32_t cls_id = parts.added->required_id(cls.content, vocab_path.string());
   const std::int32_t sep_id = parts.added->required_id(sep.content, vocab_path.string());
+  parts.decoder = make_wordpiece_decoder(wordpiece.continuing_subword_prefix, true);
   parts.post_processor = mpnet ? mpnet_post_processor(cls_id, sep_id) : bert_post_processor(cls_id, sep_id);
   return parts;
 }

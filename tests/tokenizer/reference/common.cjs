@@ -25,7 +25,7 @@ function wordPieceJson(options = {}) {
     normalizer: options.normalizer === undefined ? null : options.normalizer,
     pre_tokenizer: options.pre_tokenizer === undefined ? null : options.pre_tokenizer,
     post_processor: options.post_processor === undefined ? null : options.post_processor,
-    decoder: null,
+    decoder: options.decoder === undefined ? null : options.decoder,
     model: {
       type: 'WordPiece', unk_token: '[UNK]', continuing_subword_prefix: '##', max_input_chars_per_word: 100,
       vocab: options.vocab || { '[UNK]': 0, '[X]': 1 },
