@@ -52,12 +52,16 @@ AddedSplit piece(std::size_t begin, std::size_t end, std::int32_t id = -1) {
 
 AddedTokenMatcher::AddedTokenMatcher(std::vector<Pattern> patterns) : patterns_(std::move(patterns)), table_(patterns_.size()) {
   std::size_t first_bytes = 0;
+  pairs_.resize(1 << 16);
   for (std::size_t i = 0; i < patterns_.size(); ++i) {
     const std::string_view text = patterns_[i].text;
     if (text.empty() || table_.find(text) != StringTable::kNone) continue;  // of two equal texts the first one matches
     table_.insert(text, static_cast<std::int32_t>(i));
     const auto first = static_cast<unsigned char>(text[0]);
     lengths_[first].push_back(static_cast<std::uint32_t>(text.size()));
+    for (std::size_t second = 0; second < 256; ++second) {
+      if (text.size() == 1 || second == static_cast<unsigned char>(text[1])) pairs_[std::size_t{first} << 8 | second] = true;
+    }
     if (!begins_[first]) {
       begins_[first] = true;
       only_first_byte_ = ++first_bytes == 1 ? first : -1;
@@ -81,6 +85,8 @@ std::size_t AddedTokenMatcher::next_candidate(std::string_view text, std::size_t
 
 bool AddedTokenMatcher::find(std::string_view text, std::size_t from, Match& match) const {
   for (std::size_t at = next_candidate(text, from); at < text.size(); at = next_candidate(text, at + 1)) {
+    const auto second = at + 1 < text.size() ? static_cast<unsigned char>(text[at + 1]) : 0;
+    if (!pairs_[static_cast<std::size_t>(static_cast<unsigned char>(text[at])) << 8 | second] && at + 1 < text.size()) continue;
     PrefixHash hash;
     std::size_t hashed = 0;
     bool found = false;

@@ -55,6 +55,7 @@ class AddedTokenMatcher {
   StringTable table_;                                // text -> index of the first pattern with that text
   std::array<std::vector<std::uint32_t>, 256> lengths_;  // [first byte]: lengths of the patterns that begin with it, ascending
   std::array<bool, 256> begins_{};
+  std::vector<bool> pairs_;  // [first byte << 8 | second byte]: some pattern begins so; patterns of one byte are in all of their row
   int only_first_byte_ = -1;  // when all patterns begin with one byte
 };
 

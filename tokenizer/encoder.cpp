@@ -44,7 +44,12 @@ SpaceCounts count_spaces(std::string_view text) {
 
 }  // namespace
 
-Encoder::Encoder(TokenizerParts parts) : parts_(std::move(parts)) {}
+Encoder::Encoder(TokenizerParts parts) : parts_(std::move(parts)) {
+  const std::int32_t max_id = std::max(parts_.model->vocabulary().max_id(), parts_.added->max_id());
+  if (!parts_.post_processor.trim_offsets || max_id >= static_cast<std::int32_t>(kMaxVocabularySize)) return;
+  spaces_.reserve(static_cast<std::size_t>(max_id + 1));
+  for (std::int32_t id = 0; id <= max_id; ++id) spaces_.push_back(count_spaces(token(id)));
+}
 
 std::string_view Encoder::token(std::int32_t id) const {
   const std::string_view added = parts_.added->text(id);
@@ -173,7 +178,9 @@ void Encoder::tokenize_words(Scratch& scratch, std::size_t begin, std::size_t en
 
 void Encoder::measure_spaces(TokenSequence& sequence) const {
   sequence.spaces.reserve(sequence.ids.size());
-  for (const std::int32_t id : sequence.ids) sequence.spaces.push_back(count_spaces(token(id)));
+  for (const std::int32_t id : sequence.ids) {
+    sequence.spaces.push_back(static_cast<std::size_t>(id) < spaces_.size() ? spaces_[static_cast<std::size_t>(id)] : count_spaces(token(id)));
+  }
   for (const auto& [index, spaces] : sequence.added_spaces) sequence.spaces[index] = spaces;
 }
 

@@ -52,6 +52,7 @@ class Encoder {
   void measure_spaces(TokenSequence& sequence) const;
 
   TokenizerParts parts_;
+  std::vector<SpaceCounts> spaces_;  // [id] when the post-processor trims offsets and there are not too many ids
 };
 
 }  // namespace berth::tokenizer

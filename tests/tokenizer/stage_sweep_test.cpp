@@ -1,14 +1,17 @@
 // Every code point through every stage of stages.json, in several neighbourhoods, against what reference/record_stages.cjs recorded.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
 
+#include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/utf8.hpp"
 #include "tests/tokenizer/fingerprint.hpp"
+#include "tokenizer/pattern.hpp"
 #include "tokenizer/stages.hpp"
 
 namespace berth::tokenizer::testing {
@@ -117,6 +120,17 @@ INSTANTIATE_TEST_SUITE_P(Stages, StageSweep, ::testing::ValuesIn(names()), [](co
   for (char& c : name) c = c == '-' ? '_' : c;
   return name;
 });
+
+// Nothing but the clock stops those: after ten seconds.
+TEST(Regex, PatternsThatOnlyGoForwardGiveUp) {
+  std::string text;
+  for (int i = 0; i < 4 << 20; ++i) text += "ab";
+  const auto pattern = make_regex("(?>[ab]+)x", "field");
+  std::vector<Span> matches;
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_THROW(pattern->find(text, matches), base::Error);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(120));
+}
 
 }  // namespace
 }  // namespace berth::tokenizer::testing
