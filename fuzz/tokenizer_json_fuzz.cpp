@@ -49,6 +49,16 @@ std::vector<std::string> berth::fuzz::seeds() {
       file(R"({"unk_token":"[UNK]","continuing_subword_prefix":"","max_input_chars_per_word":18446744073709551615,"vocab":{"":0,"[UNK]":2147483647}})", bert, "null"),
       file(R"({"type":"BPE","vocab":{"a":0},"merges":["a b","a"]})", bert, "null"),
       file(model, bert, "null", R"([{"id":-1,"content":"","special":true},{"id":99999999999,"content":"x"}])"),
+      file(R"({"type":"BPE","unk_token":"u","fuse_unk":true,"byte_fallback":true,"continuing_subword_prefix":"","end_of_word_suffix":"","vocab":{"u":0,"H":1,"e":2,"l":3,
+        "o":4,"ll":5,"ello":6,"lo":7,"el":8,"<0x2C>":9},"merges":["l l","e l","l o",["el","lo"]]})", "null", "null", added),
+      file(R"({"type":"BPE","unk_token":null,"continuing_subword_prefix":"##","end_of_word_suffix":"@","vocab":{"w":0,"##o":1,"wo":2,"d@":3,"##":4},"merges":[["w","##o"],["w","##"]]})", bert, "null"),
+      file(R"({"type":"BPE","vocab":{"a":0,"b":0,"ab":0},"merges":[["a","b"],["ab","ab"]]})", bert, "null"),
+      file(R"({"type":"BPE","continuing_subword_prefix":"\u00e9\u00e9","vocab":{"a":0,"b":1},"merges":["a b"]})", bert, "null"),
+      file(R"({"type":"Unigram","unk_id":0,"byte_fallback":true,"vocab":[["u",0],["H",-1.5],["el",-2],["lo",-2],["l",-3e300],["<0x2C>",0],["",1],["el",-1]]})", "null", "null", added),
+      file(R"({"type":"Unigram","unk_id":7,"vocab":[["u",0]]})", "null", "null"),
+      file(R"({"type":"Unigram","unk_id":null,"vocab":[]})", "null", "null"),
+      file(R"({"unk_id":0,"vocab":[["u",0,1],["a"],"b"]})", "null", "null"),
+      file(R"({"type":"WordLevel","unk_token":"u","vocab":{"u":3,"hello":16777216}})", bert, "null"),
   };
 }
 

@@ -1,0 +1,238 @@
+// Models other than WordPiece: what their loaders accept, and that crafted files are refused by name.
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <filesystem>
+#include <fstream>
+
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "tokenizer/tokenizer.hpp"
+
+namespace berth::tokenizer {
+namespace {
+
+namespace fs = std::filesystem;
+using base::ErrorCode;
+using base::Json;
+using Ids = std::vector<std::int32_t>;
+
+Json bpe() {
+  return Json::parse(R"({"type": "BPE", "dropout": 0.1, "unk_token": "u", "continuing_subword_prefix": null, "end_of_word_suffix": null, "fuse_unk": false,
+    "vocab": {"u": 0, "a": 1, "b": 2, "ab": 3, "abab": 4, "c": 5}, "merges": ["#version: 0.2", "a b", "ab ab"]})");
+}
+Json unigram() {
+  return Json::parse(R"({"type": "Unigram", "unk_id": 0, "vocab": [["u", 0], ["a", -1], ["b", -1.5], ["ab", -2], ["abab", -7]]})");
+}
+Json word_level() { return Json::parse(R"({"type": "WordLevel", "unk_token": "u", "vocab": {"u": 5, "ab": 2}})"); }
+
+Tokenizer load(const Json& model) { return Tokenizer::from_json(Json{{"model", model}}.dump(), "tokenizer.json"); }
+
+std::string refusal(const Json& model, ErrorCode code = ErrorCode::corrupt_file) {
+  try {
+    load(model);
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), code) << error.what();
+    return error.what();
+  }
+  return "accepted";
+}
+
+void expect_refused(const Json& model, const std::vector<std::string>& parts, ErrorCode code = ErrorCode::corrupt_file) {
+  const std::string message = refusal(model, code);
+  for (const std::string& part : parts) EXPECT_NE(message.find(part), std::string::npos) << message << "\nlacks: " << part;
+}
+
+template <class Change>
+Json changed(Json model, Change&& change) {
+  change(model);
+  return model;
+}
+
+TEST(ModelLoading, Bpe) {
+  EXPECT_EQ(load(bpe()).encode("ababaxxb").ids, (Ids{4, 1, 0, 0, 2}));
+  EXPECT_EQ(load(changed(bpe(), [](Json& m) { m["merges"] = Json::parse(R"([["a", "b"], ["ab", "ab"]])"); })).encode("abab").ids, (Ids{4}));
+  EXPECT_EQ(load(changed(bpe(), [](Json& m) { m["fuse_unk"] = true; })).encode("axxb").ids, (Ids{1, 0, 2}));
+  EXPECT_EQ(load(changed(bpe(), [](Json& m) { m["merges"] = Json::array(); })).encode("ab").ids, (Ids{1, 2}));
+  EXPECT_EQ(load(changed(bpe(), [](Json& m) { m["merges"] = Json::array(), m["ignore_merges"] = true; })).encode("abab").ids, (Ids{4}));
+}
+
+TEST(ModelLoading, BpeRefusesCraftedMerges) {
+  const auto with = [](const char* merges) { return changed(bpe(), [&](Json& m) { m["merges"] = Json::parse(merges); }); };
+  expect_refused(with(R"(["a z"])"), {"model.merges", "\"z\"", "not in the vocabulary"});
+  expect_refused(with(R"(["a c"])"), {"model.merges", "\"ac\"", "not in the vocabulary"});
+  expect_refused(with(R"(["a b c"])"), {"model.merges", "a b c"});
+  expect_refused(with(R"(["ab"])"), {"model.merges", "\"ab\""});
+  expect_refused(with(R"([["a", "b", "c"]])"), {"model.merges[0]"});
+  expect_refused(with(R"(["a b", 5])"), {"model.merges[1]"});
+  expect_refused(with(R"({"a": "b"})"), {"model.merges"});
+  expect_refused(with("7"), {"model.merges"});
+  expect_refused(changed(bpe(), [](Json& m) { m.erase("merges"); }), {"merges"});
+  // A merge whose texts are longer than any token, and one whose second part is shorter than the prefix: both led other readers out of their buffers.
+  expect_refused(changed(bpe(), [](Json& m) { m["merges"] = Json::array({Json::array({std::string(5000, 'a'), std::string(5000, 'b')})}); }), {"model.merges"});
+  expect_refused(changed(bpe(), [](Json& m) { m["continuing_subword_prefix"] = "##"; }), {"model.merges", "continuing_subword_prefix"});
+  expect_refused(changed(bpe(), [](Json& m) { m["vocab"] = Json::parse(R"([["a", 0]])"); }), {"model.vocab"});
+  expect_refused(changed(bpe(), [](Json& m) { m["dropout"] = 2; }), {"dropout", "2"});
+  expect_refused(changed(bpe(), [](Json& m) { m["fuse_unk"] = 1; }), {"fuse_unk"});
+}
+
+TEST(ModelLoading, Unigram) {
+  EXPECT_EQ(load(unigram()).encode("ababxa").ids, (Ids{3, 3, 0, 1}));
+  EXPECT_EQ(load(changed(unigram(), [](Json& m) { m["vocab"][4][1] = -3; })).encode("abab").ids, (Ids{4}));
+  EXPECT_EQ(load(unigram()).id("abab"), 4);
+  EXPECT_EQ(load(unigram()).id("aba"), std::nullopt);
+  EXPECT_EQ(load(unigram()).token(3), "ab");
+  EXPECT_EQ(load(unigram()).token(5), "");
+  EXPECT_EQ(load(unigram()).vocab_size(), 5u);
+}
+
+TEST(ModelLoading, UnigramRefusesCraftedVocabularies) {
+  const auto with = [](const char* vocab) { return changed(unigram(), [&](Json& m) { m["vocab"] = Json::parse(vocab); }); };
+  expect_refused(changed(unigram(), [](Json& m) { m["unk_id"] = 5; }), {"unk_id", "5"});
+  expect_refused(changed(unigram(), [](Json& m) { m["unk_id"] = -1; }), {"unk_id", "-1"});
+  expect_refused(with("[]"), {"model.vocab"});
+  expect_refused(with(R"([["a"]])"), {"model.vocab[0]"});
+  expect_refused(with(R"([["a", 0], ["b", "x"]])"), {"model.vocab[1]"});
+  expect_refused(with(R"([["a", 0], [1, 1]])"), {"model.vocab[1]"});
+  expect_refused(with(R"([["a", 0], ["b", null]])"), {"model.vocab[1]"});
+  expect_refused(with(R"({"a": 0})"), {"model.vocab"});
+  expect_refused(changed(unigram(), [](Json& m) { m["vocab"][1][0] = std::string(1025, 'x'); }), {"model.vocab", "1024"});
+}
+
+TEST(ModelLoading, WordLevel) {
+  EXPECT_EQ(load(word_level()).encode("ab").ids, (Ids{2}));
+  EXPECT_EQ(load(word_level()).encode("abc").ids, (Ids{5}));
+  expect_refused(changed(word_level(), [](Json& m) { m.erase("unk_token"); }), {"unk_token"});
+}
+
+// The file is only at fault for texts that need what it lacks.
+TEST(ModelLoading, AMissingUnknownTokenIsAnErrorOfTheText) {
+  const Json models[] = {changed(bpe(), [](Json& m) { m["unk_token"] = "none"; }), changed(unigram(), [](Json& m) { m["unk_id"] = nullptr; }),
+                         changed(word_level(), [](Json& m) { m["unk_token"] = "none"; })};
+  for (const Json& model : models) {
+    const Tokenizer tokenizer = load(model);
+    EXPECT_NO_THROW(tokenizer.encode("ab")) << model.dump();
+    try {
+      tokenizer.encode("abx");
+      ADD_FAILURE() << model.dump();
+    } catch (const base::Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
+      EXPECT_NE(std::string(error.what()).find("unknown"), std::string::npos) << error.what();
+    }
+  }
+}
+
+// A sentencepiece model by hand.
+std::string varint(std::uint64_t value) {
+  std::string bytes;
+  for (; value > 127; value >>= 7) bytes += static_cast<char>(value | 128);
+  return bytes + static_cast<char>(value);
+}
+std::string number(std::uint32_t field, std::uint64_t value) { return varint(field << 3) + varint(value); }
+std::string bytes(std::uint32_t field, const std::string& value) { return varint(field << 3 | 2) + varint(value.size()) + value; }
+std::string piece(const std::string& text, float score = 0, unsigned type = 1) {
+  const auto bits = std::bit_cast<std::uint32_t>(score);
+  std::string fixed;
+  for (int i = 0; i < 4; ++i) fixed += static_cast<char>(bits >> 8 * i);
+  return bytes(1, bytes(1, text) + varint(2 << 3 | 5) + fixed + number(3, type));
+}
+std::string good_pieces() {
+  return piece("<unk>", 0, 2) + piece("<s>", 0, 3) + piece("</s>", 0, 3) + piece("\u2581", -2) + piece("a", -3) + piece("b", -3.5) + piece("ab", -4) + piece("\u2581ab", -4.5) +
+         piece("[X]", 0, 4);
+}
+
+class Directory {
+ public:
+  explicit Directory(const std::string& name) : path_(fs::path(::testing::TempDir()) / ("berth-model-" + name)) {
+    fs::remove_all(path_);
+    fs::create_directories(path_);
+  }
+  ~Directory() { fs::remove_all(path_); }
+  Directory& write(const std::string& name, const std::string& text) {
+    std::ofstream(path_ / name, std::ios::binary) << text;
+    return *this;
+  }
+  std::string refusal() const {
+    try {
+      Tokenizer::load(path_);
+    } catch (const base::Error& error) {
+      return error.what();
+    }
+    return "accepted";
+  }
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+TEST(SentencePieceFiles, IdsFollowTheClass) {
+  Directory directory("spm");
+  directory.write("sentencepiece.bpe.model", good_pieces() + bytes(2, number(3, 1)));
+  EXPECT_TRUE(Tokenizer::present(directory.path()));
+  // XLM-R: <s>, <pad>, </s>, <unk>, then the pieces from the fourth on, <mask>; the file's name says so already.
+  const Tokenizer xlm = Tokenizer::load(directory.path());
+  EXPECT_EQ(xlm.encode("ab  a[X]<mask>").ids, (Ids{0, 8, 4, 5, 9, 10, 2}));
+  EXPECT_EQ(xlm.id("<mask>"), 10);
+  EXPECT_EQ(xlm.encode("ab", "b").ids, (Ids{0, 8, 2, 2, 4, 6, 2}));
+  directory.write("config.json", R"({"model_type": "camembert"})");
+  EXPECT_EQ(Tokenizer::load(directory.path()).encode("ab").ids, (Ids{5, 11, 6}));
+  directory.write("tokenizer_config.json", R"({"tokenizer_class": "T5TokenizerFast", "extra_ids": 3})");
+  const Tokenizer t5 = Tokenizer::load(directory.path());
+  EXPECT_EQ(t5.encode("ab<extra_id_0>").ids, (Ids{7, 11, 2}));
+  EXPECT_EQ(t5.id("<extra_id_2>"), 9);
+}
+
+TEST(SentencePieceFiles, BpeFindsItsMerges) {
+  Directory directory("spm-bpe");
+  directory.write("sentencepiece.bpe.model", piece("<unk>", 0, 2) + piece("<s>", 0, 3) + piece("</s>", 0, 3) + piece("\u2581ab", -1) + piece("ab", 0) + piece("\u2581a", -2) +
+                                                 piece("\u2581", -3) + piece("a", -4) + piece("b", -5) + bytes(2, number(3, 2)));
+  directory.write("tokenizer_config.json", R"({"tokenizer_class": "BarthezTokenizer"})");
+  EXPECT_EQ(Tokenizer::load(directory.path()).encode("ab aab").ids, (Ids{1, 3, 5, 4, 2}));
+}
+
+TEST(SentencePieceFiles, RefusesWhatIsNone) {
+  Directory directory("spm-bad");
+  const auto refuse = [&](const std::string& file) { return directory.write("spiece.model", file).refusal(); };
+  const std::string good = good_pieces() + bytes(2, number(3, 1));
+  EXPECT_EQ(refuse(good), "accepted");
+  for (std::size_t size = 1; size < good.size(); ++size) {
+    const std::string cut = refuse(good.substr(0, size));
+    EXPECT_TRUE(cut == "accepted" || cut.find("not a sentencepiece model") != std::string::npos || cut.find("no id for") != std::string::npos) << cut;
+  }
+  EXPECT_NE(refuse("").find("no pieces"), std::string::npos);
+  EXPECT_NE(refuse(good + piece("")).find("piece 9 has 0 bytes"), std::string::npos);
+  EXPECT_NE(refuse(good + piece(std::string(1025, 'x'))).find("1025 bytes"), std::string::npos);
+  EXPECT_NE(refuse(good + piece("\xFF")).find("UTF-8"), std::string::npos);
+  EXPECT_NE(refuse(good + piece("x", std::numeric_limits<float>::quiet_NaN())).find("not finite"), std::string::npos);
+  EXPECT_NE(refuse(good + piece("x", 0, 7)).find("type 7"), std::string::npos);
+  EXPECT_NE(refuse(good + bytes(2, number(3, 3))).find("unigram and BPE"), std::string::npos);
+  EXPECT_NE(refuse(good + bytes(2, number(40, 100))).find("100"), std::string::npos);
+  EXPECT_NE(refuse(good + bytes(2, number(40, ~0ull))).find("unk_id -1"), std::string::npos);
+  EXPECT_NE(refuse(good + std::string("\x0B", 1)).find("wire type 3"), std::string::npos);
+  EXPECT_NE(refuse("version https://git-lfs.github.com/spec/v1\noid sha256:0").find("LFS"), std::string::npos);
+  directory.write("tokenizer_config.json", R"({"tokenizer_class": "LlamaTokenizer"})");
+  EXPECT_NE(refuse(good).find("XLMRobertaTokenizer"), std::string::npos);
+}
+
+TEST(ByteLevelFiles, VocabJsonAndMerges) {
+  Directory directory("vocab-json");
+  directory.write("vocab.json", R"({"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "a": 4, "b": 5, "\u0120a": 6, "\u0120": 7, "ab": 8, "<mask>": 9})");
+  EXPECT_FALSE(Tokenizer::present(directory.path()));
+  directory.write("merges.txt", "#version: 0.2\na b\r\n\u0120 a\n\n");
+  EXPECT_EQ(Tokenizer::load(directory.path()).encode("ab a <mask>").ids, (Ids{0, 8, 6, 9, 2}));
+  EXPECT_EQ(Tokenizer::load(directory.path()).encode("a", "b").ids, (Ids{0, 4, 2, 2, 5, 2}));
+  directory.write("tokenizer_config.json", R"({"tokenizer_class": "GPT2Tokenizer", "add_prefix_space": true})");
+  EXPECT_EQ(Tokenizer::load(directory.path()).encode("ab").ids, (Ids{7, 8}));
+  directory.write("merges.txt", "a\n");
+  EXPECT_NE(directory.refusal().find("merges.txt"), std::string::npos);
+  directory.write("merges.txt", "a x\n");
+  EXPECT_NE(directory.refusal().find("\"x\""), std::string::npos);
+  directory.write("merges.txt", "a b\n").write("vocab.json", R"([["a", 1]])");
+  EXPECT_NE(directory.refusal().find("vocab.json"), std::string::npos);
+  directory.write("vocab.json", R"({"a": "x"})");
+  EXPECT_NE(directory.refusal().find("vocab.json"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace berth::tokenizer
