@@ -108,14 +108,15 @@ struct Tree {
 
 class SaxHandler {
  public:
-  SaxHandler(std::string_view text, const std::string& label, const std::vector<std::string>& streamed, const JsonStreamSink& sink, JsonLimits limits)
-      : at(text.data()), text_(text), label_(label), streamed_(streamed), sink_(sink), limits_(limits) {}
+  SaxHandler(std::string_view text, const std::string& label, const std::vector<std::string>& streamed, const JsonStreamSink& sink, JsonLimits limits,
+             JsonNumberReader read_number)
+      : at(text.data()), text_(text), label_(label), streamed_(streamed), sink_(sink), limits_(limits), read_number_(read_number) {}
 
   bool null() { return scalar(nullptr); }
   bool boolean(bool value) { return scalar(value); }
   bool number_integer(Json::number_integer_t value) { return scalar(value); }
   bool number_unsigned(Json::number_unsigned_t value) { return scalar(value); }
-  bool number_float(Json::number_float_t value, const std::string&) { return scalar(value); }
+  bool number_float(Json::number_float_t value, const std::string& text) { return scalar(read_number_ != nullptr ? read_number_(text) : value); }
   bool string(std::string& value) { return scalar(std::move(value)); }
   bool binary(Json::binary_t&) { return false; }
   bool start_object(std::size_t) { return start(Json::object()); }
@@ -235,6 +236,7 @@ class SaxHandler {
   const std::vector<std::string>& streamed_;
   const JsonStreamSink& sink_;
   JsonLimits limits_;
+  JsonNumberReader read_number_;
   int depth_ = 0;
   std::string key_;  // the last one read in the document or in an element
   Tree document_;
@@ -250,7 +252,7 @@ class SaxHandler {
 }  // namespace
 
 Json parse_json_streaming(std::string_view text, const std::string& label, const std::vector<std::string>& streamed, const JsonStreamSink& sink,
-                          JsonLimits limits) {
+                          JsonLimits limits, JsonNumberReader read_number) {
   const auto refuse = [&](const std::string& problem) { throw Error(ErrorCode::corrupt_file, label + ": " + problem); };
   if (text.size() > limits.max_bytes) {
     refuse("the JSON has " + std::to_string(text.size()) + " bytes, the limit is " + std::to_string(limits.max_bytes));
@@ -261,7 +263,7 @@ Json parse_json_streaming(std::string_view text, const std::string& label, const
   if (const std::size_t bad = find_invalid_utf8(text); bad != std::string_view::npos) {
     refuse("not valid JSON at byte " + std::to_string(bad) + ": invalid UTF-8");
   }
-  SaxHandler handler(text, label, streamed, sink, limits);
+  SaxHandler handler(text, label, streamed, sink, limits, read_number);
   Json::sax_parse(CountingIterator(text.data(), &handler.at), CountingIterator(text.data() + text.size(), &handler.at), &handler);
   return handler.take();
 }

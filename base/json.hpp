@@ -73,7 +73,9 @@ struct JsonStreamElement {
   const Json* value;                    // a scalar, or a small tree (at most 4 deep and 65,536 values); valid during the call only
 };
 using JsonStreamSink = std::function<void(const JsonStreamElement&)>;  // may throw base::Error
+// Turns the text of a JSON number that is no 64-bit integer into a double, where the nearest one is not what is wanted.
+using JsonNumberReader = double (*)(std::string_view text);
 Json parse_json_streaming(std::string_view text, const std::string& label, const std::vector<std::string>& streamed, const JsonStreamSink& sink,
-                          JsonLimits limits);
+                          JsonLimits limits, JsonNumberReader read_number = nullptr);
 
 }  // namespace berth::base

@@ -1,10 +1,73 @@
 #include "tokenizer/model_reader.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
 
 #include "base/error.hpp"
 
 namespace berth::tokenizer {
+
+namespace {
+
+// 10 to the power of 0...308, each the nearest double.
+double power_of_ten(int exponent) {
+  static const std::array<double, 309> table = [] {
+    std::array<double, 309> powers{};
+    for (int i = 0; i <= 308; ++i) {
+      char text[8];
+      std::snprintf(text, sizeof text, "1e%d", i);
+      powers[static_cast<std::size_t>(i)] = std::strtod(text, nullptr);
+    }
+    return powers;
+  }();
+  return table[static_cast<std::size_t>(exponent)];
+}
+
+double scale(double value, long exponent) {
+  while (exponent < -308 && value != 0.0) {
+    value /= power_of_ten(308);
+    exponent += 308;
+  }
+  if (value == 0.0) return 0.0;
+  if (exponent > 308) return std::numeric_limits<double>::infinity();
+  return exponent >= 0 ? value * power_of_ten(static_cast<int>(exponent)) : value / power_of_ten(static_cast<int>(-exponent));
+}
+
+}  // namespace
+
+double read_score(std::string_view text) {
+  constexpr long kFar = 1'000'000;  // an exponent beyond every double
+  const bool negative = text.starts_with('-');
+  std::size_t at = negative ? 1 : 0;
+  std::uint64_t digits = 0;
+  long exponent = 0;
+  bool full = false;  // further digits no longer fit
+  bool fraction = false;
+  for (; at < text.size() && text[at] != 'e' && text[at] != 'E'; ++at) {
+    if (text[at] == '.') {
+      full = full && fraction;  // one that was full before the point tries again after it
+      fraction = true;
+      continue;
+    }
+    const auto digit = static_cast<std::uint64_t>(text[at] - '0');
+    constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
+    full = full || (digits >= kMax / 10 && (digits > kMax / 10 || digit > kMax % 10));
+    if (!full) digits = digits * 10 + digit;
+    exponent += full == fraction ? 0 : full ? 1 : -1;
+  }
+  if (at < text.size()) {
+    const bool down = text[at + 1] == '-';
+    long power = 0;
+    for (at += down || text[at + 1] == '+' ? 2 : 1; at < text.size(); ++at) power = std::min(kFar, power * 10 + (text[at] - '0'));
+    exponent += down ? -power : power;
+  }
+  const double value = scale(static_cast<double>(digits), exponent);
+  return negative ? -value : value;
+}
 
 ModelReader::ModelReader(std::string label, std::string vocabulary, std::string merges)
     : label_(std::move(label)), vocabulary_(std::move(vocabulary)), merges_(std::move(merges)) {}

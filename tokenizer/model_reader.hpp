@@ -9,6 +9,10 @@
 
 namespace berth::tokenizer {
 
+// A number as the reference's JSON reader sees it: up to 19 digits as an integer, rounded to a double, times a power of ten, rounded again. That may
+// be the double next to the nearest one, and decides between cuts of a word that would otherwise be equal.
+double read_score(std::string_view text);
+
 class ModelReader {
  public:
   // `label` names the file; `vocabulary` and `merges` the fields in it.

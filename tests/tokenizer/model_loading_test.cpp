@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "tokenizer/model_reader.hpp"
 #include "tokenizer/tokenizer.hpp"
 
 namespace berth::tokenizer {
@@ -97,6 +98,21 @@ TEST(ModelLoading, UnigramRefusesCraftedVocabularies) {
   expect_refused(with(R"([["a", 0], ["b", null]])"), {"model.vocab[1]"});
   expect_refused(with(R"({"a": 0})"), {"model.vocab"});
   expect_refused(changed(unigram(), [](Json& m) { m["vocab"][1][0] = std::string(1025, 'x'); }), {"model.vocab", "1024"});
+}
+
+// The values were printed by the reference after reading the same text.
+TEST(ModelLoading, ScoresAreReadAsTheReferenceReadsThem) {
+  EXPECT_EQ(read_score("-12.130167007446289"), -12.130167007446287);
+  EXPECT_EQ(read_score("-3.4642934799194336"), -3.4642934799194336);
+  EXPECT_EQ(read_score("-2.0000000000000004e-5"), -0.000020000000000000005);
+  EXPECT_EQ(read_score("-8.123456789012345678"), -8.123456789012346);
+  EXPECT_EQ(read_score("18446744073709551616"), 18446744073709551610.0);
+  EXPECT_EQ(read_score("1e2"), 100.0);
+  EXPECT_EQ(read_score("1.5E+2"), 150.0);
+  EXPECT_EQ(read_score("0.0"), 0.0);
+  EXPECT_EQ(read_score("-0.5"), -0.5);
+  EXPECT_EQ(read_score("25e-400"), 0.0);
+  EXPECT_EQ(read_score("4.9e-324"), 4.9e-324);
 }
 
 TEST(ModelLoading, WordLevel) {
@@ -207,7 +223,7 @@ TEST(SentencePieceFiles, RefusesWhatIsNone) {
   EXPECT_NE(refuse(good + piece("x", std::numeric_limits<float>::quiet_NaN())).find("not finite"), std::string::npos);
   EXPECT_NE(refuse(good + piece("x", 0, 7)).find("type 7"), std::string::npos);
   EXPECT_NE(refuse(good + bytes(2, number(3, 3))).find("unigram and BPE"), std::string::npos);
-  EXPECT_NE(refuse(good + bytes(2, number(40, 100))).find("100"), std::string::npos);
+  EXPECT_NE(refuse(good + bytes(2, number(40, 1000))).find("1000"), std::string::npos);
   EXPECT_NE(refuse(good + bytes(2, number(40, ~0ull))).find("unk_id -1"), std::string::npos);
   EXPECT_NE(refuse(good + std::string("\x0B", 1)).find("wire type 3"), std::string::npos);
   EXPECT_NE(refuse("version https://git-lfs.github.com/spec/v1\noid sha256:0").find("LFS"), std::string::npos);

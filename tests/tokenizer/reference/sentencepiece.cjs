@@ -79,6 +79,25 @@ const classes = {
   },
 }
 
+// A decimal that the reference's JSON reader (not correctly rounded, see tokenizer/model_reader.hpp) turns into just this number: in transformers the
+// scores do not pass through JSON.
+function decimal(value) {
+  if (Number.isInteger(value)) return String(value)
+  const size = Math.abs(value)
+  for (let places = 17; places >= 8; --places) {
+    const scaled = BigInt(size.toFixed(places).replace('.', ''))
+    for (let step = 0n; step <= 40n; ++step) {
+      for (const digits of [scaled + step, scaled - step]) {
+        if (digits < 2n ** 64n && Number(digits) / Number('1e' + places) === size) {
+          const text = digits.toString().padStart(places + 1, '0')
+          return (value < 0 ? '-' : '') + text.slice(0, -places) + '.' + text.slice(-places)
+        }
+      }
+    }
+  }
+  throw new Error('no decimal for ' + value)
+}
+
 // Every cut of a piece into two pieces; higher scores first, then longer left parts, then longer right parts.
 function merges(vocab) {
   const ids = new Map(vocab.map(([text], id) => [text, id]))
@@ -123,13 +142,15 @@ function sentencepieceJson(buffer, className) {
     byte_fallback: false, vocab: Object.fromEntries(vocab.map(([text], id) => [text, id])), merges: merges(vocab) })
   const own = file.pieces.filter((p) => p.type === 3 || p.type === 4).map((p) => addedToken(p.text, { special: p.type === 3 }))
   const tokens = [...own, ...rules.tokens].filter((token, i, all) => all.findIndex((t) => t.content === token.content) === i)
-  return JSON.stringify({
+  const json = JSON.stringify({
     version: '1.0', truncation: null, padding: null, added_tokens: tokens.map((token) => Object.assign(token, { id: Math.max(0, idOf(token.content)) })),
     normalizer: { type: 'Sequence', normalizers: (rules.normalizer || plainNormalizer)(file) },
     pre_tokenizer: { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true },
     post_processor: template(rules.template, idOf), decoder: null,
-    model: file.type === 2 ? bpe() : { type: 'Unigram', unk_id: unk, vocab, byte_fallback: false },
+    model: file.type === 2 ? bpe() : { type: 'Unigram', unk_id: unk, vocab: [], byte_fallback: false },
   })
+  const list = vocab.map(([text, score]) => `[${JSON.stringify(text)},${decimal(score)}]`).join(',')
+  return file.type === 2 ? json : json.replace('"vocab":[]', () => `"vocab":[${list}]`)
 }
 
 module.exports = { sentencepieceJson }
