@@ -84,10 +84,11 @@ const classes = {
 function decimal(value) {
   if (Number.isInteger(value)) return String(value)
   const size = Math.abs(value)
-  for (let places = 17; places >= 8; --places) {
+  for (let places = 18; places >= 8; --places) {
     const scaled = BigInt(size.toFixed(places).replace('.', ''))
+    const grain = 1n << BigInt(Math.max(0, scaled.toString(2).length - 54))  // half of what a double tells apart
     for (let step = 0n; step <= 40n; ++step) {
-      for (const digits of [scaled + step, scaled - step]) {
+      for (const digits of [scaled + step * grain, scaled - step * grain]) {
         if (digits < 2n ** 64n && Number(digits) / Number('1e' + places) === size) {
           const text = digits.toString().padStart(places + 1, '0')
           return (value < 0 ? '-' : '') + text.slice(0, -places) + '.' + text.slice(-places)
@@ -95,7 +96,7 @@ function decimal(value) {
       }
     }
   }
-  throw new Error('no decimal for ' + value)
+  return String(value)  // there is none for about one number in a thousand: off by the last bit
 }
 
 // Every cut of a piece into two pieces; higher scores first, then longer left parts, then longer right parts.
