@@ -12,8 +12,9 @@
 
 namespace berth::tokenizer {
 
-// What one call needs; nothing of it outlives the call.
+// What one call needs. Only its memory outlives the call.
 struct Encoder::Scratch {
+  std::array<TokenSequence, 2> sequences;
   std::vector<AddedSplit> raw_splits;
   std::vector<AddedSplit> normalized_splits;
   NormalizedText normalized;
@@ -22,9 +23,33 @@ struct Encoder::Scratch {
   std::vector<ModelToken> tokens;
   ModelScratch model;
   std::int32_t next_word = 0;
+
+  std::size_t bytes() const {
+    const auto of = [](const NormalizedText& text) { return text.text.capacity() + text.origin.capacity() * sizeof(Offset); };
+    return of(normalized) + of(normalizer.between) + of(normalizer.raw) + of(words.text) + of(words.next_text) +
+           (words.words.capacity() + words.next_words.capacity()) * sizeof(Span) + tokens.capacity() * sizeof(ModelToken) + model.bytes() +
+           (sequences[0].ids.capacity() + sequences[1].ids.capacity()) * 4 * sizeof(std::int32_t);
+  }
+};
+
+class Encoder::Lease {
+ public:
+  explicit Lease(const Encoder& encoder) : encoder_(encoder), scratch_(encoder.take_scratch()) {}
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+  ~Lease() { encoder_.give_back(std::move(scratch_)); }
+  Scratch& operator*() const { return *scratch_; }
+
+ private:
+  const Encoder& encoder_;
+  std::unique_ptr<Scratch> scratch_;
 };
 
 namespace {
+
+constexpr std::size_t kMaxIdle = 64;              // scratches kept for the next calls
+constexpr std::size_t kMaxIdleBytes = 4u << 20;   // of one of them
+constexpr std::int32_t kMaxSpacesTable = 1 << 20;
 
 // White space, and the byte-level alphabet's stand-in for a space, at both ends of `text`, in code points.
 SpaceCounts count_spaces(std::string_view text) {
@@ -45,10 +70,30 @@ SpaceCounts count_spaces(std::string_view text) {
 }  // namespace
 
 Encoder::Encoder(TokenizerParts parts) : parts_(std::move(parts)) {
-  const std::int32_t max_id = std::max(parts_.model->vocabulary().max_id(), parts_.added->max_id());
-  if (!parts_.post_processor.trim_offsets || max_id >= static_cast<std::int32_t>(kMaxVocabularySize)) return;
-  spaces_.reserve(static_cast<std::size_t>(max_id + 1));
-  for (std::int32_t id = 0; id <= max_id; ++id) spaces_.push_back(count_spaces(token(id)));
+  idle_.reserve(kMaxIdle);
+  if (!parts_.post_processor.trim_offsets) return;
+  const std::int32_t ids = std::min(std::max(parts_.model->vocabulary().max_id(), parts_.added->max_id()) + 1, kMaxSpacesTable);
+  for (std::int32_t id = 0; id < ids; ++id) spaces_.push_back(count_spaces(token(id)));
+}
+
+Encoder::~Encoder() = default;
+
+std::unique_ptr<Encoder::Scratch> Encoder::take_scratch() const {
+  {
+    const std::lock_guard lock(idle_mutex_);
+    if (!idle_.empty()) {
+      std::unique_ptr<Scratch> scratch = std::move(idle_.back());
+      idle_.pop_back();
+      return scratch;
+    }
+  }
+  return std::make_unique<Scratch>();
+}
+
+void Encoder::give_back(std::unique_ptr<Scratch> scratch) const {
+  if (scratch->bytes() > kMaxIdleBytes) return;
+  const std::lock_guard lock(idle_mutex_);
+  if (idle_.size() < kMaxIdle) idle_.push_back(std::move(scratch));
 }
 
 std::string_view Encoder::token(std::int32_t id) const {
@@ -58,9 +103,11 @@ std::string_view Encoder::token(std::int32_t id) const {
 
 Encoding Encoder::encode(std::string_view text, const std::string_view* pair, const EncodeOptions& options) const {
   const PostProcessor& post = parts_.post_processor;
-  std::array<TokenSequence, 2> sequences;
-  sequences[0] = tokenize(text);
-  if (pair != nullptr) sequences[1] = tokenize(*pair);
+  const Lease lease(*this);
+  std::array<TokenSequence, 2>& sequences = (*lease).sequences;
+  for (TokenSequence& sequence : sequences) sequence.clear();
+  tokenize(text, *lease, sequences[0]);
+  if (pair != nullptr) tokenize(*pair, *lease, sequences[1]);
 
   WindowLists windows;
   windows[0] = {{0, sequences[0].ids.size()}};
@@ -83,16 +130,13 @@ Encoding Encoder::encode(std::string_view text, const std::string_view* pair, co
   return assemble(post, pair != nullptr, options.add_special_tokens, sequences, windows);
 }
 
-TokenSequence Encoder::tokenize(std::string_view text) const {
+void Encoder::tokenize(std::string_view text, Scratch& scratch, TokenSequence& out) const {
   if (text.size() > std::numeric_limits<std::int32_t>::max()) {
     throw base::Error(base::ErrorCode::invalid_argument, "text of " + std::to_string(text.size()) + " bytes: at most 2147483647 are possible");
   }
-  TokenSequence out;
-  Scratch scratch;
-  if (parts_.added->raw().empty()) {
-    tokenize_piece({text, nullptr, 0}, scratch, out);
-    return out;
-  }
+  scratch.next_word = 0;
+  if (parts_.added->raw().empty()) return tokenize_piece({text, nullptr, 0}, scratch, out);
+  scratch.raw_splits.clear();
   parts_.added->raw().split(text, scratch.raw_splits);
   Offset code_point = 0;
   std::size_t counted = 0;  // bytes whose code points `code_point` covers
@@ -120,7 +164,6 @@ TokenSequence Encoder::tokenize(std::string_view text) const {
     out.offsets.emplace_back(first, code_point_at(split.span.end));
     out.words.push_back(scratch.next_word++);
   }
-  return out;
 }
 
 void Encoder::tokenize_piece(TextView text, Scratch& scratch, TokenSequence& out) const {
@@ -176,11 +219,13 @@ void Encoder::tokenize_words(Scratch& scratch, std::size_t begin, std::size_t en
   }
 }
 
+SpaceCounts Encoder::spaces_of(std::int32_t id) const {
+  return static_cast<std::size_t>(id) < spaces_.size() ? spaces_[static_cast<std::size_t>(id)] : count_spaces(token(id));
+}
+
 void Encoder::measure_spaces(TokenSequence& sequence) const {
   sequence.spaces.reserve(sequence.ids.size());
-  for (const std::int32_t id : sequence.ids) {
-    sequence.spaces.push_back(static_cast<std::size_t>(id) < spaces_.size() ? spaces_[static_cast<std::size_t>(id)] : count_spaces(token(id)));
-  }
+  for (const std::int32_t id : sequence.ids) sequence.spaces.push_back(spaces_of(id));
   for (const auto& [index, spaces] : sequence.added_spaces) sequence.spaces[index] = spaces;
 }
 

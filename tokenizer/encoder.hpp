@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string_view>
 
@@ -25,6 +26,14 @@ struct TokenSequence {
   // Spaces that an added token took along (lstrip, rstrip), by token index, ascending: rare.
   std::vector<std::pair<std::size_t, SpaceCounts>> added_spaces;
   std::vector<SpaceCounts> spaces;  // [tokens] when the post-processor trims offsets, else empty
+
+  void clear() {
+    ids.clear();
+    offsets.clear();
+    words.clear();
+    added_spaces.clear();
+    spaces.clear();
+  }
 };
 
 struct TokenizerParts {
@@ -39,6 +48,9 @@ struct TokenizerParts {
 class Encoder {
  public:
   explicit Encoder(TokenizerParts parts);
+  Encoder(const Encoder&) = delete;
+  Encoder& operator=(const Encoder&) = delete;
+  ~Encoder();
 
   Encoding encode(std::string_view text, const std::string_view* pair, const EncodeOptions& options) const;
   const TokenizerParts& parts() const { return parts_; }
@@ -46,13 +58,21 @@ class Encoder {
 
  private:
   struct Scratch;
-  TokenSequence tokenize(std::string_view text) const;
+  // A call's scratch, lent from those that lie idle. Large ones are not kept.
+  class Lease;
+  std::unique_ptr<Scratch> take_scratch() const;
+  void give_back(std::unique_ptr<Scratch> scratch) const;
+
+  void tokenize(std::string_view text, Scratch& scratch, TokenSequence& out) const;
   void tokenize_piece(TextView text, Scratch& scratch, TokenSequence& out) const;
   void tokenize_words(Scratch& scratch, std::size_t begin, std::size_t end, TokenSequence& out) const;
+  SpaceCounts spaces_of(std::int32_t id) const;
   void measure_spaces(TokenSequence& sequence) const;
 
   TokenizerParts parts_;
-  std::vector<SpaceCounts> spaces_;  // [id] when the post-processor trims offsets and there are not too many ids
+  std::vector<SpaceCounts> spaces_;  // [id] when the post-processor trims offsets, as far as ids are that small
+  mutable std::mutex idle_mutex_;
+  mutable std::vector<std::unique_ptr<Scratch>> idle_;
 };
 
 }  // namespace berth::tokenizer

@@ -100,9 +100,11 @@ function tokenizerText(file) {
 }
 
 function load(file) {
-  const text = tokenizerText(file)
+  const found = tokenizerText(file)
+  const { json: text, scores } = typeof found === 'string' ? { json: found, scores: '' } : found
   const build = (changes) => {
-    return lib.Tokenizer.fromString(JSON.stringify(Object.assign(JSON.parse(text), { truncation: null, padding: null }, changes)))
+    const changed = JSON.stringify(Object.assign(JSON.parse(text), { truncation: null, padding: null }, changes))
+    return lib.Tokenizer.fromString(changed.replace('"@scores@"', () => scores))
   }
   const typeOne = { type: 'TemplateProcessing', single: [{ Sequence: { id: 'A', type_id: 1 } }], pair: [{ Sequence: { id: 'A', type_id: 0 } }, { Sequence: { id: 'B', type_id: 1 } }], special_tokens: {} }
   return { full: build({}), first: build({ post_processor: null }), second: build({ post_processor: typeOne }) }

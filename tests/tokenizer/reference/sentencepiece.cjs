@@ -133,6 +133,7 @@ function template(kind, idOf) {
   return { type: 'TemplateProcessing', single, pair: [...single, token('</s>', 0), text('B', 0), token('</s>', 0)], special_tokens: known('<s>', '</s>') }
 }
 
+// The tokenizer.json with "@scores@" in the place of a list of scores, and that list: a number must not be parsed and printed again.
 function sentencepieceJson(buffer, className) {
   const file = readModel(buffer)
   const rules = classes[className]
@@ -148,10 +149,10 @@ function sentencepieceJson(buffer, className) {
     normalizer: { type: 'Sequence', normalizers: (rules.normalizer || plainNormalizer)(file) },
     pre_tokenizer: { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true },
     post_processor: template(rules.template, idOf), decoder: null,
-    model: file.type === 2 ? bpe() : { type: 'Unigram', unk_id: unk, vocab: [], byte_fallback: false },
+    model: file.type === 2 ? bpe() : { type: 'Unigram', unk_id: unk, vocab: '@scores@', byte_fallback: false },
   })
   const list = vocab.map(([text, score]) => `[${JSON.stringify(text)},${decimal(score)}]`).join(',')
-  return file.type === 2 ? json : json.replace('"vocab":[]', () => `"vocab":[${list}]`)
+  return { json, scores: `[${list}]` }
 }
 
 module.exports = { sentencepieceJson }
