@@ -44,32 +44,27 @@ std::size_t skip_spaces(std::string_view text, std::size_t at) {
   return at;
 }
 
+// Of equal texts the trie keeps the last one, and the first one must match.
+std::vector<PrefixTrie::Key> keys_of(const std::vector<AddedTokenMatcher::Pattern>& patterns) {
+  std::vector<PrefixTrie::Key> keys;
+  for (std::size_t i = patterns.size(); i-- > 0;) keys.push_back({patterns[i].text, static_cast<std::int32_t>(i)});
+  return keys;
+}
+
 AddedSplit piece(std::size_t begin, std::size_t end, std::int32_t id = -1) {
   return {{static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)}, id};
 }
 
 }  // namespace
 
-AddedTokenMatcher::AddedTokenMatcher(std::vector<Pattern> patterns) : patterns_(std::move(patterns)), table_(patterns_.size()) {
+AddedTokenMatcher::AddedTokenMatcher(std::vector<Pattern> patterns) : patterns_(std::move(patterns)), trie_(keys_of(patterns_), "added tokens") {
   std::size_t first_bytes = 0;
-  pairs_.resize(1 << 16);
-  for (std::size_t i = 0; i < patterns_.size(); ++i) {
-    const std::string_view text = patterns_[i].text;
-    if (text.empty() || table_.find(text) != StringTable::kNone) continue;  // of two equal texts the first one matches
-    table_.insert(text, static_cast<std::int32_t>(i));
-    const auto first = static_cast<unsigned char>(text[0]);
-    lengths_[first].push_back(static_cast<std::uint32_t>(text.size()));
-    for (std::size_t second = 0; second < 256; ++second) {
-      if (text.size() == 1 || second == static_cast<unsigned char>(text[1])) pairs_[std::size_t{first} << 8 | second] = true;
-    }
-    if (!begins_[first]) {
-      begins_[first] = true;
-      only_first_byte_ = ++first_bytes == 1 ? first : -1;
-    }
-  }
-  for (auto& lengths : lengths_) {
-    std::sort(lengths.begin(), lengths.end());
-    lengths.erase(std::unique(lengths.begin(), lengths.end()), lengths.end());
+  for (const Pattern& pattern : patterns_) {
+    if (pattern.text.empty()) continue;
+    const auto first = static_cast<unsigned char>(pattern.text[0]);
+    if (begins_[first]) continue;
+    begins_[first] = true;
+    only_first_byte_ = ++first_bytes == 1 ? first : -1;
   }
 }
 
@@ -85,19 +80,11 @@ std::size_t AddedTokenMatcher::next_candidate(std::string_view text, std::size_t
 
 bool AddedTokenMatcher::find(std::string_view text, std::size_t from, Match& match) const {
   for (std::size_t at = next_candidate(text, from); at < text.size(); at = next_candidate(text, at + 1)) {
-    const auto second = at + 1 < text.size() ? static_cast<unsigned char>(text[at + 1]) : 0;
-    if (!pairs_[static_cast<std::size_t>(static_cast<unsigned char>(text[at])) << 8 | second] && at + 1 < text.size()) continue;
-    PrefixHash hash;
-    std::size_t hashed = 0;
     bool found = false;
-    for (const std::uint32_t length : lengths_[static_cast<unsigned char>(text[at])]) {
-      if (length > text.size() - at) break;
-      while (hashed < length) hash.add(text[at + hashed++]);
-      const std::int32_t pattern = table_.find(text.substr(at, length), hash.value());
-      if (pattern == StringTable::kNone) continue;
+    trie_.each_prefix(text.substr(at), [&](std::size_t length, std::int32_t pattern) {
       match = {at, at + length, static_cast<std::size_t>(pattern)};
       found = true;
-    }
+    });
     if (found) return true;
   }
   return false;

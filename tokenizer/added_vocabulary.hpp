@@ -52,10 +52,8 @@ class AddedTokenMatcher {
   std::size_t next_candidate(std::string_view text, std::size_t from) const;
 
   std::vector<Pattern> patterns_;
-  StringTable table_;                                // text -> index of the first pattern with that text
-  std::array<std::vector<std::uint32_t>, 256> lengths_;  // [first byte]: lengths of the patterns that begin with it, ascending
+  PrefixTrie trie_;  // text -> index of the first pattern with that text
   std::array<bool, 256> begins_{};
-  std::vector<bool> pairs_;  // [first byte << 8 | second byte]: some pattern begins so; patterns of one byte are in all of their row
   int only_first_byte_ = -1;  // when all patterns begin with one byte
 };
 

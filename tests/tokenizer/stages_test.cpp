@@ -204,7 +204,8 @@ TEST(Stages, ScannersEqualTheirPatterns) {
 TEST(Stages, EveryByteHasAForm) {
   for (int byte = 0; byte < 256; ++byte) {
     const ByteForm form = byte_forms()[static_cast<std::size_t>(byte)];
-    EXPECT_EQ(byte_of(base::decode_utf8(std::string_view(form.text, form.size), 0).value), byte);
+    const std::string text(form.text, form.size);
+    EXPECT_EQ(byte_of(base::decode_utf8(text, 0).value), byte);
   }
   EXPECT_EQ(byte_of(U' '), -1);
   EXPECT_EQ(byte_of(0x120), ' ');

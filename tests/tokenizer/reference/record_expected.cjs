@@ -1,15 +1,17 @@
 // Records what the reference library gives, as fingerprints, into tests/tokenizer/expected/. See README.md.
-// Usage: node record_expected.cjs SHARED_FOLDER [NAME...]   (all parts, or only those named)
+// Usage: node record_expected.cjs SHARED_FOLDER [--hostile] [NAME...]   (all parts, or only those named; --hostile: what the slow test compares)
 'use strict'
 const fs = require('fs')
 const path = require('path')
 const { referenceLibrary, isSurrogate, wordPieceJson, addedToken } = require('./common.cjs')
 const { Fingerprint, Random } = require('./fingerprint.cjs')
+const { hostileText } = require('./hostile.cjs')
 const { sentencepieceJson } = require('./sentencepiece.cjs')
 const lib = referenceLibrary()
 
 const shared = process.argv[2]
-const only = process.argv.slice(3)
+const hostileOnly = process.argv[3] === '--hostile'
+const only = process.argv.slice(hostileOnly ? 4 : 3)
 const here = __dirname
 const expected = path.join(here, '..', 'expected')
 const own = path.join(here, '..', 'data')
@@ -216,6 +218,19 @@ async function recordRandom(tokenizer, alphabet) {
   return row.text()
 }
 
+// Texts nobody would write.
+async function recordHostile(tokenizer) {
+  const row = new Row('hostile', 'hostile-text')
+  const random = new Random(20261121)
+  for (let unit = 0; unit < 1000; ++unit) {
+    const fingerprint = new Fingerprint()
+    const texts = Array.from({ length: 200 }, () => hostileText(random))
+    for (const encoding of await tokenizer.full.encodeBatch(texts)) fingerprint.addEncoding(encoding)
+    row.add(fingerprint)
+  }
+  return row.text()
+}
+
 // Random pairs with truncation.
 async function recordRandomPairs(tokenizer, alphabet) {
   const row = new Row('random_pairs', alphabet.name)
@@ -261,19 +276,23 @@ function recordNormalizers() {
   return rows
 }
 
-function write(name, rows) {
-  fs.mkdirSync(expected, { recursive: true })
-  fs.writeFileSync(path.join(expected, name + '.txt'), rows.join('\n') + '\n')
+function write(name, rows, folder = expected) {
+  fs.mkdirSync(folder, { recursive: true })
+  fs.writeFileSync(path.join(folder, name + '.txt'), rows.join('\n') + '\n')
   console.log(name, rows.length)
 }
 
 async function main() {
   const wanted = (name) => only.length === 0 || only.includes(name)
-  if (wanted('stages')) write('stages', recordNormalizers())
+  if (wanted('stages') && !hostileOnly) write('stages', recordNormalizers())
   const corpora = corpusFiles()
   for (const [name, file] of Object.entries(sharedFiles)) {
     if (!wanted(name)) continue
     const tokenizer = load(path.join(shared, file))
+    if (hostileOnly) {
+      write(name, ['tokenizer ' + file, await recordHostile(tokenizer)], path.join(expected, 'hostile'))
+      continue
+    }
     const rows = ['tokenizer ' + file]
     for (const corpus of corpora) rows.push(await recordLines(tokenizer, corpus))
     if (pairs.includes(name)) {
@@ -282,6 +301,7 @@ async function main() {
     if (sweeps[name]) rows.push(await recordSweep(tokenizer, sweeps[name]))
     write(name, rows)
   }
+  if (hostileOnly) return
   for (const name of fs.readdirSync(own).filter((n) => n.endsWith('.json')).sort()) {
     const part = 'own-' + path.basename(name, '.json')
     if (!wanted(part)) continue
