@@ -55,6 +55,7 @@ void megabyte(benchmark::State& state, const std::string& part) {
 BENCHMARK(lines)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(megabyte, one_word, "a")->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(megabyte, one_accented_word, "\u00e9")->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(megabyte, emoji, "\U0001F600")->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(megabyte, hangul_word, "\uac01")->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(megabyte, spaces, " ")->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(megabyte, ideographs, "\u4e2d")->Unit(benchmark::kMillisecond);
