@@ -32,6 +32,7 @@ concept VectorIsa = requires(typename Isa::F32 x, const float* from, float* to, 
   { Isa::min(x, x) };                                         // the second operand where either is NaN; so max
   { Isa::max(x, x) };
   { Isa::abs(x) };
+  { Isa::clamp_magnitude(x, x) };                             // x within [-limit, limit]; anything where x is NaN
   { Isa::sqrt(x) };
   { Isa::round(x) };                                          // to nearest, ties to even
   { Isa::scale_by_power_of_two(x, x) };                       // x * 2^n for integral n in [-126, 127]

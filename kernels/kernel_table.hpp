@@ -60,47 +60,40 @@ struct PackedBf16View {
   std::size_t k_padded = 0;
 };
 
-// c[i, j] = activation(a_scales[i] * b.scales[j] * sum_k a[i, k] * b[j, k] + bias[j]) + residual[i, j], the sums exact in 32 bits
-// (k up to 131,072); panels are those of 16 outputs.
-struct GemmS8Args {
-  const std::int8_t* a = nullptr;  // [rows, b.k_padded], row stride lda, values in [-127, 127], zeros from b.k on
-  std::size_t lda = 0;
-  const float* a_scales = nullptr;  // [rows]
-  PackedS8View b;
+// What the products of low precision have in common: c[i, j] = activation(product[i, j] + bias[j]) + residual[i, j] for j in panels
+// [panel_begin, panel_end) of 16 outputs. The activation is VectorMath::activate_low.
+struct LowOutput {
   std::size_t panel_begin = 0;
   std::size_t panel_end = 0;
   const float* bias = nullptr;      // [n] or null
   const float* residual = nullptr;  // [rows, n] with row stride ldr, or null; must not overlap c
   std::size_t ldr = 0;
-  float* c = nullptr;  // [rows, n], row stride ldc
+  // [rows, n], row stride ldc: FP32; or BF16, whose rows are then zero from n up to whole kLowRowBytes, as the next product wants them.
+  void* c = nullptr;
   std::size_t ldc = 0;
-  std::size_t rows = 0;
-  Activation activation = Activation::none;
-};
-// The same with BF16 inputs and FP32 sums, whose order is the instruction set's.
-struct GemmBf16Args {
-  const std::uint16_t* a = nullptr;  // [rows, b.k_padded], row stride lda, zeros from b.k on
-  std::size_t lda = 0;
-  PackedBf16View b;
-  std::size_t panel_begin = 0;
-  std::size_t panel_end = 0;
-  const float* bias = nullptr;
-  const float* residual = nullptr;
-  std::size_t ldr = 0;
-  float* c = nullptr;
-  std::size_t ldc = 0;
+  bool c_is_bf16 = false;
   std::size_t rows = 0;
   Activation activation = Activation::none;
 };
 
+// product[i, j] = a_scales[i] * b.scales[j] * sum_k a[i, k] * b[j, k], the sums exact in 32 bits (k up to 131,072).
+struct GemmS8Args : LowOutput {
+  const std::int8_t* a = nullptr;  // [rows, b.k_padded], row stride lda, values in [-127, 127], zeros from b.k on
+  std::size_t lda = 0;
+  const float* a_scales = nullptr;  // [rows]
+  PackedS8View b;
+};
+// product[i, j] = sum_k a[i, k] * b[j, k] in FP32 sums, whose order is the instruction set's.
+struct GemmBf16Args : LowOutput {
+  const std::uint16_t* a = nullptr;  // [rows, b.k_padded], row stride lda, zeros from b.k on
+  std::size_t lda = 0;
+  PackedBf16View b;
+};
+
 // One attention head of one sequence: out = softmax(scale * q k^T) v, with relative positions in the scores where there are any. Only the keys within
 // `window` of a query take part, and only what they need is computed.
-struct AttentionArgs {
-  const float* q = nullptr;  // [tokens, head_size], row stride `stride`; so are k and v
-  const float* k = nullptr;
-  const float* v = nullptr;
+struct AttentionShape {
   std::size_t stride = 0;
-  float* out = nullptr;  // [tokens, head_size], row stride out_stride
   std::size_t out_stride = 0;
   std::size_t tokens = 0;
   std::size_t head_size = 0;
@@ -115,6 +108,16 @@ struct AttentionArgs {
   const float* key_positions = nullptr;
   std::size_t position_stride = 0;
 };
+// Elements are FP32 or, as std::uint16_t, BF16; BF16 queries must be readable up to a multiple of kLowRows rows.
+template <class Element>
+struct AttentionArgsOf : AttentionShape {
+  const Element* q = nullptr;  // [tokens, head_size], row stride `stride`; so are k and v
+  const Element* k = nullptr;
+  const Element* v = nullptr;
+  Element* out = nullptr;  // [tokens, head_size], row stride out_stride
+};
+using AttentionArgs = AttentionArgsOf<float>;
+using AttentionBf16Args = AttentionArgsOf<std::uint16_t>;
 
 // The pairs of one head's first 2 * pairs values, turned in place: (a, b) becomes (a cos - b sin, b cos + a sin).
 struct RotaryArgs {
@@ -189,7 +192,10 @@ struct KernelTable {
   // q is [rows, padded] with zeros from `size` on; `padded` is a multiple of kLowRowBytes. NaN or infinity in a row makes its scale NaN.
   void (*quantize_rows)(const float* x, std::size_t stride, std::size_t rows, std::size_t size, std::int8_t* q, std::size_t padded,
                         float* scales) noexcept;
-  // The same to BF16, rounded to nearest, ties to even.
+  // The same from BF16 rows.
+  void (*quantize_bf16_rows)(const std::uint16_t* x, std::size_t stride, std::size_t rows, std::size_t size, std::int8_t* q, std::size_t padded,
+                             float* scales) noexcept;
+  // FP32 rows to BF16, rounded to nearest, ties to even.
   void (*round_rows)(const float* x, std::size_t stride, std::size_t rows, std::size_t size, std::uint16_t* out, std::size_t padded) noexcept;
 
   // Whether every x[i] is neither infinite nor NaN.
@@ -205,7 +211,9 @@ struct LowKernelTable {
   // Null where the set has no BF16 products: there BF16 weights are widened, and attention stays FP32.
   void (*gemm_bf16)(const GemmBf16Args&) noexcept;
   std::size_t (*attention_bf16_scratch)(std::size_t tokens, std::size_t head_size) noexcept;
-  void (*attention_bf16)(const AttentionArgs&) noexcept;  // products of BF16, sums, softmax and result FP32
+  // Products of BF16; sums and softmax are FP32.
+  void (*attention_bf16)(const AttentionArgs&) noexcept;
+  void (*attention_bf16_rows)(const AttentionBf16Args&) noexcept;
 };
 
 // Panels of a packed matrix with n outputs.

@@ -4,8 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/generic/attention_scores.hpp"
+#include "kernels/generic/gemm_low.hpp"
 #include "kernels/generic/quantize.hpp"
 #include "kernels/generic/softmax.hpp"
 #include "kernels/isa_concepts.hpp"
@@ -57,7 +59,9 @@ struct AttentionBf16 {
   // In floats, as KernelTable::attention_f32_scratch.
   static std::size_t scratch(std::size_t tokens, std::size_t head_size) noexcept { return plan(tokens, head_size).total / sizeof(float); }
 
-  static void run(const AttentionArgs& args) noexcept {
+  // Of FP32 queries, keys and values, or of BF16 ones, which need no rounding; the result is of the same type.
+  template <class Element>
+  static void run(const AttentionArgsOf<Element>& args) noexcept {
     const Plan p = plan(args.tokens, args.head_size);
     auto* base = reinterpret_cast<unsigned char*>(args.scratch);
     auto* queries = reinterpret_cast<std::uint16_t*>(base + p.queries);
@@ -66,20 +70,23 @@ struct AttentionBf16 {
     auto* scores = reinterpret_cast<float*>(base + p.scores);
     auto* weights = reinterpret_cast<std::uint16_t*>(base + p.weights);
     auto* result = reinterpret_cast<float*>(base + p.result);
-    Quantize<Isa>::rows_to_bf16(args.q, args.stride, args.tokens, args.head_size, queries, p.depth);
+    // BF16 queries of whole cache lines are multiplied where they are.
+    const bool in_place = std::is_same_v<Element, std::uint16_t> && args.head_size == p.depth;
+    if (!in_place) to_bf16(args.q, args.stride, args.tokens, args.head_size, queries, p.depth);
     pack_keys(args, keys, p);
     pack_values(args, values, p);
 
     [[maybe_unused]] const typename Tile::Scope scope;
     GemmBf16Args first;
-    first.lda = p.depth;
+    first.lda = in_place ? args.stride : p.depth;
     first.b = {keys, args.tokens, args.head_size, p.depth};
     GemmBf16Args second;
     second.lda = p.tokens;
     second.b = {values, args.head_size, args.tokens, p.tokens};
     for (std::size_t row = 0; row < args.tokens;) {
       const std::size_t rows = Tile::rows(args.tokens - row);
-      first.a = queries + row * p.depth;
+      if constexpr (std::is_same_v<Element, std::uint16_t>) first.a = in_place ? args.q + row * args.stride : queries + row * p.depth;
+      if constexpr (std::is_same_v<Element, float>) first.a = queries + row * p.depth;
       const Keys keys_seen = Scores::visible(args, row, rows);
       multiply(first, rows, keys_seen.begin / kLowPanelWidth, round_up(keys_seen.end, kLowPanelWidth) / kLowPanelWidth, scores, p.scores_stride);
       const Keys summed{.begin = keys_seen.begin / kPairs * kPairs, .end = round_up(keys_seen.end, kPairs)};
@@ -98,9 +105,10 @@ struct AttentionBf16 {
 
   // Panels [begin, end) of a product, each at its place in `out`.
   static void multiply(const GemmBf16Args& args, std::size_t rows, std::size_t begin, std::size_t end, float* out, std::size_t ldo) noexcept {
+    NoMeanwhile meanwhile;
     const std::size_t most = Tile::panels(rows);
     for (std::size_t panel = begin; panel < end; panel += most)
-      Tile::run(args, 0, rows, panel, end - panel < most ? end - panel : most, out + panel * kLowPanelWidth, ldo);
+      Tile::run(args, 0, rows, panel, end - panel < most ? end - panel : most, out + panel * kLowPanelWidth, ldo, meanwhile);
   }
 
   // result = the weights of the keys [summed.begin, summed.end), whole cache lines of them, times those keys' values.
@@ -113,27 +121,29 @@ struct AttentionBf16 {
     // A part of every panel: they are no longer one behind the other, so each is a matrix of its own.
     const std::uint16_t* values = args.b.data + summed.begin * kLowPanelWidth;
     args.b.k_padded = summed.end - summed.begin;
+    NoMeanwhile meanwhile;
     for (std::size_t column = 0; column < p.columns; column += kLowPanelWidth) {
       args.b.data = values + column * p.tokens;
-      Tile::run(args, 0, rows, 0, 1, result + column, p.columns);
+      Tile::run(args, 0, rows, 0, 1, result + column, p.columns, meanwhile);
     }
   }
 
   // w[summed] = the softmax's numerators of one query in BF16, zeros where it sees no key; returns the sum of the unrounded numbers.
-  static float numerators(const AttentionArgs& args, std::size_t query, Keys summed, float* scores, std::uint16_t* w) noexcept {
+  static float numerators(const AttentionShape& args, std::size_t query, Keys summed, float* scores, std::uint16_t* w) noexcept {
     const Keys own = Scores::visible(args, query, 1);
     const float scale = Scores::add_positions(args, query, own, scores);
     const std::size_t size = own.end - own.begin;
     const std::size_t padded = round_up(size, kLanes);
     std::uint16_t* to = w + own.begin;
-    const float sum = Softmax<Isa>::numerators(scores + own.begin, size, padded, scale, [to](std::size_t i, F32 e) { Isa::store_bf16(to + i, e); });
+    const float sum = Softmax<Isa>::numerators_low(scores + own.begin, size, padded, scale, to);
     for (std::size_t j = summed.begin; j < own.begin; ++j) w[j] = 0;
     for (std::size_t j = own.end; j < summed.end; ++j) w[j] = 0;
     return sum;
   }
 
   // A pair of BF16 is 32 bits: sixteen tokens' pairs are transposed as a square of floats is, without looking at them.
-  static void pack_keys(const AttentionArgs& args, std::uint16_t* keys, const Plan& p) noexcept {
+  template <class Element>
+  static void pack_keys(const AttentionArgsOf<Element>& args, std::uint16_t* keys, const Plan& p) noexcept {
     constexpr std::size_t kMostDepth = 256;
     alignas(64) std::uint16_t rows[kLowPanelWidth * kMostDepth];
     for (std::size_t token = 0; token < p.width; token += kLowPanelWidth) {
@@ -141,7 +151,7 @@ struct AttentionBf16 {
       for (std::size_t d = 0; d < p.depth; d += kMostDepth) {
         const std::size_t depth = p.depth - d < kMostDepth ? p.depth - d : kMostDepth;
         const std::size_t size = args.head_size - d < depth ? args.head_size - d : depth;
-        Quantize<Isa>::rows_to_bf16(args.k + token * args.stride + d, args.stride, valid, size, rows, depth);
+        to_bf16(args.k + token * args.stride + d, args.stride, valid, size, rows, depth);
         std::uint16_t* to = keys + token * p.depth + d * kLowPanelWidth;
         for (std::size_t pair = 0; pair < depth; pair += 2 * kLanes, to += 2 * kLanes * kLowPanelWidth) {
           F32 square[kLanes];
@@ -166,6 +176,44 @@ struct AttentionBf16 {
     }
   }
 
+  static void pack_values(const AttentionArgsOf<std::uint16_t>& args, std::uint16_t* values, const Plan& p) noexcept {
+    for (std::size_t column = 0; column < p.columns; column += kLowPanelWidth) {
+      const std::size_t valid = args.head_size - column < kLanes ? args.head_size - column : kLanes;
+      std::uint16_t* to = values + column * p.tokens;
+      alignas(64) std::uint16_t rows[2][kLanes];
+      const auto token = [&](std::size_t t) -> const std::uint16_t* {
+        const std::uint16_t* from = args.v + t * args.stride + column;
+        if (t < args.tokens && valid == kLanes) return from;
+        std::uint16_t* copy = rows[t % 2];
+        for (std::size_t i = 0; i < kLanes; ++i) copy[i] = t < args.tokens && i < valid ? from[i] : std::uint16_t{0};
+        return copy;
+      };
+      for (std::size_t t = 0; t < p.tokens; t += 2, to += 2 * kLowPanelWidth) Isa::interleave_bf16(to, token(t), token(t + 1));
+    }
+  }
+
+  // [rows, padded] with zeros from `size` on.
+  static void to_bf16(const float* x, std::size_t stride, std::size_t rows, std::size_t size, std::uint16_t* out, std::size_t padded) noexcept {
+    Quantize<Isa>::rows_to_bf16(x, stride, rows, size, out, padded);
+  }
+  static void to_bf16(const std::uint16_t* x, std::size_t stride, std::size_t rows, std::size_t size, std::uint16_t* out, std::size_t padded) noexcept {
+    for (std::size_t r = 0; r < rows; ++r, x += stride, out += padded) {
+      __builtin_memcpy(out, x, size * sizeof(*x));
+      for (std::size_t i = size; i < padded; ++i) out[i] = 0;
+    }
+  }
+
+  static void store_row(std::uint16_t* out, const float* result, F32 factor, std::size_t size) noexcept {
+    std::size_t d = 0;
+    for (; d + 2 * kLanes <= size; d += 2 * kLanes)
+      Isa::store_bf16(out + d, Isa::mul(Isa::load(result + d), factor), Isa::mul(Isa::load(result + d + kLanes), factor));
+    for (; d < size; d += kLanes) {
+      alignas(64) std::uint16_t lanes[kLanes];
+      Isa::store_bf16(lanes, Isa::mul(Isa::load(result + d), factor));
+      const std::size_t left = size - d < kLanes ? size - d : kLanes;
+      for (std::size_t i = 0; i < left; ++i) out[d + i] = lanes[i];
+    }
+  }
   static void store_row(float* out, const float* result, F32 factor, std::size_t size) noexcept {
     std::size_t d = 0;
     for (; d + kLanes <= size; d += kLanes) Isa::store(out + d, Isa::mul(Isa::load(result + d), factor));

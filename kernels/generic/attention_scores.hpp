@@ -20,14 +20,14 @@ struct AttentionScores {
   };
 
   // The keys that one of the queries [first, first + count) sees.
-  static Keys visible(const AttentionArgs& args, std::size_t first, std::size_t count) noexcept {
+  static Keys visible(const AttentionShape& args, std::size_t first, std::size_t count) noexcept {
     const std::size_t last = first + count - 1;
     return {.begin = first > args.window ? first - args.window : 0,
             .end = args.tokens - 1 - last > args.window ? last + args.window + 1 : args.tokens};
   }
 
   // x[j], for the visible keys j of a query, is their product. Adds what positions add, and returns the factor that is still to be applied.
-  static float add_positions(const AttentionArgs& args, std::size_t query, Keys keys, float* x) noexcept {
+  static float add_positions(const AttentionShape& args, std::size_t query, Keys keys, float* x) noexcept {
     if (args.relative_bias != nullptr) {
       add_bias(args.relative_bias + keys.begin - query, args.scale, keys.end - keys.begin, x + keys.begin);
       return 1.0F;
@@ -45,7 +45,7 @@ struct AttentionScores {
     Isa::store_partial(x + i, Isa::fma(Isa::load_partial(x + i, size - i), factor, Isa::load_partial(bias + i, size - i)), size - i);
   }
 
-  static void add_disentangled(const AttentionArgs& args, std::size_t query, Keys keys, float* x) noexcept {
+  static void add_disentangled(const AttentionShape& args, std::size_t query, Keys keys, float* x) noexcept {
     const std::int32_t* index = args.position_index + keys.begin - query;
     const float* of_query = args.query_positions == nullptr ? nullptr : args.query_positions + query * args.position_stride;
     const float* of_keys = args.key_positions == nullptr ? nullptr : args.key_positions + keys.begin * args.position_stride;

@@ -1,74 +1,94 @@
 // The product of low-precision activations with a packed matrix: INT8 (one scale per token and per output) and BF16. What differs between types and
-// instruction sets is the tile alone; this file walks the tiles and finishes them while they are in L1.
+// instruction sets is the tile; this file walks the tiles and lets the epilogue finish them while they are in L1.
 //
 // A Tile provides
 //   Args                              GemmS8Args or GemmBf16Args
 //   Scope                             lives as long as the walk: AMX sets up its tiles in it
 //   kRows, kPanels                    the largest tile: rows x (16 * panels) outputs
 //   rows(left), panels(rows)          how many rows the next tile takes of those left; how many panels, when there are so many rows in all
-//   run(args, row, rows, panel, panels, out, ldo)   the tile's sums, scaled, as FP32: out [rows, 16 * panels], row stride ldo. Up to whole
-//                                     tiles of kLowRows rows are written
+//   run(args, row, rows, panel, panels, out, ldo, meanwhile)   the tile's sums: out [rows, 16 * panels], row stride ldo; up to whole tiles of
+//                                     kLowRows rows are written. Calls meanwhile.step(steps) in each of its `steps` steps
+//
+// The units that multiply (AMX) and those that finish (AVX-512) work side by side if their instructions alternate. So a tile's sums go to one of two
+// buffers, and the block before it is finished, some rows at each step of k, while its products run.
 #pragma once
 
 #include <cstddef>
 
-#include "kernels/generic/math.hpp"
+#include "kernels/generic/low_epilogue.hpp"
 #include "kernels/isa_concepts.hpp"
 #include "kernels/kernel_table.hpp"
 
 namespace berth::kernels {
 
+// What a tile does between its products: finishes the block before it and asks for the weights after it.
+template <class Args>
+struct Meanwhile {
+  const Args& args;
+  void (*finish)(const Args&, const LowBlock&, std::size_t, std::size_t) noexcept;
+  LowBlock block;            // the one before; no rows at the start
+  std::size_t done = 0;      // rows of it that are finished
+  std::size_t chunk = 0;     // rows a step
+  const unsigned char* ahead = nullptr;  // weights to fetch into L2
+  std::size_t ahead_lines = 0;           // so many lines at each step
+
+  // Before a tile of `steps` steps.
+  void begin(std::size_t steps) noexcept { chunk = (block.rows - done + steps - 1) / steps; }
+  [[gnu::always_inline]] void step() noexcept {
+    for (std::size_t i = 0; i < ahead_lines; ++i, ahead += 64) __builtin_prefetch(ahead, 0, 2);
+    if (done == block.rows) return;
+    const std::size_t end = done + chunk < block.rows ? done + chunk : block.rows;
+    finish(args, block, done, end);
+    done = end;
+  }
+  void finish_all() noexcept {
+    if (done < block.rows) finish(args, block, done, block.rows);
+    done = block.rows;
+  }
+  void next(const LowBlock& computed) noexcept {
+    finish_all();
+    block = computed;
+    done = 0;
+  }
+};
+
+// Nothing.
+struct NoMeanwhile {
+  static void begin(std::size_t) noexcept {}
+  static void step() noexcept {}
+};
+
 template <VectorIsa Isa, class Tile>
 struct GemmLow {
-  using F32 = typename Isa::F32;
   using Args = typename Tile::Args;
-  static constexpr std::size_t kLanes = Isa::kLanes;
-  static constexpr std::size_t kBufferWidth = kLowPanelWidth * Tile::kPanels;
   static constexpr std::size_t kBufferRows = (Tile::kRows + kLowRows - 1) / kLowRows * kLowRows;
+  static constexpr std::size_t kBufferSize = kBufferRows * kLowPanelWidth * Tile::kPanels;
+  static constexpr std::size_t kElementBytes = sizeof(*Args{}.b.data);
 
   static void run(const Args& args) noexcept {
-    with_activation(args.activation, [&](auto tag) { walk<decltype(tag)::value>(args); });
-  }
-
- private:
-  template <Activation kind>
-  static void walk(const Args& args) noexcept {
-    alignas(64) float buffer[kBufferRows * kBufferWidth];
+    alignas(64) float buffers[2][kBufferSize];
     [[maybe_unused]] const typename Tile::Scope scope;
-    for (std::size_t panel = args.panel_begin; panel < args.panel_end;) {
-      const std::size_t most = Tile::panels(args.rows);
-      const std::size_t panels = args.panel_end - panel < most ? args.panel_end - panel : most;
+    Meanwhile<Args> meanwhile{.args = args, .finish = LowEpilogue<Isa, Args>::select(args), .block = {}};
+    int buffer = 0;
+    const std::size_t most = Tile::panels(args.rows);
+    const std::size_t panel_bytes = args.b.k_padded * kLowPanelWidth * kElementBytes;
+    const std::size_t blocks = (args.rows + Tile::kRows - 1) / Tile::kRows;
+    for (std::size_t panel = args.panel_begin, panels = 0; panel < args.panel_end; panel += panels) {
+      panels = args.panel_end - panel < most ? args.panel_end - panel : most;
       const std::size_t column = panel * kLowPanelWidth;
-      const std::size_t valid = args.b.n - column < panels * kLowPanelWidth ? args.b.n - column : panels * kLowPanelWidth;
-      for (std::size_t row = 0; row < args.rows;) {
-        const std::size_t rows = Tile::rows(args.rows - row);
-        Tile::run(args, row, rows, panel, panels, buffer, kBufferWidth);
-        for (std::size_t r = 0; r < rows; ++r) finish_row<kind>(args, row + r, column, valid, buffer + r * kBufferWidth);
-        row += rows;
+      const std::size_t width = args.b.n - column < panels * kLowPanelWidth ? args.b.n - column : panels * kLowPanelWidth;
+      meanwhile.ahead = reinterpret_cast<const unsigned char*>(args.b.data) + (panel + panels) * panel_bytes;
+      for (std::size_t row = 0, rows = 0; row < args.rows; row += rows) {
+        rows = Tile::rows(args.rows - row);
+        // The tiles below the first fetch the next panels, each its share.
+        meanwhile.ahead_lines = row == 0 || panel + panels >= args.panel_end ? 0 : (panels * kLowPanelWidth + blocks - 2) / (blocks - 1);
+        float* out = buffers[buffer];
+        buffer = 1 - buffer;
+        Tile::run(args, row, rows, panel, panels, out, panels * kLowPanelWidth, meanwhile);
+        meanwhile.next({out, panels * kLowPanelWidth, row, rows, column, width});
       }
-      panel += panels;
     }
-  }
-
-  // c = activation(sum + bias) + residual.
-  template <Activation kind>
-  static void finish_row(const Args& args, std::size_t row, std::size_t column, std::size_t width, const float* sums) noexcept {
-    const float* bias = args.bias == nullptr ? nullptr : args.bias + column;
-    const float* residual = args.residual == nullptr ? nullptr : args.residual + row * args.ldr + column;
-    float* c = args.c + row * args.ldc + column;
-    const auto value = [&](F32 sum, F32 add_bias) { return VectorMath<Isa>::template activate<kind>(Isa::add(sum, add_bias)); };
-    const F32 zero = Isa::set1(0.0F);
-    std::size_t j = 0;
-    for (; j + kLanes <= width; j += kLanes) {
-      F32 x = value(Isa::load(sums + j), bias == nullptr ? zero : Isa::load(bias + j));
-      if (residual != nullptr) x = Isa::add(x, Isa::load(residual + j));
-      Isa::store(c + j, x);
-    }
-    if (j == width) return;
-    const std::size_t left = width - j;
-    F32 x = value(Isa::load_partial(sums + j, left), bias == nullptr ? zero : Isa::load_partial(bias + j, left));
-    if (residual != nullptr) x = Isa::add(x, Isa::load_partial(residual + j, left));
-    Isa::store_partial(c + j, x, left);
+    meanwhile.finish_all();
   }
 };
 

@@ -13,7 +13,6 @@ namespace berth::kernels {
 template <VectorIsa Isa>
 struct S8Product {
   using Args = GemmS8Args;
-  using F32 = typename Isa::F32;
   using Sum = typename Isa::I32;
   static constexpr int kRows = Isa::kS8Rows;
   static constexpr int kPanels = Isa::kS8Panels;
@@ -26,17 +25,13 @@ struct S8Product {
   static Sum step(Sum sum, A a, B b) noexcept {
     return Isa::s8_step(sum, a, b);
   }
-  static F32 scaled(const Args& args, std::size_t row, std::size_t column, Sum sum) noexcept {
-    const F32 both = Isa::mul(Isa::set1(args.a_scales[row]), Isa::load(args.b.scales + column));
-    return Isa::mul(Isa::to_f32(sum), both);
-  }
+  static void store(float* to, Sum sum) noexcept { Isa::store_i32(to, sum); }
 };
 
 template <VectorIsa Isa>
 struct Bf16Product {
   using Args = GemmBf16Args;
-  using F32 = typename Isa::F32;
-  using Sum = F32;
+  using Sum = typename Isa::F32;
   static constexpr int kRows = Isa::kBf16Rows;
   static constexpr int kPanels = Isa::kBf16Panels;
   static constexpr std::size_t kGroup = 2;
@@ -48,7 +43,7 @@ struct Bf16Product {
   static Sum step(Sum sum, A a, B b) noexcept {
     return Isa::bf16_step(sum, a, b);
   }
-  static F32 scaled(const Args&, std::size_t, std::size_t, Sum sum) noexcept { return sum; }
+  static void store(float* to, Sum sum) noexcept { Isa::store(to, sum); }
 };
 
 template <VectorIsa Isa, class Product>
@@ -67,8 +62,10 @@ struct LowTile {
     return (left + tiles - 1) / tiles;
   }
 
-  static void run(const Args& args, std::size_t row, std::size_t rows, std::size_t panel, std::size_t panels, float* out,
-                  std::size_t ldo) noexcept {
+  // Nothing to do meanwhile: the vector units are busy with the products.
+  template <class Meanwhile>
+  static void run(const Args& args, std::size_t row, std::size_t rows, std::size_t panel, std::size_t panels, float* out, std::size_t ldo,
+                  Meanwhile&) noexcept {
     kTiles.at[panels - 1][rows - 1](args, row, panel, out, ldo);
   }
 
@@ -103,8 +100,7 @@ struct LowTile {
     }
     for (int r = 0; r < rows; ++r)
       for (int v = 0; v < columns; ++v)
-        Isa::store(out + static_cast<std::size_t>(r) * ldo + static_cast<std::size_t>(v) * kLanes,
-                   Product::scaled(args, row + static_cast<std::size_t>(r), column(v), sum[r][v]));
+        Product::store(out + static_cast<std::size_t>(r) * ldo + static_cast<std::size_t>(v) * kLanes, sum[r][v]);
   }
 
   using TileFunction = void (*)(const Args&, std::size_t, std::size_t, float*, std::size_t) noexcept;

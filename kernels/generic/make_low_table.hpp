@@ -18,11 +18,13 @@ constexpr LowKernelTable make_low_table() {
                        .gemm_s8 = &GemmLow<Isa, S8Tile>::run,
                        .gemm_bf16 = nullptr,
                        .attention_bf16_scratch = nullptr,
-                       .attention_bf16 = nullptr};
+                       .attention_bf16 = nullptr,
+                       .attention_bf16_rows = nullptr};
   if constexpr (requires { Bf16Tile::kRows; }) {
     table.gemm_bf16 = &GemmLow<Isa, Bf16Tile>::run;
     table.attention_bf16_scratch = &AttentionBf16<Isa, Bf16Tile>::scratch;
-    table.attention_bf16 = &AttentionBf16<Isa, Bf16Tile>::run;
+    table.attention_bf16 = &AttentionBf16<Isa, Bf16Tile>::template run<float>;
+    table.attention_bf16_rows = &AttentionBf16<Isa, Bf16Tile>::template run<std::uint16_t>;
   }
   return table;
 }

@@ -33,6 +33,7 @@ constexpr KernelTable make_table() {
       .add_scaled = &VectorOps<Isa>::add_scaled,
       .dot = &VectorOps<Isa>::dot,
       .quantize_rows = &Quantize<Isa>::rows_to_s8,
+      .quantize_bf16_rows = &Quantize<Isa>::rows_to_s8,
       .round_rows = &Quantize<Isa>::rows_to_bf16,
       .all_finite = &VectorOps<Isa>::all_finite,
   };

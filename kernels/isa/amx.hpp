@@ -51,6 +51,8 @@ struct Amx : Avx512Bf16 {
 };
 
 // Tiles of outputs on AMX: 2 x 2 accumulators (32 rows, 2 panels) need two loads of A and two of B for four products; up to 16 rows take 1 x 4.
+// A product takes 16 cycles, a load 8 from L1 and twice that from L2, so a step of 2 x 2 has 64 cycles: enough for the vector units to finish a few
+// vectors of the block before.
 template <class Type>
 struct AmxTile {
   using Args = typename Type::Args;
@@ -62,103 +64,90 @@ struct AmxTile {
   // Whole tiles first, so that what is read beyond the last row ends at a multiple of 16.
   static constexpr std::size_t rows(std::size_t left) noexcept { return left < kRows ? left : kRows; }
 
-  static void run(const Args& args, std::size_t row, std::size_t rows, std::size_t panel, std::size_t panels, float* out, std::size_t ldo) noexcept {
-    const auto* a = reinterpret_cast<const unsigned char*>(args.a) + row * args.lda * Type::kElementBytes;
+  template <class Meanwhile>
+  static void run(const Args& args, std::size_t row, std::size_t rows, std::size_t panel, std::size_t panels, float* out, std::size_t ldo,
+                  Meanwhile& meanwhile) noexcept {
     const std::size_t panel_bytes = args.b.k_padded * Type::kElementBytes * kLowPanelWidth;
-    const auto* b = reinterpret_cast<const unsigned char*>(args.b.data) + panel * panel_bytes;
+    const Place at{.a = reinterpret_cast<const unsigned char*>(args.a) + row * args.lda * Type::kElementBytes,
+                   .stride = args.lda * Type::kElementBytes,
+                   .b = reinterpret_cast<const unsigned char*>(args.b.data) + panel * panel_bytes,
+                   .panel_bytes = panel_bytes,
+                   .steps = args.b.k_padded * Type::kElementBytes / 64,
+                   .out = out,
+                   .ldo = ldo};
     if (rows > 16) {
-      panels == 2 ? square<2>(args, a, b, panel_bytes, out, ldo) : square<1>(args, a, b, panel_bytes, out, ldo);
+      panels == 2 ? tile<2, 2>(at, meanwhile) : tile<2, 1>(at, meanwhile);
     } else {
       switch (panels) {
-        case 4: strip<4>(args, a, b, panel_bytes, out, ldo); break;
-        case 3: strip<3>(args, a, b, panel_bytes, out, ldo); break;
-        case 2: strip<2>(args, a, b, panel_bytes, out, ldo); break;
-        default: strip<1>(args, a, b, panel_bytes, out, ldo); break;
+        case 4: tile<1, 4>(at, meanwhile); break;
+        case 3: tile<1, 3>(at, meanwhile); break;
+        case 2: tile<1, 2>(at, meanwhile); break;
+        default: tile<1, 1>(at, meanwhile); break;
       }
     }
-    if constexpr (requires { args.a_scales; }) scale(args, row, rows, panel, panels, out, ldo);
   }
 
  private:
   static constexpr std::size_t kTileBytes = 1024;
   static constexpr std::size_t kPrefetch = 8 * kTileBytes;
 
-  template <int panels>
-  static void square(const Args& args, const unsigned char* a, const unsigned char* b, std::size_t panel_bytes, float* out,
-                     std::size_t ldo) noexcept {
-    const std::size_t stride = args.lda * Type::kElementBytes;
-    const std::size_t steps = args.b.k_padded * Type::kElementBytes / 64;
-    _tile_zero(0);
-    _tile_zero(2);
-    if constexpr (panels == 2) {
-      _tile_zero(1);
-      _tile_zero(3);
-    }
-    for (std::size_t k = 0; k < steps; ++k) {
-      _tile_loadd(6, b + k * kTileBytes, 64);
-      _tile_loadd(4, a + k * 64, stride);
-      Type::template step<0, 4, 6>();
-      _tile_loadd(5, a + 16 * stride + k * 64, stride);
-      Type::template step<2, 5, 6>();
-      if constexpr (panels == 2) {
-        _tile_loadd(7, b + panel_bytes + k * kTileBytes, 64);
-        Type::template step<1, 4, 7>();
-        Type::template step<3, 5, 7>();
-      }
-    }
-    _tile_stored(0, out, ldo * 4);
-    _tile_stored(2, out + 16 * ldo, ldo * 4);
-    if constexpr (panels == 2) {
-      _tile_stored(1, out + 16, ldo * 4);
-      _tile_stored(3, out + 16 * ldo + 16, ldo * 4);
-    }
-  }
+  struct Place {
+    const unsigned char* a;  // row stride `stride`
+    std::size_t stride;
+    const unsigned char* b;  // the panels' tiles of one step: 1 KB each, panel_bytes apart
+    std::size_t panel_bytes;
+    std::size_t steps;  // of 64 bytes of k
+    float* out;
+    std::size_t ldo;
+  };
 
-  template <int panels>
-  static void strip(const Args& args, const unsigned char* a, const unsigned char* b, std::size_t panel_bytes, float* out,
-                     std::size_t ldo) noexcept {
-    const std::size_t stride = args.lda * Type::kElementBytes;
-    const std::size_t steps = args.b.k_padded * Type::kElementBytes / 64;
+  // Accumulators are tiles 0 to 3 (panel p of the upper rows p, of the lower rows 2 + p), A 4 and 5, B the rest.
+  template <int row_tiles, int panels, class Meanwhile>
+  static void tile(const Place& at, Meanwhile& meanwhile) noexcept {
+    static_assert(row_tiles == 1 || panels <= 2);
     _tile_zero(0);
     if constexpr (panels > 1) _tile_zero(1);
-    if constexpr (panels > 2) _tile_zero(2);
-    if constexpr (panels > 3) _tile_zero(3);
-    for (std::size_t k = 0; k < steps; ++k) {
-      const unsigned char* from = b + k * kTileBytes;
-      // So few rows wait for the weights: ask for the ones to come.
-      for (int p = 0; p < panels; ++p)
-        for (int line = 0; line < 16; ++line) _mm_prefetch(reinterpret_cast<const char*>(from) + static_cast<std::size_t>(p) * panel_bytes + kPrefetch + line * 64, _MM_HINT_T0);
-      _tile_loadd(4, a + k * 64, stride);
-      _tile_loadd(5, from, 64);
-      Type::template step<0, 4, 5>();
+    if constexpr (panels > 2 || row_tiles == 2) _tile_zero(2);
+    if constexpr (panels > 3 || (row_tiles == 2 && panels == 2)) _tile_zero(3);
+    meanwhile.begin(at.steps);
+    for (std::size_t k = 0; k < at.steps; ++k) {
+      const unsigned char* b = at.b + k * kTileBytes;
+      if constexpr (row_tiles == 1) {  // so few rows wait for the weights: ask for the ones to come
+        for (int p = 0; p < panels; ++p)
+          for (int line = 0; line < 16; ++line)
+            __builtin_prefetch(b + static_cast<std::size_t>(p) * at.panel_bytes + kPrefetch + line * 64);
+      }
+      _tile_loadd(6, b, 64);
+      _tile_loadd(4, at.a + k * 64, at.stride);
+      Type::template step<0, 4, 6>();
+      if constexpr (row_tiles == 2) {
+        _tile_loadd(5, at.a + 16 * at.stride + k * 64, at.stride);
+        Type::template step<2, 5, 6>();
+      }
       if constexpr (panels > 1) {
-        _tile_loadd(6, from + panel_bytes, 64);
-        Type::template step<1, 4, 6>();
+        _tile_loadd(7, b + at.panel_bytes, 64);
+        Type::template step<1, 4, 7>();
+        if constexpr (row_tiles == 2) Type::template step<3, 5, 7>();
       }
       if constexpr (panels > 2) {
-        _tile_loadd(7, from + 2 * panel_bytes, 64);
-        Type::template step<2, 4, 7>();
+        _tile_loadd(5, b + 2 * at.panel_bytes, 64);
+        Type::template step<2, 4, 5>();
       }
       if constexpr (panels > 3) {
-        _tile_loadd(5, from + 3 * panel_bytes, 64);
-        Type::template step<3, 4, 5>();
+        _tile_loadd(6, b + 3 * at.panel_bytes, 64);
+        Type::template step<3, 4, 6>();
       }
+      meanwhile.step();
     }
-    _tile_stored(0, out, ldo * 4);
-    if constexpr (panels > 1) _tile_stored(1, out + 16, ldo * 4);
-    if constexpr (panels > 2) _tile_stored(2, out + 32, ldo * 4);
-    if constexpr (panels > 3) _tile_stored(3, out + 48, ldo * 4);
-  }
-
-  // The 32-bit integers that the tiles left in `out`, to FP32 in place.
-  static void scale(const GemmS8Args& args, std::size_t row, std::size_t rows, std::size_t panel, std::size_t panels, float* out, std::size_t ldo) noexcept {
-    for (std::size_t p = 0; p < panels; ++p) {
-      const __m512 weights = _mm512_loadu_ps(args.b.scales + (panel + p) * kLowPanelWidth);
-      for (std::size_t r = 0; r < rows; ++r) {
-        float* at = out + r * ldo + p * kLowPanelWidth;
-        const __m512 both = _mm512_mul_ps(_mm512_set1_ps(args.a_scales[row + r]), weights);
-        _mm512_storeu_ps(at, _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_loadu_si512(at)), both));
-      }
+    const std::size_t bytes = at.ldo * sizeof(float);
+    _tile_stored(0, at.out, bytes);
+    if constexpr (panels > 1) _tile_stored(1, at.out + 16, bytes);
+    if constexpr (row_tiles == 2) {
+      _tile_stored(2, at.out + 16 * at.ldo, bytes);
+      if constexpr (panels > 1) _tile_stored(3, at.out + 16 * at.ldo + 16, bytes);
+    } else {
+      if constexpr (panels > 2) _tile_stored(2, at.out + 32, bytes);
+      if constexpr (panels > 3) _tile_stored(3, at.out + 48, bytes);
     }
   }
 };

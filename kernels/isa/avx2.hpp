@@ -37,6 +37,7 @@ struct Avx2 {
   [[gnu::always_inline]] static F32 min(F32 x, F32 y) { return _mm256_min_ps(x, y); }
   [[gnu::always_inline]] static F32 max(F32 x, F32 y) { return _mm256_max_ps(x, y); }
   [[gnu::always_inline]] static F32 abs(F32 x) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0F), x); }
+  [[gnu::always_inline]] static F32 clamp_magnitude(F32 x, F32 limit) { return _mm256_or_ps(min(abs(x), limit), _mm256_and_ps(x, _mm256_set1_ps(-0.0F))); }
   [[gnu::always_inline]] static F32 sqrt(F32 x) { return _mm256_sqrt_ps(x); }
   [[gnu::always_inline]] static F32 round(F32 x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
   [[gnu::always_inline]] static F32 scale_by_power_of_two(F32 x, F32 n) {
@@ -87,6 +88,8 @@ struct Avx2 {
     __m256i value;
     __m256i magnitude;
   };
+  [[gnu::always_inline]] static I32 load_i32(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+  [[gnu::always_inline]] static void store_i32(void* p, I32 x) { _mm256_storeu_si256(static_cast<__m256i*>(p), x); }
   [[gnu::always_inline]] static F32 to_f32(I32 x) { return _mm256_cvtepi32_ps(x); }
   [[gnu::always_inline]] static I32 s8_start(const std::int32_t*) { return _mm256_setzero_si256(); }
   [[gnu::always_inline]] static S8Weights s8_weights(const std::int8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
@@ -103,6 +106,10 @@ struct Avx2 {
     const __m256i wide = _mm256_cvtps_epi32(x);
     const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(wide), _mm256_extracti128_si256(wide, 1));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(words, words));
+  }
+  [[gnu::always_inline]] static void store_bf16(std::uint16_t* p, F32 x, F32 next) {
+    store_bf16(p, x);
+    store_bf16(p + kLanes, next);
   }
   [[gnu::always_inline]] static void store_bf16(std::uint16_t* p, F32 x) {
     const __m256i bits = _mm256_castps_si256(x);

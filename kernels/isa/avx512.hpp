@@ -38,6 +38,7 @@ struct Avx512 {
   [[gnu::always_inline]] static F32 min(F32 x, F32 y) { return _mm512_min_ps(x, y); }
   [[gnu::always_inline]] static F32 max(F32 x, F32 y) { return _mm512_max_ps(x, y); }
   [[gnu::always_inline]] static F32 abs(F32 x) { return _mm512_abs_ps(x); }
+  [[gnu::always_inline]] static F32 clamp_magnitude(F32 x, F32 limit) { return _mm512_range_ps(x, limit, 2); }
   [[gnu::always_inline]] static F32 sqrt(F32 x) { return _mm512_sqrt_ps(x); }
   [[gnu::always_inline]] static F32 round(F32 x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
   [[gnu::always_inline]] static F32 scale_by_power_of_two(F32 x, F32 n) { return _mm512_scalef_ps(x, n); }
@@ -87,10 +88,20 @@ struct Avx512 {
   [[gnu::always_inline]] static void store_s8(std::int8_t* p, F32 x) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(x)));
   }
+  [[gnu::always_inline]] static void store_bf16(std::uint16_t* p, F32 x, F32 next) {
+    store_bf16(p, x);
+    store_bf16(p + kLanes, next);
+  }
   [[gnu::always_inline]] static void store_bf16(std::uint16_t* p, F32 x) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded_to_bf16(x), 16)));
   }
-  // p[2 i] = even[i], p[2 i + 1] = odd[i].
+  // p[2 i] = even[i], p[2 i + 1] = odd[i], of 16 BF16 each.
+  [[gnu::always_inline]] static void interleave_bf16(std::uint16_t* p, const std::uint16_t* even, const std::uint16_t* odd) {
+    const __m512i low = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(even)));
+    const __m512i high = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(odd)));
+    _mm512_storeu_si512(p, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+  }
+  // The same of FP32, rounded.
   [[gnu::always_inline]] static void store_bf16_pairs(std::uint16_t* p, F32 even, F32 odd) {
     const __m512i upper = _mm512_and_si512(rounded_to_bf16(odd), _mm512_set1_epi32(static_cast<int>(0xffff0000U)));
     _mm512_storeu_si512(p, _mm512_or_si512(_mm512_srli_epi32(rounded_to_bf16(even), 16), upper));

@@ -13,6 +13,8 @@ struct Avx512Vnni : Avx512 {
   using S8Weights = __m512i;
   using S8Activations = __m512i;
 
+  [[gnu::always_inline]] static I32 load_i32(const void* p) { return _mm512_loadu_si512(p); }
+  [[gnu::always_inline]] static void store_i32(void* p, I32 x) { _mm512_storeu_si512(p, x); }
   [[gnu::always_inline]] static F32 to_f32(I32 x) { return _mm512_cvtepi32_ps(x); }
   // vpdpbusd multiplies unsigned by signed: activations are shifted by 128, and the sum starts from -128 times the column's sum.
   [[gnu::always_inline]] static I32 s8_start(const std::int32_t* column_sums) {

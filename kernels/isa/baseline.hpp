@@ -61,6 +61,7 @@ struct Baseline {
   [[gnu::always_inline]] static F32 min(F32 x, F32 y) { return xsimd::min(x, y); }
   [[gnu::always_inline]] static F32 max(F32 x, F32 y) { return xsimd::max(x, y); }
   [[gnu::always_inline]] static F32 abs(F32 x) { return xsimd::abs(x); }
+  [[gnu::always_inline]] static F32 clamp_magnitude(F32 x, F32 limit) { return xsimd::min(limit, xsimd::max(-limit, x)); }
   [[gnu::always_inline]] static F32 sqrt(F32 x) { return xsimd::sqrt(x); }
   // Adding 1.5 * 2^23 leaves no bits for a fraction; exact for |x| < 2^22, which all callers keep to.
   [[gnu::always_inline]] static F32 round(F32 x) {
@@ -100,6 +101,8 @@ struct Baseline {
   using I32 = __m128i;
   using S8Weights = __m128i;
   using S8Activations = __m128i;
+  [[gnu::always_inline]] static I32 load_i32(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
+  [[gnu::always_inline]] static void store_i32(void* p, I32 x) { _mm_storeu_si128(static_cast<__m128i*>(p), x); }
   [[gnu::always_inline]] static F32 to_f32(I32 x) { return _mm_cvtepi32_ps(x); }
   [[gnu::always_inline]] static I32 s8_start(const std::int32_t*) { return _mm_setzero_si128(); }
   [[gnu::always_inline]] static S8Weights s8_weights(const std::int8_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
@@ -121,6 +124,10 @@ struct Baseline {
     const __m128i words = _mm_packs_epi32(_mm_cvtps_epi32(x), _mm_setzero_si128());
     const int bytes = _mm_cvtsi128_si32(_mm_packs_epi16(words, words));
     std::memcpy(p, &bytes, sizeof(bytes));
+  }
+  [[gnu::always_inline]] static void store_bf16(std::uint16_t* p, F32 x, F32 next) {
+    store_bf16(p, x);
+    store_bf16(p + kLanes, next);
   }
   [[gnu::always_inline]] static void store_bf16(std::uint16_t* p, F32 x) {
     alignas(16) std::uint32_t bits[kLanes];
