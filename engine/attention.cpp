@@ -1,6 +1,7 @@
 #include "engine/attention.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "engine/linear.hpp"
 
@@ -28,32 +29,47 @@ class HeadAttention {
       : compute_(compute), config_(config), layer_(layer), plan_(plan), precision_(precision), workspace_(workspace) {}
 
   void run(std::size_t row, std::size_t head, float* scratch) const noexcept {
-    const std::size_t begin = workspace_.batch.cumulative_lengths[row];
-    const std::size_t size = config_.hidden_size;
-    const std::size_t offset = head * config_.head_size;
-    float* qkv = workspace_.wide() + begin * 3 * size + offset;
-    kernels::AttentionArgs args;
-    args.q = qkv;
-    args.k = qkv + size;
-    args.v = qkv + 2 * size;
-    args.stride = 3 * size;
-    args.out = workspace_.mixed() + begin * size + offset;
-    args.out_stride = size;
-    args.tokens = workspace_.batch.length(row);
-    args.head_size = config_.head_size;
-    args.scale = config_.attention_scale;
-    args.window = plan_.window;
-    args.scratch = scratch;
-    if (plan_.rotary != kNoRotary) {
-      rotate(qkv, args.tokens);
-      rotate(qkv + size, args.tokens);
+    if (attends_bf16_rows(compute_, config_, layer_, plan_, precision_)) {
+      const auto args = head_of(workspace_.wide_bf16(), workspace_.mixed_bf16(), row, head, scratch);
+      compute_.low.attention_bf16_rows(args);
+      return;
     }
-    if (config_.relative_bias != RelativeBias::none) args.relative_bias = workspace_.positions.relative_bias(head);
+    kernels::AttentionArgs args = head_of(workspace_.wide(), workspace_.mixed(), row, head, scratch);
+    if (plan_.rotary != kNoRotary) {
+      float* qkv = workspace_.wide() + (args.q - workspace_.wide());
+      rotate(qkv, args.tokens);
+      rotate(qkv + config_.hidden_size, args.tokens);
+    }
     if (config_.disentangled.span > 0) multiply_positions(args, head);
     (in_bf16(compute_, config_, precision_) ? compute_.low.attention_bf16 : compute_.kernels.attention_f32)(args);
   }
 
  private:
+  // What is the same for every kernel. qkv is [tokens, 3 hidden], out [tokens, hidden].
+  template <class Element>
+  kernels::AttentionArgsOf<Element> head_of(Element* qkv, Element* out, std::size_t row, std::size_t head, float* scratch) const noexcept {
+    const std::size_t begin = workspace_.batch.cumulative_lengths[row];
+    const std::size_t size = config_.hidden_size;
+    const std::size_t offset = head * config_.head_size;
+    kernels::AttentionArgsOf<Element> args;
+    const auto row_size = [](std::size_t values) {
+      return std::is_same_v<Element, float> ? values : low_row_bytes(Precision::bf16, values) / sizeof(std::uint16_t);
+    };
+    args.stride = row_size(3 * size);
+    args.out_stride = row_size(size);
+    args.q = qkv + begin * args.stride + offset;
+    args.k = args.q + size;
+    args.v = args.q + 2 * size;
+    args.out = out + begin * args.out_stride + offset;
+    args.tokens = workspace_.batch.length(row);
+    args.head_size = config_.head_size;
+    args.scale = config_.attention_scale;
+    args.window = plan_.window;
+    args.scratch = scratch;
+    if (config_.relative_bias != RelativeBias::none) args.relative_bias = workspace_.positions.relative_bias(head);
+    return args;
+  }
+
   void rotate(float* x, std::size_t tokens) const noexcept {
     const RotarySpec& rotary = config_.rotaries[plan_.rotary];
     compute_.kernels.rotary({.x = x,
@@ -115,6 +131,11 @@ void attend(const Compute& compute, const ModelConfig& config, const LayerWeight
     for (std::size_t pair = first; pair < first + count; ++pair)
       attention.run(pair / config.num_heads, pair % config.num_heads, workspace.attention(slot));
   });
+}
+
+bool attends_bf16_rows(const Compute& compute, const ModelConfig& config, const LayerWeights& layer, const LayerPlan& plan, Precision precision) noexcept {
+  const bool whole_rows = config.hidden_size * sizeof(std::uint16_t) % kernels::kLowRowBytes == 0;
+  return in_bf16(compute, config, precision) && whole_rows && plan.rotary == kNoRotary && !layer.query_norm.present() && !layer.key_norm.present();
 }
 
 std::size_t attention_scratch(const Compute& compute, const ModelConfig& config, Precision precision, std::size_t longest) noexcept {

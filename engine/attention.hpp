@@ -12,6 +12,9 @@ namespace berth::engine {
 void attend(const Compute& compute, const ModelConfig& config, const LayerWeights& layer, const LayerPlan& plan, Precision precision,
             Workspace& workspace) noexcept;
 
+// Whether it reads workspace.wide_bf16() and writes workspace.mixed_bf16() instead: where nothing but attention touches queries and keys.
+bool attends_bf16_rows(const Compute& compute, const ModelConfig& config, const LayerWeights& layer, const LayerPlan& plan, Precision precision) noexcept;
+
 // Floats of scratch that a thread needs for rows of up to `longest` tokens.
 std::size_t attention_scratch(const Compute& compute, const ModelConfig& config, Precision precision, std::size_t longest) noexcept;
 

@@ -33,6 +33,14 @@ class LayerRun {
  private:
   void attention_block() noexcept {
     const float* in = block_input(layer_.attention_norm);
+    if (attends_bf16_rows(compute_, config_, layer_, plan_, precision_)) {
+      run_linear(compute_, layer_.query_key_value, {.low = low_, .y_bf16 = workspace_.wide_bf16(), .rows = tokens_});
+      attend(compute_, config_, layer_, plan_, precision_, workspace_);
+      const LowRows mixed = lower_bf16_rows(compute_, precision_, workspace_.mixed_bf16(), tokens_, config_.hidden_size, low_);
+      run_linear(compute_, layer_.attention_output, {.low = mixed, .y = summed_, .rows = tokens_, .residual = x_});
+      end_block(layer_.attention_norm, layer_.attention_outer_norm);
+      return;
+    }
     run_linear(compute_, layer_.query_key_value, {.x = in, .low = low_, .y = workspace_.wide(), .rows = tokens_});
     norm_heads(layer_.query_norm, 0);
     norm_heads(layer_.key_norm, 1);
@@ -46,6 +54,13 @@ class LayerRun {
     const std::size_t inner = config_.intermediate_size;
     const bool gated = config_.body.gate != Gate::none;
     const float* in = block_input(layer_.output_norm);
+    if (!gated && keeps_bf16_rows(compute_, precision_)) {
+      run_linear(compute_, layer_.intermediate, {.low = low_, .y_bf16 = workspace_.wide_bf16(), .rows = tokens_, .activation = config_.activation});
+      const LowRows activated = lower_bf16_rows(compute_, precision_, workspace_.wide_bf16(), tokens_, inner, low_);
+      run_linear(compute_, layer_.output, {.low = activated, .y = summed_, .rows = tokens_, .residual = x_});
+      end_block(layer_.output_norm, {});
+      return;
+    }
     float* wide = workspace_.wide();
     run_linear(compute_, layer_.intermediate,
                {.x = in, .low = low_, .y = wide, .rows = tokens_, .activation = gated ? kernels::Activation::none : config_.activation});

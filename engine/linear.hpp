@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "engine/compute.hpp"
 #include "engine/weights.hpp"
@@ -19,6 +20,7 @@ struct LinearArgs {
   std::size_t x_stride = 0;  // between the rows of x; 0: dense
   LowRows low = {};          // the same rows, read by the others
   float* y = nullptr;        // [rows, layer.out], dense
+  std::uint16_t* y_bf16 = nullptr;  // or this: BF16 with rows of low_row_bytes(bf16, layer.out), zeros at their ends; not of FP32 layers
   std::size_t rows = 0;
   kernels::Activation activation = kernels::Activation::none;
   const float* residual = nullptr;  // [rows, layer.out], dense, or null
@@ -32,12 +34,19 @@ void lower_rows(const Compute& compute, Precision precision, const float* x, std
 // Rows [first, first + rows) of it, which are at x with row stride `stride`, on this thread.
 void lower_block(const Compute& compute, Precision precision, const float* x, std::size_t stride, std::size_t first, std::size_t rows, std::size_t size,
                  const LowRows& low) noexcept;
+// The same of BF16 rows, which lie as LowRows do: in BF16 they are what they shall be, and nothing is copied.
+LowRows lower_bf16_rows(const Compute& compute, Precision precision, std::uint16_t* x, std::size_t rows, std::size_t size, const LowRows& low) noexcept;
 // Bytes of one row of `size` values in LowRows::data; 0 for fp32.
 std::size_t low_row_bytes(Precision precision, std::size_t size) noexcept;
 
 // Whether a model's attention products run in BF16: in low precision, where the instruction set has them.
 inline bool uses_bf16_attention(const Compute& compute, Precision precision) noexcept {
   return precision != Precision::fp32 && compute.low.attention_bf16 != nullptr;
+}
+
+// Whether activations between a layer's products are kept in BF16: in low precision, where the instruction set has BF16 products.
+inline bool keeps_bf16_rows(const Compute& compute, Precision precision) noexcept {
+  return precision != Precision::fp32 && compute.low.gemm_bf16 != nullptr;
 }
 
 // out = LayerNorm(x) for [rows, size], dense; and low = out in a precision, while it is at hand.

@@ -27,6 +27,10 @@ WorkspacePlan plan_workspace(const ModelConfig& config, Precision precision, con
     const std::size_t row_bytes = std::max(low_row_bytes(precision, config.hidden_size), low_row_bytes(precision, config.intermediate_size));
     plan.low = whole_lines(rows * row_bytes / sizeof(float));
     plan.scales = whole_lines(tokens);
+    // A row of the batch may begin anywhere, and its queries are read in whole tiles from there.
+    const auto bf16_floats = [&](std::size_t size) { return whole_lines((rows + kernels::kLowRows) * low_row_bytes(Precision::bf16, size) / sizeof(float)); };
+    plan.wide = std::max({plan.wide, bf16_floats(3 * config.hidden_size), bf16_floats(config.intermediate_size)});
+    plan.mixed = std::max(plan.mixed, bf16_floats(config.hidden_size));
   }
   return plan;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -18,6 +19,7 @@ namespace berth::engine {
 // Floats of each part; every part begins on a cache line.
 struct WorkspacePlan {
   std::size_t hidden = 0;             // [tokens, hidden]: the residual stream
+  // wide and mixed hold FP32 or BF16, whose rows are readable up to whole tiles.
   std::size_t wide = 0;               // [tokens, max(3 hidden, ...)]: queries, keys and values; later the inner activation, before its gate
   std::size_t mixed = 0;              // [tokens, hidden]: what attention gives; a block's input where its norm comes first
   std::size_t summed = 0;             // [tokens, hidden]: a block's output plus residual, before its norm
@@ -39,6 +41,8 @@ class Workspace {
 
   float* hidden() noexcept { return buffer_.data(); }
   float* wide() noexcept { return hidden() + plan_.hidden; }
+  std::uint16_t* wide_bf16() noexcept { return reinterpret_cast<std::uint16_t*>(wide()); }
+  std::uint16_t* mixed_bf16() noexcept { return reinterpret_cast<std::uint16_t*>(mixed()); }
   float* mixed() noexcept { return wide() + plan_.wide; }
   float* summed() noexcept { return mixed() + plan_.mixed; }
   float* convolved() noexcept { return summed() + plan_.summed; }

@@ -32,6 +32,7 @@ concept VectorIsa = requires(typename Isa::F32 x, const float* from, float* to, 
   { Isa::min(x, x) };                                         // the second operand where either is NaN; so max
   { Isa::max(x, x) };
   { Isa::abs(x) };
+  { Isa::max_magnitude(x, x) };                               // of x >= 0 and |y|; NaN and infinity count as greater than all
   { Isa::clamp_magnitude(x, x) };                             // x within [-limit, limit]; anything where x is NaN
   { Isa::sqrt(x) };
   { Isa::round(x) };                                          // to nearest, ties to even

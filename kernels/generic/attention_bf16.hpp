@@ -90,12 +90,11 @@ struct AttentionBf16 {
       const Keys keys_seen = Scores::visible(args, row, rows);
       multiply(first, rows, keys_seen.begin / kLowPanelWidth, round_up(keys_seen.end, kLowPanelWidth) / kLowPanelWidth, scores, p.scores_stride);
       const Keys summed{.begin = keys_seen.begin / kPairs * kPairs, .end = round_up(keys_seen.end, kPairs)};
-      float inverse[kRows];
-      for (std::size_t r = 0; r < rows; ++r)
-        inverse[r] = 1.0F / numerators(args, row + r, summed, scores + r * p.scores_stride, weights + r * p.tokens);
+      float sums[kRows];
+      for (std::size_t r = 0; r < rows;) r += numerators(args, row + r, rows - r, summed, scores + r * p.scores_stride, p, weights + r * p.tokens, sums + r);
       weigh(second, rows, weights, summed, p, result);
       for (std::size_t r = 0; r < rows; ++r)
-        store_row(args.out + (row + r) * args.out_stride, result + r * p.columns, Isa::set1(inverse[r]), args.head_size);
+        store_row(args.out + (row + r) * args.out_stride, result + r * p.columns, Isa::set1(1.0F / sums[r]), args.head_size);
       row += rows;
     }
   }
@@ -128,17 +127,25 @@ struct AttentionBf16 {
     }
   }
 
-  // w[summed] = the softmax's numerators of one query in BF16, zeros where it sees no key; returns the sum of the unrounded numbers.
-  static float numerators(const AttentionShape& args, std::size_t query, Keys summed, float* scores, std::uint16_t* w) noexcept {
+  // w[summed] = the softmax's numerators of one query in BF16, zeros where it sees no key; sums = that of the unrounded numbers. Queries that see the
+  // same keys go four at a time; returns how many went.
+  static std::size_t numerators(const AttentionShape& args, std::size_t query, std::size_t left, Keys summed, float* scores, const Plan& p, std::uint16_t* w,
+                                float* sums) noexcept {
+    constexpr int kTogether = 4;
     const Keys own = Scores::visible(args, query, 1);
-    const float scale = Scores::add_positions(args, query, own, scores);
+    const bool together = left >= kTogether && own.begin == 0 && own.end == args.tokens && Scores::visible(args, query + kTogether - 1, 1).begin == 0;
+    const std::size_t count = together ? kTogether : 1;
     const std::size_t size = own.end - own.begin;
     const std::size_t padded = round_up(size, kLanes);
-    std::uint16_t* to = w + own.begin;
-    const float sum = Softmax<Isa>::numerators_low(scores + own.begin, size, padded, scale, to);
-    for (std::size_t j = summed.begin; j < own.begin; ++j) w[j] = 0;
-    for (std::size_t j = own.end; j < summed.end; ++j) w[j] = 0;
-    return sum;
+    float scale = 0.0F;
+    for (std::size_t r = 0; r < count; ++r) scale = Scores::add_positions(args, query + r, own, scores + r * p.scores_stride);
+    const auto run = together ? &Softmax<Isa>::template numerators_low<kTogether> : &Softmax<Isa>::template numerators_low<1>;
+    run(scores + own.begin, p.scores_stride, size, padded, scale, w + own.begin, p.tokens, sums);
+    for (std::size_t r = 0; r < count; ++r) {
+      for (std::size_t j = summed.begin; j < own.begin; ++j) w[r * p.tokens + j] = 0;
+      for (std::size_t j = own.end; j < summed.end; ++j) w[r * p.tokens + j] = 0;
+    }
+    return count;
   }
 
   // A pair of BF16 is 32 bits: sixteen tokens' pairs are transposed as a square of floats is, without looking at them.

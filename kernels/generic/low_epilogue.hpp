@@ -38,6 +38,33 @@ struct LowEpilogue {
     return rows;
   }
 
+  // Two rows of a block of two panels, without bounds. For what encoders do most; Other, whose width no block has, stands for the rest.
+  template <Activation kind, bool bf16, bool add>
+  struct Pair {
+    static constexpr std::size_t kWidth = 2 * kLowPanelWidth;
+    [[gnu::always_inline]] static void run(const Args& args, const LowBlock& block, std::size_t r) noexcept {
+      for (std::size_t column = 0; column < kWidth; column += kVectors * kLanes) {
+        F32 bias[kVectors];
+        F32 scales[kVectors];
+        load_columns(args, block.column + column, bias, scales, args.bias + block.column + column);
+        step<kind, bf16, add, 2>(args, block.sums + column + r * block.lds, block.lds, block.row + r, block.column + column, bias, scales);
+      }
+    }
+  };
+  struct Other {
+    static constexpr std::size_t kWidth = 0;
+    static void run(const Args&, const LowBlock&, std::size_t) noexcept {}
+  };
+
+  template <class Body>
+  static void with_pair(const Args& args, Body&& body) noexcept {
+    const bool add = args.residual != nullptr;
+    if (args.bias == nullptr) return body(Other{});
+    if (args.activation == Activation::none && !args.c_is_bf16) return add ? body(Pair<Activation::none, false, true>{}) : body(Pair<Activation::none, false, false>{});
+    if (args.activation == Activation::none && !add) return body(Pair<Activation::none, true, false>{});
+    if (args.activation == Activation::gelu && args.c_is_bf16 && !add) return body(Pair<Activation::gelu, true, false>{});
+    return body(Other{});
+  }
 
  private:
   static constexpr int kRows = 2;     // rows and vectors that go in step
@@ -67,10 +94,11 @@ struct LowEpilogue {
     const std::size_t first = block.column + column;
     F32 bias[kVectors];
     F32 scales[kVectors];
-    for (std::size_t v = 0; v < kVectors; ++v) {
-      bias[v] = args.bias == nullptr ? Isa::set1(0.0F) : Isa::load(args.bias + first + v * kLanes);
-      scales[v] = Isa::set1(1.0F);
-      if constexpr (requires { args.a_scales; }) scales[v] = Isa::load(args.b.scales + first + v * kLanes);
+    if (args.bias == nullptr) {
+      alignas(64) const float zeros[kVectors * kLanes] = {};
+      load_columns(args, first, bias, scales, zeros);
+    } else {
+      load_columns(args, first, bias, scales, args.bias + first);
     }
     const float* sums = block.sums + column + begin * block.lds;
     for (std::size_t r = begin; r < end; r += kRows) {
@@ -80,6 +108,15 @@ struct LowEpilogue {
         step<kind, bf16, add, 1>(args, sums, block.lds, block.row + r, first, bias, scales);
       }
       sums += kRows * block.lds;
+    }
+  }
+
+  [[gnu::always_inline]] static void load_columns(const Args& args, [[maybe_unused]] std::size_t column, F32 (&bias)[kVectors], F32 (&scales)[kVectors],
+                                                  const float* of_bias) noexcept {
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      bias[v] = Isa::load(of_bias + v * kLanes);
+      scales[v] = Isa::set1(1.0F);
+      if constexpr (requires { args.a_scales; }) scales[v] = Isa::load(args.b.scales + column + v * kLanes);
     }
   }
 

@@ -18,23 +18,28 @@ struct Quantize {
   // `padded`. A row of zeros has scale 0. NaN or infinity in x gives a NaN scale, which the products carry on.
   template <class Element>
   static void rows_to_s8(const Element* x, std::size_t stride, std::size_t rows, std::size_t size, std::int8_t* q, std::size_t padded, float* scales) noexcept {
+    constexpr std::size_t kStep = 4;  // vectors that go in step
     const std::size_t whole = size / kLanes * kLanes;
     const std::size_t left = size - whole;
     for (std::size_t row = 0; row < rows; ++row, x += stride, q += padded) {
-      F32 largest = Isa::set1(0.0F);
-      F32 bad = Isa::set1(0.0F);  // 0 for finite values, NaN otherwise: a maximum would lose it
-      const auto look = [&](F32 value) {
-        largest = Isa::max(largest, Isa::abs(value));
-        bad = Isa::add(bad, Isa::sub(value, value));
-      };
-      for (std::size_t i = 0; i < whole; i += kLanes) look(load(x + i));
-      if (left > 0) look(partial(x + whole, left));
-      const float maximum = Isa::reduce_max(largest);
-      scales[row] = maximum * (1.0F / 127.0F) + Isa::reduce_add(bad);
+      F32 largest[kStep];
+      for (F32& l : largest) l = Isa::set1(0.0F);
+      std::size_t i = 0;
+      for (; i + kStep * kLanes <= whole; i += kStep * kLanes)
+        for (std::size_t v = 0; v < kStep; ++v) largest[v] = Isa::max_magnitude(largest[v], load(x + i + v * kLanes));
+      for (; i < whole; i += kLanes) largest[0] = Isa::max_magnitude(largest[0], load(x + i));
+      if (left > 0) largest[1] = Isa::max_magnitude(largest[1], partial(x + whole, left));
+      const F32 both = Isa::max_magnitude(Isa::max_magnitude(largest[0], largest[1]), Isa::max_magnitude(largest[2], largest[3]));
+      const float maximum = Isa::reduce_max(both);
+      scales[row] = maximum * (1.0F / 127.0F) + Isa::reduce_add(Isa::sub(both, both));  // infinity and NaN become NaN; a maximum alone may lose the latter
       const F32 inverse = Isa::set1(maximum > 0.0F ? 127.0F / maximum : 0.0F);
-      for (std::size_t i = 0; i < whole; i += kLanes) Isa::store_s8(q + i, Isa::mul(load(x + i), inverse));
-      for (std::size_t i = whole; i < padded; i += kLanes)
-        Isa::store_s8(q + i, i == whole ? Isa::mul(partial(x + whole, left), inverse) : Isa::set1(0.0F));
+      for (i = 0; i + kStep * kLanes <= whole; i += kStep * kLanes) {
+        F32 scaled[kStep];
+        for (std::size_t v = 0; v < kStep; ++v) scaled[v] = Isa::mul(load(x + i + v * kLanes), inverse);
+        Isa::store_s8(q + i, scaled);
+      }
+      for (; i < whole; i += kLanes) Isa::store_s8(q + i, Isa::mul(load(x + i), inverse));
+      for (; i < padded; i += kLanes) Isa::store_s8(q + i, i == whole && left > 0 ? Isa::mul(partial(x + whole, left), inverse) : Isa::set1(0.0F));
     }
   }
 

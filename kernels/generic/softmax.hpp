@@ -14,46 +14,40 @@ struct Softmax {
   using F32 = typename Isa::F32;
   static constexpr std::size_t kLanes = Isa::kLanes;
 
-  // The numerators e^(scale (x[i] - max)) of i < size rounded to BF16 in w[0, size), and their sum before the rounding; for the rest as below.
-  static float numerators_low(float* x, std::size_t size, std::size_t padded, float scale, std::uint16_t* w) noexcept {
-    constexpr int kStep = 4;  // vectors that go in step
-    const F32 maximum = Isa::set1(maximum_of(x, size, padded));
+  // For each of `rows` rows of x, row stride ldx: the numerators e^(scale (x[i] - max)) of i < size rounded to BF16 in w[0, size), row stride ldw, and
+  // sums[row], their sum before the rounding. What is beyond `size` is handled as below. The rows go in step: one alone is a chain of a maximum,
+  // an exponential and a sum that wait for each other, and the processor does not look far enough ahead to fill the gaps.
+  template <int rows>
+  static void numerators_low(float* x, std::size_t ldx, std::size_t size, std::size_t padded, float scale, std::uint16_t* w, std::size_t ldw,
+                             float* sums) noexcept {
+    F32 maximum[rows];
+    maximum_of<rows>(x, ldx, size, padded, maximum);
     const F32 factor = Isa::set1(scale * 1.44269504F);
-    F32 sum = Isa::set1(0.0F);
-    const auto numerators_of = [&](const float* from, auto& e) {
-      for (std::size_t v = 0; v < sizeof(e) / sizeof(e[0]); ++v) e[v] = Isa::mul(Isa::sub(Isa::load(from + v * kLanes), maximum), factor);
-      VectorMath<Isa>::exp2_of_nonpositive_low(e);
-    };
+    F32 sum[rows];
+    for (int r = 0; r < rows; ++r) sum[r] = Isa::set1(0.0F);
+    const auto row_of = [](int r) { return static_cast<std::size_t>(r); };
     std::size_t i = 0;
-    for (; i + kStep * kLanes <= size; i += kStep * kLanes) {
-      F32 e[kStep];
-      numerators_of(x + i, e);
-      for (int v = 0; v < kStep; v += 2) Isa::store_bf16(w + i + static_cast<std::size_t>(v) * kLanes, e[v], e[v + 1]);
-      sum = Isa::add(sum, Isa::add(Isa::add(e[0], e[1]), Isa::add(e[2], e[3])));
-    }
-    for (; i < size; i += kLanes) {
-      F32 e[1];
-      numerators_of(x + i, e);
-      if (i + kLanes <= size) {
-        Isa::store_bf16(w + i, e[0]);
-        sum = Isa::add(sum, e[0]);
-        continue;
+    for (; i + 2 * kLanes <= size; i += 2 * kLanes) {
+      F32 e[2 * rows];
+      for (int r = 0; r < rows; ++r)
+        for (int v = 0; v < 2; ++v)
+          e[2 * r + v] = Isa::mul(Isa::sub(Isa::load(x + row_of(r) * ldx + i + row_of(v) * kLanes), maximum[r]), factor);
+      VectorMath<Isa>::exp2_of_nonpositive_low(e);
+      for (int r = 0; r < rows; ++r) {
+        Isa::store_bf16(w + row_of(r) * ldw + i, e[2 * r], e[2 * r + 1]);
+        sum[r] = Isa::add(sum[r], Isa::add(e[2 * r], e[2 * r + 1]));
       }
-      Isa::store(x + i, e[0]);
-      e[0] = Isa::load_partial(x + i, size - i);
-      alignas(64) std::uint16_t lanes[kLanes];
-      Isa::store_bf16(lanes, e[0]);
-      for (std::size_t j = 0; j < size - i; ++j) w[i + j] = lanes[j];
-      sum = Isa::add(sum, e[0]);
     }
-    return Isa::reduce_add(sum);
+    for (int r = 0; r < rows; ++r) sums[r] = Isa::reduce_add(Isa::add(sum[r], rest_low(x + row_of(r) * ldx, i, size, maximum[r], factor, w + row_of(r) * ldw)));
   }
 
   // Hands e^(scale (x[i] - max)) to store(i, vector) for each vector of i < size, zeros in the lanes from `size` on, and returns their sum. x has
   // room for `padded` values, a whole number of vectors; what lies beyond `size` is overwritten.
   template <class Store>
   static float numerators(float* x, std::size_t size, std::size_t padded, float scale, Store store) noexcept {
-    const F32 maximum = Isa::set1(maximum_of(x, size, padded));
+    F32 largest[1];
+    maximum_of<1>(x, 0, size, padded, largest);
+    const F32 maximum = largest[0];
     const F32 factor = Isa::set1(scale * 1.44269504F);  // to powers of two: e^y = 2^(y log2 e)
     // Not one multiply-add with -max * scale: its rounding would leave the largest exponent off 0 by half a unit of the scaled score.
     const auto numerator = [&](F32 score) { return VectorMath<Isa>::exp2_of_nonpositive(Isa::mul(Isa::sub(score, maximum), factor)); };
@@ -74,14 +68,38 @@ struct Softmax {
   }
 
  private:
-  // Of x[0, size); what is beyond, up to `padded`, is overwritten.
-  static float maximum_of(float* x, std::size_t size, std::size_t padded) noexcept {
+  // The maximum of each row's [0, size) in all lanes; what is beyond, up to `padded`, is overwritten.
+  template <int rows>
+  static void maximum_of(float* x, std::size_t ldx, std::size_t size, std::size_t padded, F32 (&largest)[rows]) noexcept {
     // Minus infinity, not a large finite number: a row whose scores have all overflowed to it must give NaN, not equal weights.
     const float lowest = -__builtin_inff();
-    for (std::size_t i = size; i < padded; ++i) x[i] = lowest;
-    F32 largest = Isa::set1(lowest);
-    for (std::size_t i = 0; i < padded; i += kLanes) largest = Isa::max(largest, Isa::load(x + i));
-    return Isa::reduce_max(largest);
+    const auto row = [&](int r) { return x + static_cast<std::size_t>(r) * ldx; };
+    for (int r = 0; r < rows; ++r) {
+      for (std::size_t i = size; i < padded; ++i) row(r)[i] = lowest;
+      largest[r] = Isa::set1(lowest);
+    }
+    for (std::size_t i = 0; i < padded; i += kLanes)
+      for (int r = 0; r < rows; ++r) largest[r] = Isa::max(largest[r], Isa::load(row(r) + i));
+    for (int r = 0; r < rows; ++r) largest[r] = Isa::set1(Isa::reduce_max(largest[r]));
+  }
+
+  // The end of a row, from i on: less than two vectors. Returns its numerators, added up by lanes.
+  static F32 rest_low(float* x, std::size_t i, std::size_t size, F32 maximum, F32 factor, std::uint16_t* w) noexcept {
+    F32 sum = Isa::set1(0.0F);
+    for (; i < size; i += kLanes) {
+      F32 e[1] = {Isa::mul(Isa::sub(Isa::load(x + i), maximum), factor)};
+      VectorMath<Isa>::exp2_of_nonpositive_low(e);
+      alignas(64) std::uint16_t lanes[kLanes];
+      Isa::store_bf16(lanes, e[0]);
+      const std::size_t valid = size - i < kLanes ? size - i : kLanes;
+      for (std::size_t j = 0; j < valid; ++j) w[i + j] = lanes[j];
+      if (valid < kLanes) {
+        Isa::store(x + i, e[0]);
+        e[0] = Isa::load_partial(x + i, valid);
+      }
+      sum = Isa::add(sum, e[0]);
+    }
+    return sum;
   }
 };
 

@@ -121,13 +121,18 @@ struct AmxTile {
       _tile_loadd(4, at.a + k * 64, at.stride);
       Type::template step<0, 4, 6>();
       if constexpr (row_tiles == 2) {
+        meanwhile.pair();
         _tile_loadd(5, at.a + 16 * at.stride + k * 64, at.stride);
         Type::template step<2, 5, 6>();
+        meanwhile.pair();
       }
       if constexpr (panels > 1) {
         _tile_loadd(7, b + at.panel_bytes, 64);
         Type::template step<1, 4, 7>();
-        if constexpr (row_tiles == 2) Type::template step<3, 5, 7>();
+        if constexpr (row_tiles == 2) {
+          meanwhile.pair();
+          Type::template step<3, 5, 7>();
+        }
       }
       if constexpr (panels > 2) {
         _tile_loadd(5, b + 2 * at.panel_bytes, 64);

@@ -38,6 +38,7 @@ struct Avx2 {
   [[gnu::always_inline]] static F32 max(F32 x, F32 y) { return _mm256_max_ps(x, y); }
   [[gnu::always_inline]] static F32 abs(F32 x) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0F), x); }
   [[gnu::always_inline]] static F32 clamp_magnitude(F32 x, F32 limit) { return _mm256_or_ps(min(abs(x), limit), _mm256_and_ps(x, _mm256_set1_ps(-0.0F))); }
+  [[gnu::always_inline]] static F32 max_magnitude(F32 largest, F32 x) { return _mm256_castsi256_ps(_mm256_max_epi32(_mm256_castps_si256(largest), _mm256_castps_si256(abs(x)))); }
   [[gnu::always_inline]] static F32 sqrt(F32 x) { return _mm256_sqrt_ps(x); }
   [[gnu::always_inline]] static F32 round(F32 x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
   [[gnu::always_inline]] static F32 scale_by_power_of_two(F32 x, F32 n) {
@@ -106,6 +107,9 @@ struct Avx2 {
     const __m256i wide = _mm256_cvtps_epi32(x);
     const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(wide), _mm256_extracti128_si256(wide, 1));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(words, words));
+  }
+  [[gnu::always_inline]] static void store_s8(std::int8_t* p, const F32 (&x)[4]) {
+    for (std::size_t v = 0; v < 4; ++v) store_s8(p + v * kLanes, x[v]);
   }
   [[gnu::always_inline]] static void store_bf16(std::uint16_t* p, F32 x, F32 next) {
     store_bf16(p, x);

@@ -39,6 +39,7 @@ struct Avx512 {
   [[gnu::always_inline]] static F32 max(F32 x, F32 y) { return _mm512_max_ps(x, y); }
   [[gnu::always_inline]] static F32 abs(F32 x) { return _mm512_abs_ps(x); }
   [[gnu::always_inline]] static F32 clamp_magnitude(F32 x, F32 limit) { return _mm512_range_ps(x, limit, 2); }
+  [[gnu::always_inline]] static F32 max_magnitude(F32 largest, F32 x) { return _mm512_castsi512_ps(_mm512_max_epi32(_mm512_castps_si512(largest), _mm512_castps_si512(abs(x)))); }
   [[gnu::always_inline]] static F32 sqrt(F32 x) { return _mm512_sqrt_ps(x); }
   [[gnu::always_inline]] static F32 round(F32 x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
   [[gnu::always_inline]] static F32 scale_by_power_of_two(F32 x, F32 n) { return _mm512_scalef_ps(x, n); }
@@ -87,6 +88,13 @@ struct Avx512 {
 
   [[gnu::always_inline]] static void store_s8(std::int8_t* p, F32 x) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(x)));
+  }
+  // Four vectors by packing within 128-bit quarters, which leaves the quarters' parts to be put in order.
+  [[gnu::always_inline]] static void store_s8(std::int8_t* p, const F32 (&x)[4]) {
+    const __m512i low = _mm512_packs_epi32(_mm512_cvtps_epi32(x[0]), _mm512_cvtps_epi32(x[1]));
+    const __m512i high = _mm512_packs_epi32(_mm512_cvtps_epi32(x[2]), _mm512_cvtps_epi32(x[3]));
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, _mm512_packs_epi16(low, high)));
   }
   [[gnu::always_inline]] static void store_bf16(std::uint16_t* p, F32 x, F32 next) {
     store_bf16(p, x);

@@ -62,6 +62,11 @@ struct Baseline {
   [[gnu::always_inline]] static F32 max(F32 x, F32 y) { return xsimd::max(x, y); }
   [[gnu::always_inline]] static F32 abs(F32 x) { return xsimd::abs(x); }
   [[gnu::always_inline]] static F32 clamp_magnitude(F32 x, F32 limit) { return xsimd::min(limit, xsimd::max(-limit, x)); }
+  [[gnu::always_inline]] static F32 max_magnitude(F32 largest, F32 x) {
+    const __m128i magnitude = _mm_castps_si128(abs(x));
+    const __m128i greater = _mm_cmpgt_epi32(magnitude, _mm_castps_si128(largest));
+    return _mm_castsi128_ps(_mm_or_si128(_mm_and_si128(greater, magnitude), _mm_andnot_si128(greater, _mm_castps_si128(largest))));
+  }
   [[gnu::always_inline]] static F32 sqrt(F32 x) { return xsimd::sqrt(x); }
   // Adding 1.5 * 2^23 leaves no bits for a fraction; exact for |x| < 2^22, which all callers keep to.
   [[gnu::always_inline]] static F32 round(F32 x) {
@@ -124,6 +129,9 @@ struct Baseline {
     const __m128i words = _mm_packs_epi32(_mm_cvtps_epi32(x), _mm_setzero_si128());
     const int bytes = _mm_cvtsi128_si32(_mm_packs_epi16(words, words));
     std::memcpy(p, &bytes, sizeof(bytes));
+  }
+  [[gnu::always_inline]] static void store_s8(std::int8_t* p, const F32 (&x)[4]) {
+    for (std::size_t v = 0; v < 4; ++v) store_s8(p + v * kLanes, x[v]);
   }
   [[gnu::always_inline]] static void store_bf16(std::uint16_t* p, F32 x, F32 next) {
     store_bf16(p, x);
