@@ -15,6 +15,11 @@ void attend(const Compute& compute, const ModelConfig& config, const LayerWeight
 // Whether it reads workspace.wide_bf16() and writes workspace.mixed_bf16() instead: where nothing but attention touches queries and keys.
 bool attends_bf16_rows(const Compute& compute, const ModelConfig& config, const LayerWeights& layer, const LayerPlan& plan, Precision precision) noexcept;
 
+// Whether the feed-forward block's inner activation is BF16, in workspace.inner_bf16().
+inline bool keeps_bf16_inner(const Compute& compute, const ModelConfig& config, Precision precision) noexcept {
+  return keeps_bf16_rows(compute, precision) && config.body.gate == Gate::none;
+}
+
 // Floats of scratch that a thread needs for rows of up to `longest` tokens.
 std::size_t attention_scratch(const Compute& compute, const ModelConfig& config, Precision precision, std::size_t longest) noexcept;
 

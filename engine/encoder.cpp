@@ -1,5 +1,6 @@
 #include "engine/encoder.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/attention.hpp"
@@ -10,67 +11,85 @@ namespace berth::engine {
 
 namespace {
 
-// One layer over the residual stream, which is in `x` before and after it. Before a product its input is in workspace.low(), too, in the layers' precision.
+// Rows of the workspace that a LayerRun works on: tokens [first, first + count) of the stream and of what attention reads and gives, and as many rows
+// from `scratch` on of what nobody else looks at.
+struct Slice {
+  std::size_t first = 0;
+  std::size_t count = 0;
+  std::size_t scratch = 0;
+};
+
+// One layer over the residual stream, which is in `x` before and after it, for a slice of the batch's tokens: all that stands between two attentions
+// looks at one token at a time. Before a product its input is in workspace.low(), too, in the layers' precision.
 class LayerRun {
  public:
-  LayerRun(const Compute& compute, const ModelConfig& config, const LayerWeights& layer, const LayerPlan& plan, Workspace& workspace)
+  LayerRun(const Compute& compute, const ModelConfig& config, const LayerWeights& layer, const LayerPlan& plan, Workspace& workspace, Slice slice)
       : compute_(compute),
         config_(config),
         layer_(layer),
         plan_(plan),
         workspace_(workspace),
-        tokens_(workspace.batch.tokens()),
+        slice_(slice),
         precision_(layer.query_key_value.precision),
-        low_(workspace.low()),
-        x_(workspace.hidden()),
-        summed_(workspace.summed()) {}
+        low_(workspace.low(slice.scratch)),
+        x_(workspace.hidden() + slice.first * config.hidden_size),
+        summed_(workspace.summed() + slice.scratch * config.hidden_size) {}
 
-  void run() noexcept {
-    attention_block();
+  // x to queries, keys and values.
+  void before_attention() noexcept {
+    const float* in = block_input(layer_.attention_norm);
+    if (attends_bf16_rows(compute_, config_, layer_, plan_, precision_)) {
+      run_linear(compute_, layer_.query_key_value, {.low = low_, .y_bf16 = bf16_rows(workspace_.wide_bf16(), 3 * config_.hidden_size), .rows = slice_.count});
+      return;
+    }
+    run_linear(compute_, layer_.query_key_value, {.x = in, .low = low_, .y = rows(workspace_.wide(), 3 * config_.hidden_size), .rows = slice_.count});
+    norm_heads(layer_.query_norm, 0);
+    norm_heads(layer_.key_norm, 1);
+  }
+
+  // What attention gives to the layer's result.
+  void after_attention() noexcept {
+    const std::size_t size = config_.hidden_size;
+    if (attends_bf16_rows(compute_, config_, layer_, plan_, precision_)) {
+      const LowRows mixed = lower_bf16_rows(compute_, precision_, bf16_rows(workspace_.mixed_bf16(), size), slice_.count, size, low_);
+      run_linear(compute_, layer_.attention_output, {.low = mixed, .y = summed_, .rows = slice_.count, .residual = x_});
+    } else {
+      const float* mixed = rows(workspace_.mixed(), size);
+      lower_rows(compute_, precision_, mixed, slice_.count, size, low_);
+      run_linear(compute_, layer_.attention_output, {.x = mixed, .low = low_, .y = summed_, .rows = slice_.count, .residual = x_});
+    }
+    end_block(layer_.attention_norm, layer_.attention_outer_norm);
     feed_forward_block();
   }
 
  private:
-  void attention_block() noexcept {
-    const float* in = block_input(layer_.attention_norm);
-    if (attends_bf16_rows(compute_, config_, layer_, plan_, precision_)) {
-      run_linear(compute_, layer_.query_key_value, {.low = low_, .y_bf16 = workspace_.wide_bf16(), .rows = tokens_});
-      attend(compute_, config_, layer_, plan_, precision_, workspace_);
-      const LowRows mixed = lower_bf16_rows(compute_, precision_, workspace_.mixed_bf16(), tokens_, config_.hidden_size, low_);
-      run_linear(compute_, layer_.attention_output, {.low = mixed, .y = summed_, .rows = tokens_, .residual = x_});
-      end_block(layer_.attention_norm, layer_.attention_outer_norm);
-      return;
-    }
-    run_linear(compute_, layer_.query_key_value, {.x = in, .low = low_, .y = workspace_.wide(), .rows = tokens_});
-    norm_heads(layer_.query_norm, 0);
-    norm_heads(layer_.key_norm, 1);
-    attend(compute_, config_, layer_, plan_, precision_, workspace_);
-    lower_rows(compute_, precision_, workspace_.mixed(), tokens_, config_.hidden_size, low_);
-    run_linear(compute_, layer_.attention_output, {.x = workspace_.mixed(), .low = low_, .y = summed_, .rows = tokens_, .residual = x_});
-    end_block(layer_.attention_norm, layer_.attention_outer_norm);
+  float* rows(float* all, std::size_t size) const noexcept { return all + slice_.first * size; }
+  std::uint16_t* bf16_rows(std::uint16_t* all, std::size_t size) const noexcept {
+    return all + slice_.first * low_row_bytes(Precision::bf16, size) / sizeof(*all);
   }
 
   void feed_forward_block() noexcept {
     const std::size_t inner = config_.intermediate_size;
     const bool gated = config_.body.gate != Gate::none;
     const float* in = block_input(layer_.output_norm);
-    if (!gated && keeps_bf16_rows(compute_, precision_)) {
-      run_linear(compute_, layer_.intermediate, {.low = low_, .y_bf16 = workspace_.wide_bf16(), .rows = tokens_, .activation = config_.activation});
-      const LowRows activated = lower_bf16_rows(compute_, precision_, workspace_.wide_bf16(), tokens_, inner, low_);
-      run_linear(compute_, layer_.output, {.low = activated, .y = summed_, .rows = tokens_, .residual = x_});
+    if (keeps_bf16_inner(compute_, config_, precision_)) {
+      std::uint16_t* activated = workspace_.inner_bf16() + slice_.scratch * low_row_bytes(Precision::bf16, inner) / sizeof(*activated);
+      run_linear(compute_, layer_.intermediate, {.low = low_, .y_bf16 = activated, .rows = slice_.count, .activation = config_.activation});
+      const LowRows lowered = lower_bf16_rows(compute_, precision_, activated, slice_.count, inner, low_);
+      run_linear(compute_, layer_.output, {.low = lowered, .y = summed_, .rows = slice_.count, .residual = x_});
       end_block(layer_.output_norm, {});
       return;
     }
-    float* wide = workspace_.wide();
+    float* wide = rows(workspace_.wide(), gated ? 2 * inner : inner);
     run_linear(compute_, layer_.intermediate,
-               {.x = in, .low = low_, .y = wide, .rows = tokens_, .activation = gated ? kernels::Activation::none : config_.activation});
+               {.x = in, .low = low_, .y = wide, .rows = slice_.count, .activation = gated ? kernels::Activation::none : config_.activation});
     if (gated) {
-      run_gate(compute_, wide, tokens_, inner, config_.body.gate == Gate::second_half, config_.activation, precision_, low_);
+      run_gate(compute_, wide, slice_.count, inner, config_.body.gate == Gate::second_half, config_.activation, precision_, low_);
     } else {
-      lower_rows(compute_, precision_, wide, tokens_, inner, low_);
+      lower_rows(compute_, precision_, wide, slice_.count, inner, low_);
     }
     run_linear(compute_, layer_.output,
-               {.x = wide, .x_stride = gated ? 2 * inner : inner, .low = low_, .y = summed_, .rows = tokens_, .residual = x_});
+               {.x = wide, .x_stride = gated ? 2 * inner : inner, .low = low_, .y = summed_, .rows = slice_.count, .residual = x_});
     end_block(layer_.output_norm, {});
   }
 
@@ -78,11 +97,11 @@ class LayerRun {
   const float* block_input(const Norm& norm) noexcept {
     if (!config_.body.pre_norm) return x_;
     if (!norm.present()) {
-      lower_rows(compute_, precision_, x_, tokens_, config_.hidden_size, low_);
+      lower_rows(compute_, precision_, x_, slice_.count, config_.hidden_size, low_);
       return x_;
     }
-    run_norm(norm, x_, workspace_.mixed());
-    return workspace_.mixed();
+    run_norm(norm, x_, rows(workspace_.mixed(), config_.hidden_size));
+    return rows(workspace_.mixed(), config_.hidden_size);
   }
 
   // The block's result with the stream added is in `summed`.
@@ -96,21 +115,21 @@ class LayerRun {
       return;
     }
     run_norm(norm, summed_, summed_);
-    add_rows(compute_, x_, summed_, tokens_ * config_.hidden_size);
+    add_rows(compute_, x_, summed_, slice_.count * config_.hidden_size);
     run_norm(outer, x_, x_);
   }
 
   void run_norm(const Norm& norm, const float* from, float* to) noexcept {
-    run_layer_norm(compute_, norm, config_.layer_norm_epsilon, from, to, tokens_, config_.hidden_size, precision_, low_);
+    run_layer_norm(compute_, norm, config_.layer_norm_epsilon, from, to, slice_.count, config_.hidden_size, precision_, low_);
   }
 
   // Over the queries (part 0) or keys (1) of all heads together, where they are in [tokens, 3 hidden].
   void norm_heads(const Norm& norm, std::size_t part) noexcept {
     if (!norm.present()) return;
     const std::size_t size = config_.hidden_size;
-    for_row_blocks(compute_.pool, tokens_, size, [&](std::size_t first, std::size_t count, std::size_t) noexcept {
+    for_row_blocks(compute_.pool, slice_.count, size, [&](std::size_t first, std::size_t count, std::size_t) noexcept {
       kernels::LayerNormArgs args;
-      args.out = workspace_.wide() + first * 3 * size + part * size;
+      args.out = rows(workspace_.wide(), 3 * size) + first * 3 * size + part * size;
       args.x = args.out;
       args.stride = 3 * size;
       args.weight = norm.weight.data();
@@ -127,7 +146,7 @@ class LayerRun {
   const LayerWeights& layer_;
   const LayerPlan& plan_;
   Workspace& workspace_;
-  std::size_t tokens_;
+  Slice slice_;
   Precision precision_;
   LowRows low_;
   float* x_;
@@ -140,6 +159,74 @@ void add_convolution(const Compute& compute, const ModelConfig& config, const Mo
   add_rows(compute, x, workspace.convolved(), workspace.batch.tokens() * config.hidden_size);
   run_layer_norm(compute, weights.convolution_norm, config.layer_norm_epsilon, x, x, workspace.batch.tokens(), config.hidden_size, weights.layer_precision,
                  workspace.low());
+}
+
+// All that is between two attentions, slice by slice, one thread each: an activation stays in that core's cache from one product to the next, in memory
+// that the thread's next slice uses again, and a layer takes two parallel regions instead of nine. Every slice reads all the layer's weights, so either there are many rows to use them for, or the
+// weights fit the second cache. For models that keep BF16 rows, whose slices share no memory.
+struct Slices {
+  static constexpr std::size_t kRows = 128;
+  static constexpr std::size_t kFewRows = 32;
+  static constexpr std::size_t kCachedWeights = std::size_t{4} << 20;
+
+  std::size_t count = 1;
+
+  static Slices of(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::size_t tokens) noexcept {
+    const auto threads = static_cast<std::size_t>(compute.pool.threads());
+    const Precision precision = weights.layer_precision;
+    if (config.body.pre_norm || config.convolution.width > 0 || !keeps_bf16_inner(compute, config, precision)) return {};
+    for (const LayerPlan& plan : config.plan)
+      if (!attends_bf16_rows(compute, config, weights.layers[plan.weights], plan, precision)) return {};
+    const LayerWeights& layer = weights.layers.front();
+    const std::size_t bytes = layer.query_key_value.weight_bytes() + layer.attention_output.weight_bytes() + layer.intermediate.weight_bytes() +
+                              layer.output.weight_bytes();
+    const std::size_t least = threads * (bytes <= kCachedWeights ? kFewRows : kRows);
+    if (tokens < least || tokens < 2 * kFewRows) return {};
+    return {(((tokens + kRows - 1) / kRows) + threads - 1) / threads * threads};
+  }
+
+  // Slices end where tiles end. `scratch` leaves room for the largest slice before every slot: less than a tile of rows more than the
+  // batch has, for each thread (plan_workspace).
+  Slice at(std::size_t i, std::size_t slot, std::size_t tokens) const noexcept {
+    const std::size_t tiles = (tokens + kernels::kLowRows - 1) / kernels::kLowRows;
+    const auto row = [&](std::size_t k) { return std::min(tokens, tiles * k / count * kernels::kLowRows); };
+    const std::size_t most = (tiles + count - 1) / count * kernels::kLowRows;
+    return {.first = row(i), .count = row(i + 1) - row(i), .scratch = slot * most};
+  }
+};
+
+// Layers [0, end) of a plain stack.
+void run_layers(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::size_t end, Workspace& workspace) noexcept {
+  static const base::ThreadPool one_thread(1);
+  const std::size_t tokens = workspace.batch.tokens();
+  const Slices slices = Slices::of(compute, config, weights, tokens);
+  const Compute inside{.kernels = compute.kernels, .low = compute.low, .pool = one_thread};
+  const auto layer = [&](const Compute& with, std::size_t i, Slice slice) {
+    return LayerRun(with, config, weights.layers[config.plan[i].weights], config.plan[i], workspace, slice);
+  };
+  const auto attention = [&](std::size_t i) noexcept {
+    attend(compute, config, weights.layers[config.plan[i].weights], config.plan[i], weights.layer_precision, workspace);
+  };
+  const Slice all{.count = tokens};
+  if (slices.count == 1) {
+    for (std::size_t i = 0; i < end; ++i) {
+      layer(compute, i, all).before_attention();
+      attention(i);
+      layer(compute, i, all).after_attention();
+      if (i == 0 && config.convolution.width > 0) add_convolution(compute, config, weights, workspace);
+    }
+    return;
+  }
+  if (end > 0) layer(compute, 0, all).before_attention();
+  for (std::size_t i = 0; i < end; ++i) {
+    attention(i);
+    compute.pool.parallel_for(slices.count, [&](std::size_t s, std::size_t slot) noexcept {
+      const Slice slice = slices.at(s, slot, tokens);
+      if (slice.count == 0) return;
+      layer(inside, i, slice).after_attention();
+      if (i + 1 < end) layer(inside, i + 1, slice).before_attention();
+    });
+  }
 }
 
 }  // namespace
@@ -156,10 +243,7 @@ void run_encoder(const Compute& compute, const ModelConfig& config, const ModelW
   embed(compute, config, weights, workspace);
   const bool convolves = config.convolution.width > 0 && end > 0;
   if (convolves) convolve(compute, config, weights, workspace);
-  for (std::size_t i = 0; i < end; ++i) {
-    LayerRun(compute, config, weights.layers[config.plan[i].weights], config.plan[i], workspace).run();
-    if (i == 0 && convolves) add_convolution(compute, config, weights, workspace);
-  }
+  run_layers(compute, config, weights, end, workspace);
   if (!layers && weights.final_norm.present())
     run_layer_norm(compute, weights.final_norm, config.layer_norm_epsilon, workspace.hidden(), workspace.hidden(), workspace.batch.tokens(), config.hidden_size,
                    Precision::fp32, workspace.low());

@@ -19,17 +19,21 @@ WorkspacePlan plan_workspace(const ModelConfig& config, Precision precision, con
   plan.wide = whole_lines(tokens * std::max({3 * config.hidden_size, inner, config.embedding_size, config.convolution.width * config.hidden_size}));
   plan.mixed = plan.hidden;
   plan.summed = plan.hidden;
+  plan.threads = static_cast<std::size_t>(compute.pool.threads());
   plan.convolved = config.convolution.width == 0 ? 0 : plan.hidden;
   plan.attention = whole_lines(attention_scratch(compute, config, precision, longest));
-  plan.threads = static_cast<std::size_t>(compute.pool.threads());
   if (precision != Precision::fp32) {
     const std::size_t rows = (tokens + kernels::kLowRows - 1) / kernels::kLowRows * kernels::kLowRows;
-    const std::size_t row_bytes = std::max(low_row_bytes(precision, config.hidden_size), low_row_bytes(precision, config.intermediate_size));
-    plan.low = whole_lines(rows * row_bytes / sizeof(float));
-    plan.scales = whole_lines(tokens);
+    plan.low_row_bytes = std::max(low_row_bytes(precision, config.hidden_size), low_row_bytes(precision, config.intermediate_size));
+    const std::size_t scratch_rows = rows + plan.threads * kernels::kLowRows;  // a slice of the batch may be a tile larger than another
+    plan.low = whole_lines(scratch_rows * plan.low_row_bytes / sizeof(float));
+    plan.scales = whole_lines(scratch_rows);
+    plan.summed = whole_lines(scratch_rows * config.hidden_size);
     // A row of the batch may begin anywhere, and its queries are read in whole tiles from there.
     const auto bf16_floats = [&](std::size_t size) { return whole_lines((rows + kernels::kLowRows) * low_row_bytes(Precision::bf16, size) / sizeof(float)); };
-    plan.wide = std::max({plan.wide, bf16_floats(3 * config.hidden_size), bf16_floats(config.intermediate_size)});
+    plan.wide = std::max({plan.wide, bf16_floats(3 * config.hidden_size)});
+    if (keeps_bf16_inner(compute, config, precision))
+      plan.inner = whole_lines(scratch_rows * low_row_bytes(Precision::bf16, config.intermediate_size) / sizeof(float));
     plan.mixed = std::max(plan.mixed, bf16_floats(config.hidden_size));
   }
   return plan;

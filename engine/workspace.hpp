@@ -26,10 +26,12 @@ struct WorkspacePlan {
   std::size_t convolved = 0;          // [tokens, hidden]: the convolution of the embeddings, where there is one
   std::size_t attention = 0;          // per thread: scratch of the longest row's attention
   std::size_t threads = 0;
+  std::size_t inner = 0;              // [tokens, intermediate] in BF16, where it is kept so
+  std::size_t low_row_bytes = 0;      // of the widest row
   std::size_t low = 0;                // [tokens, padded max(hidden, intermediate)]: a product's input in low precision; rows up to whole tiles
   std::size_t scales = 0;             // [tokens]: of the 8-bit rows
 
-  std::size_t floats() const noexcept { return hidden + wide + mixed + summed + convolved + attention * threads + low + scales; }
+  std::size_t floats() const noexcept { return hidden + wide + mixed + summed + convolved + attention * threads + inner + low + scales; }
 };
 
 WorkspacePlan plan_workspace(const ModelConfig& config, Precision precision, const Compute& compute, std::size_t tokens, std::size_t longest);
@@ -47,9 +49,11 @@ class Workspace {
   float* summed() noexcept { return mixed() + plan_.mixed; }
   float* convolved() noexcept { return summed() + plan_.summed; }
   float* attention(std::size_t slot) noexcept { return convolved() + plan_.convolved + slot * plan_.attention; }
-  LowRows low() noexcept {
-    float* begin = attention(plan_.threads);
-    return {.data = reinterpret_cast<std::byte*>(begin), .scales = begin + plan_.low};
+  std::uint16_t* inner_bf16() noexcept { return reinterpret_cast<std::uint16_t*>(attention(plan_.threads)); }
+  // For rows from `first` on. Its place depends on no row's size, so slices of the batch may hold different activations at a time.
+  LowRows low(std::size_t first = 0) noexcept {
+    float* begin = attention(plan_.threads) + plan_.inner;
+    return {.data = reinterpret_cast<std::byte*>(begin) + first * plan_.low_row_bytes, .scales = begin + plan_.low + first};
   }
 
   RaggedBatch batch;           // the call's own, kept for its capacity
