@@ -158,11 +158,18 @@ struct AttentionBf16 {
       for (std::size_t d = 0; d < p.depth; d += kMostDepth) {
         const std::size_t depth = p.depth - d < kMostDepth ? p.depth - d : kMostDepth;
         const std::size_t size = args.head_size - d < depth ? args.head_size - d : depth;
-        to_bf16(args.k + token * args.stride + d, args.stride, valid, size, rows, depth);
+        const std::uint16_t* from = rows;
+        std::size_t stride = depth;
+        if (std::is_same_v<Element, std::uint16_t> && size == depth) {  // BF16 keys of whole cache lines are read where they are
+          from = reinterpret_cast<const std::uint16_t*>(args.k + token * args.stride + d);
+          stride = args.stride;
+        } else {
+          to_bf16(args.k + token * args.stride + d, args.stride, valid, size, rows, depth);
+        }
         std::uint16_t* to = keys + token * p.depth + d * kLowPanelWidth;
         for (std::size_t pair = 0; pair < depth; pair += 2 * kLanes, to += 2 * kLanes * kLowPanelWidth) {
           F32 square[kLanes];
-          for (std::size_t i = 0; i < kLanes; ++i) square[i] = i < valid ? Isa::load_f32_bytes(rows + i * depth + pair) : Isa::set1(0.0F);
+          for (std::size_t i = 0; i < kLanes; ++i) square[i] = i < valid ? Isa::load_f32_bytes(from + i * stride + pair) : Isa::set1(0.0F);
           Isa::transpose(square);
           for (std::size_t i = 0; i < kLanes; ++i) Isa::store(reinterpret_cast<float*>(to + i * 2 * kLowPanelWidth), square[i]);
         }

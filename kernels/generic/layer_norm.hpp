@@ -14,42 +14,67 @@ struct LayerNorm {
   static constexpr std::size_t kLanes = Isa::kLanes;
 
   static void run(const LayerNormArgs& args) noexcept {
-    for (std::size_t row = 0; row < args.rows; ++row) run_row(args, args.x + row * args.stride, args.out + row * args.stride);
+    std::size_t row = 0;
+    for (; row + kRows <= args.rows; row += kRows) run_rows<kRows>(args, row);
+    for (; row < args.rows; ++row) run_rows<1>(args, row);
   }
 
  private:
-  static void run_row(const LayerNormArgs& args, const float* x, float* out) noexcept {
+  // Rows go in step: the sums of one alone are two chains of additions that wait for each other.
+  static constexpr std::size_t kRows = 4;
+
+  template <std::size_t rows>
+  static void run_rows(const LayerNormArgs& args, std::size_t first) noexcept {
+    const float* x = args.x + first * args.stride;
+    float* out = args.out + first * args.stride;
     const std::size_t size = args.size;
     const std::size_t whole = size / kLanes * kLanes;
+    const std::size_t left = size - whole;
     const float inverse_size = 1.0F / static_cast<float>(size);
 
-    F32 sum = Isa::set1(0.0F);
-    for (std::size_t i = 0; i < whole; i += kLanes) sum = Isa::add(sum, Isa::load(x + i));
-    if (whole < size) sum = Isa::add(sum, Isa::load_partial(x + whole, size - whole));
-    const F32 mean = Isa::set1(Isa::reduce_add(sum) * inverse_size);
+    F32 sum[rows];
+    for (std::size_t r = 0; r < rows; ++r) sum[r] = Isa::set1(0.0F);
+    for (std::size_t i = 0; i < whole; i += kLanes)
+      for (std::size_t r = 0; r < rows; ++r) sum[r] = Isa::add(sum[r], Isa::load(x + r * args.stride + i));
+    F32 mean[rows];
+    for (std::size_t r = 0; r < rows; ++r) {
+      if (left > 0) sum[r] = Isa::add(sum[r], Isa::load_partial(x + r * args.stride + whole, left));
+      mean[r] = Isa::set1(Isa::reduce_add(sum[r]) * inverse_size);
+    }
 
-    F32 squares = Isa::set1(0.0F);
+    F32 squares[rows];
+    for (std::size_t r = 0; r < rows; ++r) squares[r] = Isa::set1(0.0F);
     for (std::size_t i = 0; i < whole; i += kLanes) {
-      const F32 d = Isa::sub(Isa::load(x + i), mean);
-      squares = Isa::fma(d, d, squares);
+      for (std::size_t r = 0; r < rows; ++r) {
+        const F32 d = Isa::sub(Isa::load(x + r * args.stride + i), mean[r]);
+        squares[r] = Isa::fma(d, d, squares[r]);
+      }
     }
-    float tail = 0.0F;
-    for (std::size_t i = whole; i < size; ++i) {
-      const float d = x[i] - Isa::first(mean);
-      tail += d * d;
+    F32 scale[rows];
+    for (std::size_t r = 0; r < rows; ++r) {
+      float tail = 0.0F;
+      for (std::size_t i = whole; i < size; ++i) {
+        const float d = x[r * args.stride + i] - Isa::first(mean[r]);
+        tail += d * d;
+      }
+      const F32 variance = Isa::set1((Isa::reduce_add(squares[r]) + tail) * inverse_size + args.epsilon);
+      scale[r] = Isa::div(Isa::set1(1.0F), Isa::sqrt(variance));
     }
-    const F32 variance = Isa::set1((Isa::reduce_add(squares) + tail) * inverse_size + args.epsilon);
-    const F32 scale = Isa::div(Isa::set1(1.0F), Isa::sqrt(variance));
 
     for (std::size_t i = 0; i < whole; i += kLanes) {
-      const F32 d = Isa::mul(Isa::sub(Isa::load(x + i), mean), scale);
-      Isa::store(out + i, affine(d, Isa::load(args.weight + i), args.bias == nullptr ? Isa::set1(0.0F) : Isa::load(args.bias + i)));
+      const F32 weight = Isa::load(args.weight + i);
+      const F32 bias = args.bias == nullptr ? Isa::set1(0.0F) : Isa::load(args.bias + i);
+      for (std::size_t r = 0; r < rows; ++r) {
+        const F32 d = Isa::mul(Isa::sub(Isa::load(x + r * args.stride + i), mean[r]), scale[r]);
+        Isa::store(out + r * args.stride + i, affine(d, weight, bias));
+      }
     }
-    if (whole < size) {
-      const std::size_t left = size - whole;
-      const F32 d = Isa::mul(Isa::sub(Isa::load_partial(x + whole, left), mean), scale);
-      const F32 bias = args.bias == nullptr ? Isa::set1(0.0F) : Isa::load_partial(args.bias + whole, left);
-      Isa::store_partial(out + whole, affine(d, Isa::load_partial(args.weight + whole, left), bias), left);
+    if (left == 0) return;
+    const F32 weight = Isa::load_partial(args.weight + whole, left);
+    const F32 bias = args.bias == nullptr ? Isa::set1(0.0F) : Isa::load_partial(args.bias + whole, left);
+    for (std::size_t r = 0; r < rows; ++r) {
+      const F32 d = Isa::mul(Isa::sub(Isa::load_partial(x + r * args.stride + whole, left), mean[r]), scale[r]);
+      Isa::store_partial(out + r * args.stride + whole, affine(d, weight, bias), left);
     }
   }
   static F32 affine(F32 x, F32 weight, F32 bias) noexcept { return Isa::fma(x, weight, bias); }
