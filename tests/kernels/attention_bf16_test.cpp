@@ -80,6 +80,56 @@ TEST_P(AttentionBf16, NearTheExactResult) {
     }
 }
 
+std::vector<std::uint16_t> to_bf16(const std::vector<float>& x) {
+  std::vector<std::uint16_t> out((x.size() + 31) / 32 * 32);
+  kernel_table(Isa::baseline).round_rows(x.data(), x.size(), 1, x.size(), out.data(), out.size());
+  return out;
+}
+float widen(std::uint16_t x) { return float_of(static_cast<std::uint32_t>(x) << 16); }
+
+// BF16 rows give what the same numbers in FP32 give, rounded, whatever lies behind the last row.
+TEST_P(AttentionBf16, RowsOfBf16GiveTheSame) {
+  for (const std::size_t tokens : {1, 3, 16, 17, 32, 45, 128, 131})
+    for (const std::size_t head_size : {8, 16, 32, 33, 64, 80, 128}) {
+      Random random(static_cast<unsigned>(tokens * 1000 + head_size));
+      const std::size_t stride = 3 * head_size + 5;
+      std::vector<std::uint16_t> low = to_bf16(random.normals(tokens * stride));
+      low.resize(tokens * stride);
+      std::vector<float> qkv;
+      for (const std::uint16_t x : low) qkv.push_back(widen(x));
+      const float scale = 1.0F / std::sqrt(static_cast<float>(head_size));
+      const std::vector<std::uint16_t> expected = to_bf16(run(qkv, tokens, head_size, scale));
+      low.resize((tokens + kLowRows) * stride, 0x7fc0);  // NaN
+      GuardedMemory scratch(4 * GetParam().low->attention_bf16_scratch(tokens, head_size) + 64);
+      GuardedMemory output(2 * tokens * head_size);
+      AttentionBf16Args args;
+      args.q = low.data();
+      args.k = args.q + head_size;
+      args.v = args.q + 2 * head_size;
+      args.stride = stride;
+      args.out = output.place<std::uint16_t>(tokens * head_size);
+      args.out_stride = head_size;
+      args.tokens = tokens;
+      args.head_size = head_size;
+      args.scale = scale;
+      args.scratch = scratch.place<float>(GetParam().low->attention_bf16_scratch(tokens, head_size), 64);
+      GetParam().low->attention_bf16_rows(args);
+      EXPECT_TRUE(scratch.intact());
+      EXPECT_TRUE(output.intact());
+      for (std::size_t i = 0; i < tokens * head_size; ++i) ASSERT_EQ(args.out[i], expected[i]) << "tokens " << tokens << ", head " << head_size << ", " << i;
+    }
+}
+
+// The largest numerator is exactly 1, so one token gets its own value.
+TEST_P(AttentionBf16, OneTokenGetsItsValue) {
+  const std::size_t head_size = 32;
+  Random random(4);
+  const std::vector<float> qkv = random.normals(3 * head_size + 5, 3.0F);
+  const std::vector<float> out = run(qkv, 1, head_size, 1.0F);
+  const std::vector<std::uint16_t> values = to_bf16(std::vector<float>(qkv.begin() + 2 * head_size, qkv.begin() + 3 * head_size));
+  for (std::size_t d = 0; d < head_size; ++d) ASSERT_EQ(out[d], widen(values[d]));
+}
+
 TEST_P(AttentionBf16, ExtremeScoresAndNan) {
   const std::size_t tokens = 40;
   const std::size_t head_size = 32;

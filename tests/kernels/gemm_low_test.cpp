@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "kernels/packed_low.hpp"
-#include "tests/kernels/kernel_test.hpp"
+#include "tests/kernels/math_sweep.hpp"
 
 namespace berth::kernels {
 namespace {
@@ -21,6 +21,8 @@ std::vector<LowTable> low_tables() {
     if (status.usable) tables.push_back({std::string(name(status.isa)), &low_kernel_table(status.isa), &kernel_table(status.isa)});
   return tables;
 }
+
+constexpr double kGeluLowBound = 2e-4;  // kernels/generic/math.hpp
 
 class GemmLow : public testing::TestWithParam<LowTable> {};
 
@@ -110,10 +112,74 @@ TEST_P(GemmLow, S8EpilogueScalesAddsAndActivates) {
         const double sum = double{exact_scales[i]} * problem.exact[i * 37 + j];
         const double expected = exact_activation(activation, sum + double{bias[j]}) + double{residual[i * 40 + j]};
         const double tolerance = 8 * kEpsilon * (std::abs(sum) + std::abs(double{bias[j]}) + std::abs(double{residual[i * 40 + j]})) +
-                                 2 * activation_tolerance(activation, sum + double{bias[j]});
+                                 2 * activation_tolerance(activation, sum + double{bias[j]}) + (activation == Activation::gelu ? kGeluLowBound : 0.0);
         ASSERT_NEAR(double{c[i * 37 + j]}, expected, tolerance) << name_of(activation) << " at " << i << ", " << j;
       }
   }
+}
+
+// With activations of zero the result is that of the bias: gelu_low over floats, by every set's own epilogue.
+TEST_P(GemmLow, GeluIsWithinItsBound) {
+  constexpr std::size_t kOutputs = 4096;
+  PackedS8 weights(kOutputs, 1);
+  const std::vector<std::int8_t> zeros(kLowRows * weights.view().k_padded, 0);
+  const float scale = 1.0F;
+  std::vector<float> got(kOutputs);
+  Worst worst;
+  for (const float sign : {1.0F, -1.0F}) {
+    for_floats(1e-30F * sign, 1e30F * sign, 4099, [&](std::span<const float> x) {
+      std::vector<float> bias(x.begin(), x.end());
+      bias.resize(kOutputs);
+      GemmS8Args args;
+      args.a = zeros.data();
+      args.lda = weights.view().k_padded;
+      args.a_scales = &scale;
+      args.b = weights.view();
+      args.panel_end = panel_count(kOutputs, kLowPanelWidth);
+      args.bias = bias.data();
+      args.c = got.data();
+      args.ldc = kOutputs;
+      args.rows = 1;
+      args.activation = Activation::gelu;
+      GetParam().low->gemm_s8(args);
+      for (std::size_t i = 0; i < x.size(); ++i)
+        worst.update(std::abs(double{got[i]} - exact_activation(Activation::gelu, x[i])), kGeluLowBound + kEpsilon * std::abs(double{x[i]}), x[i]);
+    });
+  }
+  expect_within(worst, "gelu_low");
+}
+
+// BF16 results are the FP32 ones rounded, with zeros from n up to whole cache lines; shapes that take every way through the epilogue.
+TEST_P(GemmLow, Bf16ResultsAreRounded) {
+  for (const Activation activation : {Activation::none, Activation::gelu, Activation::relu})
+    for (const std::size_t n : {5, 16, 32, 50, 96, 130})
+      for (const std::size_t k : {64, 384, 1024})
+        for (const std::size_t rows : {1, 16, 17, 33, 70}) {
+          S8Problem problem(rows, n, k, false, static_cast<unsigned>(n + k + rows));
+          Random random(9);
+          for (float& s : problem.scales) s = random.uniform(1e-4F, 2e-4F);
+          const std::vector<float> bias = random.normals(n);
+          std::vector<float> c(rows * n);
+          GemmS8Args args = problem.args(c.data());
+          args.bias = n == 96 ? nullptr : bias.data();
+          args.activation = activation;
+          GetParam().low->gemm_s8(args);
+          const std::size_t padded = (n + 31) / 32 * 32;
+          GuardedMemory memory(rows * (padded + 1) * sizeof(std::uint16_t));
+          auto* low = memory.place<std::uint16_t>(rows * (padded + 1));
+          std::fill(low, low + rows * (padded + 1), std::uint16_t{0x7777});
+          args.c = low;
+          args.c_is_bf16 = true;
+          args.ldc = padded + 1;
+          GetParam().low->gemm_s8(args);
+          std::vector<std::uint16_t> expected(padded);
+          for (std::size_t i = 0; i < rows; ++i) {
+            GetParam().kernels->round_rows(c.data() + i * n, n, 1, n, expected.data(), padded);
+            ASSERT_EQ(std::memcmp(low + i * (padded + 1), expected.data(), padded * sizeof(std::uint16_t)), 0) << i << " of " << rows << ", n " << n << ", k " << k;
+            ASSERT_EQ(low[i * (padded + 1) + padded], 0x7777);
+          }
+          EXPECT_TRUE(memory.intact());
+        }
 }
 
 // A panel range and a row range at a time give the same bits as everything at once.
@@ -223,6 +289,27 @@ TEST_P(RowRounding, ToS8) {
       }
     }
     EXPECT_TRUE(memory.intact());
+  }
+}
+
+// From BF16 it is what it is from the same numbers in FP32.
+TEST_P(RowRounding, Bf16ToS8) {
+  for (const std::size_t size : {1, 15, 16, 64, 65, 200}) {
+    const std::size_t padded = (size + 63) / 64 * 64;
+    Random random(static_cast<unsigned>(size));
+    const std::vector<float> x = random.normals(3 * size, 3.0F);
+    std::vector<std::uint16_t> low(3 * padded);
+    kernels().round_rows(x.data(), size, 3, size, low.data(), padded);
+    std::vector<float> wide(3 * padded);
+    for (std::size_t i = 0; i < low.size(); ++i) wide[i] = widen(low[i]);
+    std::vector<std::int8_t> expected(3 * padded);
+    std::vector<float> expected_scales(3);
+    kernels().quantize_rows(wide.data(), padded, 3, size, expected.data(), padded, expected_scales.data());
+    std::vector<std::int8_t> q(3 * padded, 1);
+    std::vector<float> scales(3);
+    kernels().quantize_bf16_rows(low.data(), padded, 3, size, q.data(), padded, scales.data());
+    EXPECT_EQ(q, expected);
+    EXPECT_EQ(scales, expected_scales);
   }
 }
 

@@ -1,4 +1,6 @@
 // The bounds that kernels/generic/math.hpp states, over every 4099th float; math_exhaustive_test.cpp takes every one.
+#include "kernels/generic/math.hpp"
+#include "kernels/isa/baseline.hpp"
 #include "tests/kernels/math_sweep.hpp"
 
 namespace berth::kernels {
@@ -50,6 +52,24 @@ TEST_P(MathTest, ZeroStaysZero) {
     kernels().activate(&x, 1, activation);
     EXPECT_EQ(x, 0.0F) << name_of(activation);
   }
+}
+
+// What has no kernel of its own to be seen through: the exponential of low precision, by the instruction set that every CPU has.
+TEST(MathLow, Exp2IsWithinItsBound) {
+  Worst worst;
+  for_floats(-1e-30F, -126.0F, 97, [&](std::span<const float> x) {
+    for (std::size_t i = 0; i + Baseline::kLanes <= x.size(); i += Baseline::kLanes) {
+      Baseline::F32 y[1] = {Baseline::load(x.data() + i)};
+      VectorMath<Baseline>::exp2_of_nonpositive_low(y);
+      float got[Baseline::kLanes];
+      Baseline::store(got, y[0]);
+      for (std::size_t lane = 0; lane < Baseline::kLanes; ++lane) {
+        const double exact = std::exp2(double{x[i + lane]});
+        worst.update(std::abs(double{got[lane]} - exact) / exact, 1.1e-4, x[i + lane]);
+      }
+    }
+  });
+  expect_within(worst, "exp2_of_nonpositive_low");
 }
 
 // A value's result does not depend on where in a vector it stands, nor on its neighbours.

@@ -13,8 +13,18 @@ class NonFiniteTest : public KernelTest {
                                std::size_t head_size) {
     std::vector<float> out(tokens * head_size);
     GuardedMemory scratch(kernels().attention_f32_scratch(tokens, head_size) * sizeof(float));
-    kernels().attention_f32({q.data(), k.data(), v.data(), head_size, out.data(), head_size, tokens, head_size, 0.5F,
-                             scratch.place<float>(kernels().attention_f32_scratch(tokens, head_size), 64)});
+    AttentionArgs args;
+    args.q = q.data();
+    args.k = k.data();
+    args.v = v.data();
+    args.stride = head_size;
+    args.out = out.data();
+    args.out_stride = head_size;
+    args.tokens = tokens;
+    args.head_size = head_size;
+    args.scale = 0.5F;
+    args.scratch = scratch.place<float>(kernels().attention_f32_scratch(tokens, head_size), 64);
+    kernels().attention_f32(args);
     return out;
   }
 };
