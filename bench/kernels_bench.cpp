@@ -1,4 +1,4 @@
-// The FP32 kernels on one core, beside this machine's measured multiply-add peak and beside oneDNN, all three in turn in the same run.
+// The kernels on one core, beside this machine's measured peak and beside oneDNN, all three in turn in the same run.
 //
 //   kernels_bench [--rounds=41] [--slice_ms=1] [--row_block=128] [Google Benchmark's own options, e.g. --benchmark_filter=gemm/768x3072]
 //
@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -20,8 +21,10 @@
 #include "base/aligned_buffer.hpp"
 #include "bench/fma_peak.hpp"
 #include "bench/interleave.hpp"
+#include "bench/low_peak.hpp"
 #include "bench/onednn_matmul.hpp"
 #include "kernels/dispatch.hpp"
+#include "kernels/packed_low.hpp"
 #include "kernels/packed_matrix.hpp"
 
 namespace berth::bench {
@@ -118,13 +121,93 @@ void run_gemm(benchmark::State& state, const std::string& name, const KernelTabl
   }
 }
 
+// A product of INT8 or BF16, out as the layers keep it: INT8 with scales and bias to BF16 where the set has BF16, else FP32.
+template <class Args, class Packed, class Element>
+void run_low_gemm(benchmark::State& state, Isa isa, void (*gemm)(const Args&) noexcept, const Packed& packed, const std::vector<Element>& weights, Shape shape,
+                  std::size_t rows) {
+  constexpr bool bf16 = sizeof(Element) == 2;
+  constexpr std::size_t kSteps = 2000;
+  const std::size_t stride = packed.view().k_padded + kernels::kLowRowBytes / sizeof(Element);
+  base::AlignedBuffer<Element> a((rows + kernels::kLowRows) * stride);
+  std::mt19937 engine(3);
+  for (std::size_t i = 0; i < a.size(); ++i) a.data()[i] = static_cast<Element>(bf16 ? 0x3f00U + engine() % 0x80U : engine() % 255U);
+  const std::vector<float> ones(std::max(shape.n, rows), 1.0F);
+  base::AlignedBuffer<float> c(rows * shape.n);
+  const double flop = 2.0 * static_cast<double>(rows) * static_cast<double>(shape.k) * static_cast<double>(shape.n);
+  const bool bf16_out = kernels::low_kernel_table(isa).gemm_bf16 != nullptr;
+  std::vector<Contender> contenders = {{[&] { benchmark::DoNotOptimize(low_peak(isa, bf16, kSteps)); }, low_peak(isa, bf16, kSteps)}, {[&] {
+                                         for (std::size_t row = 0; row < rows; row += options.row_block) {
+                                           Args args;
+                                           args.a = a.data() + row * stride;
+                                           args.lda = stride;
+                                           if constexpr (!bf16) args.a_scales = ones.data();
+                                           args.b = packed.view();
+                                           args.panel_end = kernels::panel_count(shape.n, kernels::kLowPanelWidth);
+                                           args.bias = ones.data();
+                                           args.c = bf16_out ? static_cast<void*>(reinterpret_cast<std::uint16_t*>(c.data()) + row * shape.n) : c.data() + row * shape.n;
+                                           args.ldc = shape.n;
+                                           args.c_is_bf16 = bf16_out;
+                                           args.rows = std::min(options.row_block, rows - row);
+                                           gemm(args);
+                                         }
+                                         benchmark::ClobberMemory();
+                                       }, flop}};
+#ifdef BERTH_BENCH_ONEDNN
+  std::vector<Element> dense(rows * shape.k);
+  for (std::size_t i = 0; i < dense.size(); ++i) dense[i] = a.data()[i / shape.k * stride + i % shape.k];
+  std::vector<float> c_onednn(rows * shape.n);
+  OnednnMatmul onednn(rows, shape.k, shape.n, dense.data(), weights.data(), c_onednn.data(), bf16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::s8);
+  contenders.push_back({[&] { onednn.run(); }, flop});
+#else
+  (void)weights;
+#endif
+  for (auto _ : state) {
+    const Rates rates = interleave(contenders, options.rounds, options.slice_ms * 1e-3);
+    state.SetIterationTime(flop / rates.rate(1));
+    state.counters["GOPS"] = rates.rate(1) * 1e-9;
+    if (contenders[0].work > 0.0) state.counters["of_peak"] = rates.ratio(1, 0);
+    if (contenders.size() > 2) {
+      state.counters["oneDNN"] = rates.rate(2) * 1e-9;
+      state.counters["ratio"] = rates.ratio(1, 2);
+    }
+  }
+}
+
+void run_s8(benchmark::State& state, Isa isa, Shape shape, std::size_t rows) {
+  std::mt19937 engine(2);
+  std::vector<std::int8_t> weights(shape.n * shape.k);
+  for (auto& x : weights) x = static_cast<std::int8_t>(static_cast<int>(engine() % 255U) - 127);
+  kernels::PackedS8 packed(shape.n, shape.k);
+  for (std::size_t j = 0; j < shape.n; ++j) packed.set_row(j, weights.data() + j * shape.k, 1.0F);
+  run_low_gemm(state, isa, kernels::low_kernel_table(isa).gemm_s8, packed, weights, shape, rows);
+}
+
+void run_bf16(benchmark::State& state, Isa isa, Shape shape, std::size_t rows) {
+  std::mt19937 engine(2);
+  std::vector<std::uint16_t> weights(shape.n * shape.k);
+  for (auto& x : weights) x = static_cast<std::uint16_t>(0x3f00U + engine() % 0x80U);
+  kernels::PackedBf16 packed(shape.n, shape.k);
+  for (std::size_t j = 0; j < shape.n; ++j) packed.set_row(j, weights.data() + j * shape.k);
+  run_low_gemm(state, isa, kernels::low_kernel_table(isa).gemm_bf16, packed, weights, shape, rows);
+}
+
 void run_attention(benchmark::State& state, const KernelTable& kernels, std::size_t tokens, std::size_t head_size) {
   const std::size_t stride = 3 * 12 * head_size;  // of a model with 12 heads, q, k and v in one matrix
   const std::vector<float> qkv = random_values(tokens * stride);
   std::vector<float> out(tokens * head_size);
   base::AlignedBuffer<float> scratch(kernels.attention_f32_scratch(tokens, head_size));
   const float* q = qkv.data();
-  const kernels::AttentionArgs args{q, q + stride / 3, q + 2 * stride / 3, stride, out.data(), head_size, tokens, head_size, 0.125F, scratch.data()};
+  kernels::AttentionArgs args;
+  args.q = q;
+  args.k = q + stride / 3;
+  args.v = q + 2 * stride / 3;
+  args.stride = stride;
+  args.out = out.data();
+  args.out_stride = head_size;
+  args.tokens = tokens;
+  args.head_size = head_size;
+  args.scale = 0.125F;
+  args.scratch = scratch.data();
   const double flop = 4.0 * static_cast<double>(tokens * tokens * head_size);
   const std::vector<Contender> contenders = {peak(kernels), {[&] {
                                                kernels.attention_f32(args);
@@ -152,7 +235,7 @@ void run_rows(benchmark::State& state, std::size_t size, F f) {
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(x.size()));
 }
 
-void register_all(const std::string& isa, const KernelTable& kernels) {
+void register_all(const std::string& isa, const KernelTable& kernels, Isa selected) {
   for (const Shape& shape : kShapes)
     for (const std::size_t rows : kRows) {
       const std::string name = "gemm/" + isa + "/" + std::to_string(shape.k) + "x" + std::to_string(shape.n) + "/M" + std::to_string(rows);
@@ -161,6 +244,17 @@ void register_all(const std::string& isa, const KernelTable& kernels) {
           ->Iterations(1)
           ->Unit(benchmark::kMicrosecond);
     }
+  const std::string low_isa(kernels::name(selected));
+  for (const Shape& shape : kShapes)
+    for (const std::size_t rows : {16U, 128U, 1024U})
+      for (const bool bf16 : {false, true}) {
+        if (bf16 && kernels::low_kernel_table(selected).gemm_bf16 == nullptr) continue;
+        const std::string name = (bf16 ? "gemm_bf16/" : "gemm_s8/") + low_isa + "/" + std::to_string(shape.k) + "x" + std::to_string(shape.n) + "/M" + std::to_string(rows);
+        benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) { (bf16 ? run_bf16 : run_s8)(state, selected, shape, rows); })
+            ->UseManualTime()
+            ->Iterations(1)
+            ->Unit(benchmark::kMicrosecond);
+      }
   for (const std::size_t tokens : {16U, 128U, 512U})
     for (const std::size_t head_size : {32U, 64U}) {
       const std::string name = "attention/" + isa + "/" + std::to_string(tokens) + "x" + std::to_string(head_size);
@@ -206,8 +300,17 @@ bool take_option(std::string_view argument) {
 }
 
 // oneDNN and its OpenMP read these when they are loaded, so the program starts itself again with them set.
-void set_environment(char** argv, std::size_t lanes) {
-  const char* cap = lanes == 16 ? "ALL" : lanes == 8 ? "AVX2" : "SSE41";
+void set_environment(char** argv, Isa isa) {
+  const char* cap = "ALL";
+  switch (isa) {
+    case Isa::amx: break;
+    case Isa::avx512bf16: cap = "AVX512_CORE_BF16"; break;
+    case Isa::avx512vnni: cap = "AVX512_CORE_VNNI"; break;
+    case Isa::avx512: cap = "AVX512_CORE"; break;
+    case Isa::avxvnni: cap = "AVX2_VNNI"; break;
+    case Isa::avx2: cap = "AVX2"; break;
+    case Isa::baseline: cap = "SSE41"; break;
+  }
   if (const char* set = std::getenv("ONEDNN_MAX_CPU_ISA"); set != nullptr && std::strcmp(set, cap) == 0) return;
   setenv("ONEDNN_MAX_CPU_ISA", cap, 1);
   setenv("OMP_NUM_THREADS", "1", 1);
@@ -219,7 +322,7 @@ void set_environment(char** argv, std::size_t lanes) {
 int run(int argc, char** argv) {
   const Isa isa = kernels::select_isa();
   const KernelTable& kernels = kernels::kernel_table(isa);
-  set_environment(argv, kernels.lanes);
+  set_environment(argv, isa);
   benchmark::Initialize(&argc, argv);
   for (int i = 1; i < argc; ++i)
     if (!take_option(argv[i])) {
@@ -231,7 +334,7 @@ int run(int argc, char** argv) {
 #ifndef BERTH_BENCH_ONEDNN
   benchmark::AddCustomContext("oneDNN", "not built in: install libdnnl-dev");
 #endif
-  register_all(name_of(kernels), kernels);
+  register_all(name_of(kernels), kernels, isa);
   benchmark::RunSpecifiedBenchmarks();
   for (const std::string& miss : misses) std::fprintf(stderr, "below its target: %s\n", miss.c_str());
   return 0;

@@ -83,10 +83,34 @@ struct LowTile {
       const auto start = Product::start(args, column(v));
       for (int r = 0; r < rows; ++r) sum[r][v] = start;
     }
-    decltype(args.a) a[rows];
-    for (int r = 0; r < rows; ++r) a[r] = args.a + (row + static_cast<std::size_t>(r)) * args.lda;
     auto b = args.b.data + panel * panel_size;
-    for (std::size_t k = 0; k < args.b.k_padded; k += Product::kGroup, b += kGroupSize) {
+    if constexpr (requires { Isa::s8_shift(nullptr, nullptr); } && Product::kGroup == 4) {
+      // vpdpbusd wants unsigned activations: shifted once for all the panels of a tile, a stretch of k at a time.
+      constexpr std::size_t kStretch = 512;
+      alignas(64) std::int8_t shifted[rows][kStretch];
+      const std::int8_t* a[rows];
+      for (int r = 0; r < rows; ++r) a[r] = shifted[r];
+      for (std::size_t begin = 0; begin < args.b.k_padded; begin += kStretch) {
+        const std::size_t stretch = args.b.k_padded - begin < kStretch ? args.b.k_padded - begin : kStretch;
+        for (int r = 0; r < rows; ++r)
+          for (std::size_t k = 0; k < stretch; k += 64) Isa::s8_shift(shifted[r] + k, args.a + (row + static_cast<std::size_t>(r)) * args.lda + begin + k);
+        add_products<rows, columns>(a, stretch, b, panel_size, sum);
+        b += stretch * kLowPanelWidth;
+      }
+    } else {
+      decltype(args.a) a[rows];
+      for (int r = 0; r < rows; ++r) a[r] = args.a + (row + static_cast<std::size_t>(r)) * args.lda;
+      add_products<rows, columns>(a, args.b.k_padded, b, panel_size, sum);
+    }
+    for (int r = 0; r < rows; ++r)
+      for (int v = 0; v < columns; ++v) Product::store(out + static_cast<std::size_t>(r) * ldo + static_cast<std::size_t>(v) * kLanes, sum[r][v]);
+  }
+
+  // sum += a [rows, depth] * b, whose panels are panel_size apart.
+  template <int rows, int columns, class Element>
+  [[gnu::always_inline]] static void add_products(const Element* const (&a)[rows], std::size_t depth, const Element* b, std::size_t panel_size,
+                                                  typename Product::Sum (&sum)[rows][columns]) noexcept {
+    for (std::size_t k = 0; k < depth; k += Product::kGroup, b += kGroupSize) {
       decltype(Product::weights(b)) weights[columns];
       for (int v = 0; v < columns; ++v) {
         const auto from = b + static_cast<std::size_t>(v / kVectors) * panel_size + static_cast<std::size_t>(v % kVectors) * kLanes * Product::kGroup;
@@ -98,9 +122,6 @@ struct LowTile {
         for (int v = 0; v < columns; ++v) sum[r][v] = Product::step(sum[r][v], x, weights[v]);
       }
     }
-    for (int r = 0; r < rows; ++r)
-      for (int v = 0; v < columns; ++v)
-        Product::store(out + static_cast<std::size_t>(r) * ldo + static_cast<std::size_t>(v) * kLanes, sum[r][v]);
   }
 
   using TileFunction = void (*)(const Args&, std::size_t, std::size_t, float*, std::size_t) noexcept;

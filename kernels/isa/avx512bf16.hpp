@@ -24,7 +24,10 @@ struct Avx512Bf16 : Avx512Vnni {
     __builtin_memcpy(&pair, p, sizeof(pair));
     return reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair));
   }
-  [[gnu::always_inline]] static F32 bf16_step(F32 sum, Bf16Pairs a, Bf16Pairs b) { return _mm512_dpbf16_ps(sum, a, b); }
+  [[gnu::always_inline]] static F32 bf16_step(F32 sum, Bf16Pairs a, Bf16Pairs b) {
+    __asm__("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));  // as s8_step
+    return sum;
+  }
 };
 
 }  // namespace berth::kernels

@@ -21,12 +21,20 @@ struct Avx512Vnni : Avx512 {
     return _mm512_slli_epi32(_mm512_sub_epi32(_mm512_setzero_si512(), _mm512_loadu_si512(column_sums)), 7);
   }
   [[gnu::always_inline]] static S8Weights s8_weights(const std::int8_t* p) { return _mm512_loadu_si512(p); }
+  // 64 activations at a time, shifted.
+  [[gnu::always_inline]] static void s8_shift(std::int8_t* to, const std::int8_t* from) {
+    _mm512_store_si512(to, _mm512_xor_si512(_mm512_loadu_si512(from), _mm512_set1_epi8(-128)));
+  }
   [[gnu::always_inline]] static S8Activations s8_activations(const std::int8_t* p) {
     int four = 0;
     __builtin_memcpy(&four, p, sizeof(four));
-    return _mm512_xor_si512(_mm512_set1_epi32(four), _mm512_set1_epi8(-128));
+    return _mm512_set1_epi32(four);
   }
-  [[gnu::always_inline]] static I32 s8_step(I32 sum, S8Activations a, S8Weights b) { return _mm512_dpbusd_epi32(sum, a, b); }
+  // As assembly: GCC 12 puts a register move before every dot product that it makes of the intrinsic, which halves the rate.
+  [[gnu::always_inline]] static I32 s8_step(I32 sum, S8Activations a, S8Weights b) {
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+    return sum;
+  }
 };
 
 }  // namespace berth::kernels
