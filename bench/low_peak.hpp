@@ -17,7 +17,7 @@ __attribute__((target("amx-tile,amx-int8,amx-bf16"))) inline double tile_peak(bo
     config[16 + 2 * tile] = 64;  // bytes a row
     config[48 + tile] = 16;      // rows
   }
-  _tile_loadconfig(config);
+  __asm__ volatile("ldtilecfg %0" : : "m"(config));  // not the intrinsic: GCC 12 believes that it reads eight bytes
   for (std::size_t i = 0; i < steps; ++i) {
     if (bf16) {
       _tile_dpbf16ps(0, 4, 6);

@@ -67,9 +67,9 @@ struct Meanwhile {
 
 // Nothing.
 struct NoMeanwhile {
-  static void begin(std::size_t) noexcept {}
-  static void step() noexcept {}
-  static void pair() noexcept {}
+  [[gnu::always_inline]] static void begin(std::size_t) noexcept {}
+  [[gnu::always_inline]] static void step() noexcept {}
+  [[gnu::always_inline]] static void pair() noexcept {}
 };
 
 template <VectorIsa Isa, class Tile>

@@ -23,7 +23,7 @@ struct Amx : Avx512Bf16 {
         config[16 + 2 * tile] = 64;  // bytes a row
         config[48 + tile] = 16;      // rows
       }
-      _tile_loadconfig(config);
+      __asm__ volatile("ldtilecfg %0" : : "m"(config));  // the intrinsic of GCC 12 reads eight bytes in the eyes of the optimiser
     }
     ~Scope() { _tile_release(); }  // a thread that keeps tile state costs every context switch 8 KB
     Scope(const Scope&) = delete;
