@@ -12,4 +12,10 @@ struct Compute {
   const base::ThreadPool& pool;
 };
 
+// The calling thread alone, for work inside a task.
+inline const base::ThreadPool& one_thread() {
+  static const base::ThreadPool pool(1);
+  return pool;
+}
+
 }  // namespace berth::engine

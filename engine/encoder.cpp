@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/attention.hpp"
+#include "engine/chunks.hpp"
 #include "engine/elementwise.hpp"
 #include "engine/embed.hpp"
 
@@ -197,10 +198,9 @@ struct Slices {
 
 // Layers [0, end) of a plain stack.
 void run_layers(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::size_t end, Workspace& workspace) noexcept {
-  static const base::ThreadPool one_thread(1);
   const std::size_t tokens = workspace.batch.tokens();
   const Slices slices = Slices::of(compute, config, weights, tokens);
-  const Compute inside{.kernels = compute.kernels, .low = compute.low, .pool = one_thread};
+  const Compute inside{.kernels = compute.kernels, .low = compute.low, .pool = one_thread()};
   const auto layer = [&](const Compute& with, std::size_t i, Slice slice) {
     return LayerRun(with, config, weights.layers[config.plan[i].weights], config.plan[i], workspace, slice);
   };
@@ -233,12 +233,14 @@ void run_layers(const Compute& compute, const ModelConfig& config, const ModelWe
 
 void prepare(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, Workspace& workspace) {
   const RaggedBatch& batch = workspace.batch;
+  if (prepare_chunks(compute, config, weights, workspace)) return;
   workspace.reserve(plan_workspace(config, weights.layer_precision, compute, batch.tokens(), batch.longest()));
   workspace.positions.reserve(config, weights.relative_bias.data(), batch.longest());
 }
 
 void run_encoder(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::optional<std::size_t> layers, Workspace& workspace) noexcept {
   if (workspace.batch.tokens() == 0) return;
+  if (!workspace.chunks.empty()) return run_chunks(compute, config, weights, layers, workspace);
   const std::size_t end = layers ? *layers * config.inner_layers : config.plan.size();
   embed(compute, config, weights, workspace);
   const bool convolves = config.convolution.width > 0 && end > 0;

@@ -58,6 +58,8 @@ class Workspace {
 
   RaggedBatch batch;           // the call's own, kept for its capacity
   PositionTables positions;    // reserve it for the batch, too
+  std::vector<std::size_t> chunks;                // of the batch's rows, by prepare_chunks: none, or [chunks + 1]
+  std::vector<std::unique_ptr<Workspace>> parts;  // what they are computed in, one for each thread
   std::vector<float> pooled;   // [rows, ...]: between pooling, dense modules and heads
   std::vector<float> pooled2;
 
