@@ -12,7 +12,7 @@ namespace berth::engine {
 
 // Cuts workspace.batch into chunks of rows and reserves a workspace for each thread that will run them, where that is faster than the batch as a whole:
 // a chunk's activations stay in a core's second cache through all layers and no layer waits for all threads, but every chunk reads all weights again.
-// So the weights must be few, the rows many, and no chunk so long that the others are done before it. Returns whether it did. Throws std::bad_alloc.
+// So the weights must not be too many, the rows many, and no chunk so long that the others are done before it. Returns whether it did. Throws std::bad_alloc.
 bool prepare_chunks(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, Workspace& workspace);
 
 // run_encoder for a workspace that prepare_chunks has prepared: fills workspace.hidden(), the same bits as without chunks.
