@@ -1,17 +1,10 @@
 // include/berth/berth.h over the engine. Nothing throws past this file.
-#include <berth/berth.h>
+#include "engine/c_api_support.hpp"
 
-#include <exception>
-#include <memory>
-#include <new>
-#include <string>
 #include <vector>
 
-#include "base/error.hpp"
 #include "engine/info.hpp"
 #include "engine/inputs.hpp"
-#include "engine/model.hpp"
-#include "tokenizer/tokenizer.hpp"
 
 #ifndef BERTH_VERSION
 #error "the build gives BERTH_VERSION"
@@ -19,21 +12,12 @@
 
 using berth::base::Error;
 using berth::base::ErrorCode;
+using namespace berth::engine::c_api;  // NOLINT: they were made for this file
 
 static_assert(static_cast<int>(ErrorCode::invalid_argument) == BERTH_INVALID_ARGUMENT && static_cast<int>(ErrorCode::not_found) == BERTH_NOT_FOUND &&
               static_cast<int>(ErrorCode::corrupt_file) == BERTH_CORRUPT_FILE && static_cast<int>(ErrorCode::unsupported) == BERTH_UNSUPPORTED &&
               static_cast<int>(ErrorCode::too_long) == BERTH_TOO_LONG && static_cast<int>(ErrorCode::non_finite) == BERTH_NON_FINITE &&
               static_cast<int>(ErrorCode::out_of_memory) == BERTH_OUT_OF_MEMORY && static_cast<int>(ErrorCode::internal) == BERTH_INTERNAL);
-
-struct berth_tokenizer {
-  const berth::tokenizer::Tokenizer* tokenizer = nullptr;
-  std::unique_ptr<const berth::tokenizer::Tokenizer> owned;  // null when a model owns it
-};
-
-struct berth_model {
-  std::unique_ptr<const berth::engine::Model> model;
-  berth_tokenizer tokenizer;
-};
 
 struct berth_encoding {
   berth::tokenizer::Encoding encoding;
@@ -50,6 +34,12 @@ namespace {
 // The message of this thread's last failure. A message that cannot be stored for lack of memory becomes a shorter one.
 thread_local std::string last_error;
 
+berth::engine::RunOptions run_options(const berth_run_options& options) { return {.max_length = options.max_length, .batch_tokens = options.batch_tokens}; }
+
+}  // namespace
+
+namespace berth::engine::c_api {
+
 berth_status fail(berth_status status, const char* message) noexcept {
   try {
     last_error = message;
@@ -59,38 +49,9 @@ berth_status fail(berth_status status, const char* message) noexcept {
   return status;
 }
 
-template <class Body>
-berth_status guarded(Body&& body) noexcept {
-  try {
-    body();
-    return BERTH_OK;
-  } catch (const Error& error) {
-    return fail(static_cast<berth_status>(error.code()), error.what());
-  } catch (const std::bad_alloc&) {
-    return fail(BERTH_OUT_OF_MEMORY, "out of memory");
-  } catch (const std::exception& error) {
-    return fail(BERTH_INTERNAL, error.what());
-  } catch (...) {
-    return fail(BERTH_INTERNAL, "unknown error");
-  }
-}
-
 void require(bool condition, const char* message) {
   if (!condition) throw Error(ErrorCode::invalid_argument, message);
 }
-
-// The caller's options, whatever version of the struct it was compiled with: fields it does not have keep their defaults.
-template <class Options>
-Options read_options(const Options* options, const char* name) {
-  Options result{};
-  if (options == nullptr) return result;
-  if (options->size == 0 || options->size > 4096)
-    throw Error(ErrorCode::invalid_argument, std::string(name) + ".size must be sizeof(" + name + "), got " + std::to_string(options->size));
-  __builtin_memcpy(&result, options, options->size < sizeof(Options) ? options->size : sizeof(Options));
-  return result;
-}
-
-berth::engine::RunOptions run_options(const berth_run_options& options) { return {.max_length = options.max_length, .batch_tokens = options.batch_tokens}; }
 
 std::span<const berth_input> checked_inputs(const berth_model* model, const berth_input* inputs, std::size_t count) {
   require(model != nullptr, "model is NULL");
@@ -98,7 +59,7 @@ std::span<const berth_input> checked_inputs(const berth_model* model, const bert
   return {inputs, count};
 }
 
-}  // namespace
+}  // namespace berth::engine::c_api
 
 extern "C" {
 

@@ -17,6 +17,25 @@ using base::ErrorCode;
 
 std::string input_name(std::size_t index) { return "input " + std::to_string(index); }
 
+tokenizer::Encoding encode(const berth_input& input, std::size_t index, const InputRules& rules) {
+  std::string_view text = checked_text(input.text, "text", index);
+  tokenizer::EncodeOptions options;
+  options.truncation = tokenizer::Truncation{.max_length = rules.max_length, .side = rules.tokenizer->truncation_side()};
+  std::string prompted, lower_case_text, lower_case_pair;  // hold the texts where those as given are not what is tokenized
+  if (!rules.prompt.empty()) text = prompted = std::string(rules.prompt).append(text);
+  const auto prepare = [&rules](std::string_view given, std::string& lower_case) -> std::string_view {
+    if (rules.strip_text) given = strip(given);
+    if (!rules.lower_text) return given;
+    return lower_case = tokenizer::lower_text(given);
+  };
+  text = prepare(text, lower_case_text);
+  if (input.text_pair.data == nullptr) return rules.tokenizer->encode(text, options);
+  const std::string_view pair = prepare(checked_text(input.text_pair, "text_pair", index), lower_case_pair);
+  return rules.tokenizer->encode(text, pair, options);
+}
+
+}  // namespace
+
 InputRow checked_ids(const berth_input& input, std::size_t index, const ModelConfig& config) {
   const std::span<const std::int32_t> ids(input.ids, input.ids_size);
   if (ids.empty()) throw Error(ErrorCode::invalid_argument, input_name(index) + ": ids is empty");
@@ -40,23 +59,6 @@ InputRow checked_ids(const berth_input& input, std::size_t index, const ModelCon
   return row;
 }
 
-tokenizer::Encoding encode(const berth_input& input, std::size_t index, const InputRules& rules) {
-  std::string_view text = checked_text(input.text, "text", index);
-  tokenizer::EncodeOptions options;
-  options.truncation = tokenizer::Truncation{.max_length = rules.max_length, .side = rules.tokenizer->truncation_side()};
-  std::string prompted, lower_case_text, lower_case_pair;  // hold the texts where those as given are not what is tokenized
-  if (!rules.prompt.empty()) text = prompted = std::string(rules.prompt).append(text);
-  const auto prepare = [&rules](std::string_view given, std::string& lower_case) -> std::string_view {
-    if (rules.strip_text) given = strip(given);
-    if (!rules.lower_text) return given;
-    return lower_case = tokenizer::lower_text(given);
-  };
-  text = prepare(text, lower_case_text);
-  if (input.text_pair.data == nullptr) return rules.tokenizer->encode(text, options);
-  const std::string_view pair = prepare(checked_text(input.text_pair, "text_pair", index), lower_case_pair);
-  return rules.tokenizer->encode(text, pair, options);
-}
-
 void check_encoding(const tokenizer::Encoding& encoding, std::size_t index, const ModelConfig& config) {
   if (encoding.ids.empty()) throw Error(ErrorCode::invalid_argument, input_name(index) + ": the text has no tokens, and the tokenizer adds none");
   if (config.type_vocab_size == 0) return;
@@ -66,8 +68,6 @@ void check_encoding(const tokenizer::Encoding& encoding, std::size_t index, cons
                                                  ", but the model has " + std::to_string(config.type_vocab_size));
   }
 }
-
-}  // namespace
 
 InputRows::InputRows(std::span<const berth_input> inputs, std::size_t first, const InputRules& rules, const base::ThreadPool& pool)
     : rows_(inputs.size()) {

@@ -45,6 +45,11 @@ class InputRows {
   std::vector<InputRow> rows_;
 };
 
+// Ids as a caller gives them, checked. base::Error{invalid_argument, too_long} naming the input.
+InputRow checked_ids(const berth_input& input, std::size_t index, const ModelConfig& config);
+// What the tokenizer gave, checked likewise: it has tokens, and the model has their types.
+void check_encoding(const tokenizer::Encoding& encoding, std::size_t index, const ModelConfig& config);
+
 // A caller's string. base::Error{invalid_argument} naming `field`, and the input it belongs to where there are several, when it is not UTF-8.
 std::string_view checked_text(const berth_string& text, const char* field, std::optional<std::size_t> input = std::nullopt);
 

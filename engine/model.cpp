@@ -200,15 +200,28 @@ void Model::encode(std::span<const berth_input> inputs, const RunOptions& option
 }
 
 void Model::classify(std::span<const berth_input> inputs, const RunOptions& options, bool raw, float* out, berth_row* rows) const {
+  row_scores(inputs, options, raw ? ScoreFunction::none : config_.score_function, out, rows);
+}
+
+void Model::rerank(std::span<const berth_input> inputs, const RunOptions& options, bool raw, float* out, berth_row* rows) const {
+  need_head({HeadKind::sequence_classifier}, "sequence-classification");
+  if (config_.labels.size() != 1)
+    throw Error(ErrorCode::unsupported, "reranking takes a model with one label, this one has " + std::to_string(config_.labels.size()));
+  if (!raw && !config_.unknown_rerank_activation.empty())
+    throw Error(ErrorCode::unsupported, "the model's activation_fn " + base::quoted(config_.unknown_rerank_activation, 200) +
+                                            " is not supported; supported: Identity and Sigmoid of torch.nn. Its logits are there as raw scores");
+  row_scores(inputs, options, raw ? ScoreFunction::none : config_.rerank_function, out, rows);
+}
+
+void Model::row_scores(std::span<const berth_input> inputs, const RunOptions& options, ScoreFunction function, float* out, berth_row* rows) const {
   need_head({HeadKind::sequence_classifier}, "sequence-classification");
   const std::size_t labels = config_.labels.size();
   run(inputs, options, {}, rows, [&](Workspace& workspace, std::size_t first, std::size_t count) {
     float* scores = out + first * labels;
     run_row_head(compute(), config_, weights_.head, config_.head.mean_pooling, workspace, scores);
     check_finite(scores, count, labels, first);
-    if (raw) return;
-    if (config_.score_function == ScoreFunction::sigmoid) kernels_->activate(scores, count * labels, kernels::Activation::sigmoid);
-    if (config_.score_function == ScoreFunction::softmax) kernels_->softmax(scores, count, labels);
+    if (function == ScoreFunction::sigmoid) kernels_->activate(scores, count * labels, kernels::Activation::sigmoid);
+    if (function == ScoreFunction::softmax) kernels_->softmax(scores, count, labels);
   });
 }
 

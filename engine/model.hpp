@@ -64,6 +64,8 @@ class Model {
   void encode(std::span<const berth_input> inputs, const RunOptions& options, float* out, berth_row* rows, TokenValues* tokens) const;
   // out: [inputs, labels]: scores, or logits when `raw`.
   void classify(std::span<const berth_input> inputs, const RunOptions& options, bool raw, float* out, berth_row* rows) const;
+  // out: [inputs]: how well the texts of pairs (query, text) answer their queries, as sentence-transformers' CrossEncoder says; the logit when `raw`.
+  void rerank(std::span<const berth_input> inputs, const RunOptions& options, bool raw, float* out, berth_row* rows) const;
 
   // For token classification: [labels] for every token; for question answering: its logits of being an answer's first and last. out.size is their number.
   void token_logits(std::span<const berth_input> inputs, const RunOptions& options, TokenValues& out, berth_row* rows) const;
@@ -90,6 +92,7 @@ class Model {
   void run(std::span<const berth_input> inputs, const RunOptions& options, std::optional<std::size_t> layers, berth_row* rows, const Finish& finish,
            std::string_view prompt = {}) const;
   void run_batch(Workspace& workspace, std::optional<std::size_t> layers) const;
+  void row_scores(std::span<const berth_input> inputs, const RunOptions& options, ScoreFunction function, float* out, berth_row* rows) const;
   void need_head(std::initializer_list<HeadKind> kinds, std::string_view what) const;
   void check_finite(const float* values, std::size_t rows, std::size_t size, std::size_t first) const;
 

@@ -176,6 +176,7 @@ ModelConfig read_model_config(const loaders::ModelDirectory& directory, const lo
   if (spec.read != nullptr) spec.read(config, tensors, result);
   if (result.type_vocab_size == 0) result.body.names.token_type_embeddings = "";
   read_head(config, tensors, result);
+  read_rerank_activation(directory, result);
   return result;
 }
 

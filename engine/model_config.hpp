@@ -93,6 +93,8 @@ struct ModelConfig {
   HeadConfig head;
   std::vector<std::string> labels;  // by index; of sequence and token classifiers
   ScoreFunction score_function{};
+  ScoreFunction rerank_function{};           // sentence-transformers' for pairs of a query and a text
+  std::string unknown_rerank_activation;     // what the directory names instead, where berth does not have it
 
   bool has_sequence_classifier() const noexcept { return head.kind == HeadKind::sequence_classifier; }
 };
@@ -112,6 +114,9 @@ kernels::Activation activation_by_name(const std::string& name, const std::strin
 
 // Fills config.head, labels and score_function from the class that config.json names, or from the tensors where it names none.
 void read_head(const base::JsonObject& json, const loaders::TensorStore& tensors, ModelConfig& config);
+
+// Fills config.rerank_function.
+void read_rerank_activation(const loaders::ModelDirectory& directory, ModelConfig& config);
 
 // For ArchitectureSpec::read.
 // Throws unsupported: `config.json: field "key": <value> is not supported; supported: <supported>`.

@@ -19,9 +19,12 @@ inline constexpr std::size_t kMaxConfigFile = 16 << 20;
 struct ConfigLimits {
   std::optional<std::size_t> model_max_length;
   TruncationSide truncation_side = TruncationSide::right;
+  std::optional<std::string> mask_token, unknown_token;
 };
 // `config` is the parsed tokenizer_config.json.
 ConfigLimits read_config_limits(const base::JsonObject& config);
+// The tokens of roles that are not known yet, from tokenizer_config.json or special_tokens_map.json.
+void read_roles(const base::JsonObject& config, ConfigLimits& limits);
 
 // The text of a tokenizer.json; `label` names it in errors.
 TokenizerParts load_tokenizer_json(std::string_view text, const std::string& label);

@@ -46,6 +46,7 @@ class Model {
   // Appends the tokens of one non-empty word. Throws base::Error{invalid_argument} when the word needs an unknown token and the file names none.
   virtual void tokenize(std::string_view word, ModelScratch& scratch, std::vector<ModelToken>& tokens) const = 0;
   virtual const Vocabulary& vocabulary() const = 0;
+  virtual std::string_view continuing_prefix() const { return {}; }  // of tokens inside a word
 };
 
 // What every known post-processor comes down to: two templates, and whether spaces are trimmed from offsets.

@@ -64,10 +64,14 @@ Tokenizer Tokenizer::load(const std::filesystem::path& directory) {
   const auto files = find_files(directory);
   if (!files) throw base::Error(base::ErrorCode::not_found, directory.string() + ": no tokenizer.json, vocab.txt, vocab.json with merges.txt, or sentencepiece model");
   ConfigLimits limits;
-  const std::filesystem::path config_path = directory / "tokenizer_config.json";
+  const std::filesystem::path config_path = directory / "tokenizer_config.json", map_path = directory / "special_tokens_map.json";
   if (base::file_exists(config_path)) {
     const base::Json config = base::read_json_file(config_path, {.max_bytes = kMaxConfigFile});
     limits = read_config_limits(base::JsonObject(config, config_path.string()));
+  }
+  if (base::file_exists(map_path)) {
+    const base::Json map = base::read_json_file(map_path, {.max_bytes = kMaxConfigFile});
+    read_roles(base::JsonObject(map, map_path.string()), limits);
   }
   return Tokenizer(std::make_unique<const Impl>(files->load(directory), limits));
 }
@@ -91,6 +95,11 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_speci
     if (text.empty() || (skip_special && parts.added->is_special(text))) continue;
     tokens.emplace_back(text);
   }
+  return decode(std::move(tokens));
+}
+
+std::string Tokenizer::decode(std::vector<std::string> tokens) const {
+  const TokenizerParts& parts = impl_->encoder.parts();
   if (parts.decoder) parts.decoder->apply(tokens);
   std::string result;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
@@ -116,6 +125,27 @@ std::int32_t Tokenizer::max_id() const { return impl_->max_id; }
 std::optional<std::size_t> Tokenizer::model_max_length() const { return impl_->limits.model_max_length; }
 TruncationSide Tokenizer::truncation_side() const { return impl_->limits.truncation_side; }
 std::size_t Tokenizer::num_special_tokens(bool pair) const { return impl_->encoder.parts().post_processor.added(pair); }
+
+bool Tokenizer::is_frame(std::int32_t id) const {
+  const PostProcessor& post = impl_->encoder.parts().post_processor;
+  for (const auto* pieces : {&post.single, &post.pair})
+    for (const auto& piece : *pieces)
+      if (std::find(piece.ids.begin(), piece.ids.end(), id) != piece.ids.end()) return true;
+  return false;
+}
+
+namespace {
+std::optional<std::int32_t> role_id(const Tokenizer& tokenizer, const std::optional<std::string>& named, std::initializer_list<std::string_view> usual) {
+  if (named) return tokenizer.id(*named);
+  for (const std::string_view token : usual)
+    if (const auto id = tokenizer.id(token)) return id;
+  return std::nullopt;
+}
+}  // namespace
+
+std::optional<std::int32_t> Tokenizer::mask_id() const { return role_id(*this, impl_->limits.mask_token, {"[MASK]", "<mask>"}); }
+std::optional<std::int32_t> Tokenizer::unknown_id() const { return role_id(*this, impl_->limits.unknown_token, {"[UNK]", "<unk>"}); }
+std::string_view Tokenizer::continuing_prefix() const { return impl_->encoder.parts().model->continuing_prefix(); }
 std::string_view Tokenizer::type() const { return impl_->encoder.parts().model->type(); }
 
 }  // namespace berth::tokenizer

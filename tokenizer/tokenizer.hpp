@@ -66,6 +66,9 @@ class Tokenizer {
   // special tokens, too, with `skip_special`.
   std::string decode(std::span<const std::int32_t> ids, bool skip_special) const;
 
+  // The same of tokens' texts.
+  std::string decode(std::vector<std::string> tokens) const;
+
   std::string_view token(std::int32_t id) const;  // "" when there is none
   std::optional<std::int32_t> id(std::string_view token) const;
   std::size_t vocab_size() const;   // entries, added tokens included
@@ -73,6 +76,11 @@ class Tokenizer {
   std::optional<std::size_t> model_max_length() const;  // tokenizer_config.json, when it is there and below 10^9
   TruncationSide truncation_side() const;               // tokenizer_config.json, default right
   std::size_t num_special_tokens(bool pair) const;      // that the post-processor adds
+  bool is_frame(std::int32_t id) const;                 // one of those
+  std::optional<std::int32_t> mask_id() const;          // the "mask_token" of the directory's files, else [MASK] or <mask> where there is one
+  std::optional<std::int32_t> unknown_id() const;       // likewise
+  // What tokens that continue a word begin with ("##"); "" where the vocabulary does not mark them so.
+  std::string_view continuing_prefix() const;
   std::string_view type() const;                        // "WordPiece"
 
  private:

@@ -19,7 +19,22 @@ ConfigLimits read_config_limits(const base::JsonObject& config) {
   const std::string side = config.string_or("truncation_side", "right");
   if (side != "left" && side != "right") config.fail("truncation_side", "expected \"left\" or \"right\"");
   limits.truncation_side = side == "left" ? TruncationSide::left : TruncationSide::right;
+  read_roles(config, limits);
   return limits;
+}
+
+void read_roles(const base::JsonObject& config, ConfigLimits& limits) {
+  const auto read = [&](const char* key, std::optional<std::string>& token) {
+    const base::Json* value = config.find(key);
+    if (value == nullptr || token) return;
+    if (value->is_object()) {
+      token = base::JsonObject(*value, config.label(), config.field(key)).string("content");
+    } else {
+      token = config.string(key);
+    }
+  };
+  read("mask_token", limits.mask_token);
+  read("unk_token", limits.unknown_token);
 }
 
 }  // namespace berth::tokenizer

@@ -18,6 +18,8 @@ struct CommandLine {
 void add_classify(CommandLine& line);
 void add_encode(CommandLine& line);
 void add_similarity(CommandLine& line);
+void add_tag(CommandLine& line);
+void add_rerank(CommandLine& line);
 void add_tokenize(CommandLine& line);
 void add_info(CommandLine& line);
 void add_bench(CommandLine& line);

@@ -30,8 +30,7 @@ std::string string_field(const base::Json& object, const char* key, const std::s
   return value.get<std::string>();
 }
 
-std::vector<std::int32_t> integers_field(const base::Json& object, const char* key, const std::string& where) {
-  const base::Json& value = object.at(key);
+std::vector<std::int32_t> integers(const base::Json& value, const char* key, const std::string& where) {
   const auto fail = [&](const base::Json& got) -> DataError {
     return DataError(where + ": field \"" + key + "\": expected an array of integers from 0 to 2147483647, got " + base::quoted(got.dump()));
   };
@@ -46,7 +45,46 @@ std::vector<std::int32_t> integers_field(const base::Json& object, const char* k
   return result;
 }
 
-Record parse_record(std::string_view line, std::string where) {
+std::vector<std::string> strings_field(const base::Json& object, const char* key, const std::string& where) {
+  const base::Json& value = object.at(key);
+  std::vector<std::string> result;
+  const auto fail = [&](const base::Json& got) {
+    return DataError(where + ": field \"" + key + "\": expected an array of strings, got " + base::quoted(got.dump()));
+  };
+  if (!value.is_array()) throw fail(value);
+  for (const base::Json& element : value) {
+    if (!element.is_string()) throw fail(element);
+    result.push_back(element.get<std::string>());
+  }
+  return result;
+}
+
+void check_type_ids(std::size_t types, std::size_t ids, const std::string& where) {
+  if (types == ids) return;
+  throw DataError(where + ": \"type_ids\" has " + std::to_string(types) + " entries, \"ids\" has " + std::to_string(ids));
+}
+
+// "ids" of Fields::many_pairs: one row, or an array of rows.
+void read_id_rows(const base::Json& object, Record& record, const std::string& where) {
+  const base::Json& ids = object.at("ids");
+  const bool one = !ids.is_array() || ids.empty() || !ids.front().is_array();
+  const bool typed = has(object, "type_ids");
+  if (one) {
+    record.id_rows.push_back(integers(ids, "ids", where));
+    record.type_rows.push_back(typed ? integers(object.at("type_ids"), "type_ids", where) : std::vector<std::int32_t>());
+  } else {
+    for (const base::Json& row : ids) record.id_rows.push_back(integers(row, "ids", where));
+    record.type_rows.resize(record.id_rows.size());
+    if (typed) {
+      const base::Json& types = object.at("type_ids");
+      check_type_ids(types.is_array() ? types.size() : 0, ids.size(), where);
+      for (std::size_t i = 0; i < types.size(); ++i) record.type_rows[i] = integers(types[i], "type_ids", where);
+    }
+  }
+  for (std::size_t i = 0; typed && i < record.id_rows.size(); ++i) check_type_ids(record.type_rows[i].size(), record.id_rows[i].size(), where);
+}
+
+Record parse_record(std::string_view line, std::string where, const Fields& fields, const std::optional<std::string>& given) {
   check_utf8(line, where);
   base::Json object;
   try {
@@ -55,20 +93,28 @@ Record parse_record(std::string_view line, std::string where) {
     throw DataError(error.what());
   }
   if (!object.is_object()) throw DataError(where + ": expected a JSON object, got " + base::quoted(line));
-  const bool text = has(object, "text"), ids = has(object, "ids");
-  if (text && ids) throw DataError(where + ": has both \"text\" and \"ids\"; give one of them");
-  if (!text && !ids) throw DataError(where + ": has neither \"text\" nor \"ids\"");
-  if (text && has(object, "type_ids")) throw DataError(where + ": \"type_ids\" belongs to \"ids\", but the line has \"text\"");
-  if (ids && has(object, "text_pair")) throw DataError(where + ": \"text_pair\" belongs to \"text\", but the line has \"ids\"");
+  const std::string text_name = "\"" + std::string(fields.text) + "\"", pair_name = "\"" + std::string(fields.pair) + "\"";
+  const bool ids = has(object, "ids"), pair = has(object, fields.pair);
+  const bool text = has(object, fields.text) || (given && !ids);
+  if (text && ids) throw DataError(where + ": has both " + text_name + " and \"ids\"; give one of them");
+  if (!text && !ids) throw DataError(where + ": has neither " + text_name + " nor \"ids\"");
+  if (text && has(object, "type_ids")) throw DataError(where + ": \"type_ids\" belongs to \"ids\", but the line has " + text_name);
+  if (ids && pair) throw DataError(where + ": " + pair_name + " belongs to " + text_name + ", but the line has \"ids\"");
+  if (text && fields.needs_pair && !pair) throw DataError(where + ": has " + text_name + ", but no " + pair_name);
 
   Record record;
-  if (text) record.text = string_field(object, "text", where);
-  if (has(object, "text_pair")) record.text_pair = string_field(object, "text_pair", where);
-  if (ids) record.ids = integers_field(object, "ids", where);
-  if (has(object, "type_ids")) {
-    record.type_ids = integers_field(object, "type_ids", where);
-    if (record.type_ids.size() != record.ids->size())
-      throw DataError(where + ": \"type_ids\" has " + std::to_string(record.type_ids.size()) + " entries, \"ids\" has " + std::to_string(record.ids->size()));
+  record.fields = &fields;
+  if (text) record.text = has(object, fields.text) ? string_field(object, fields.text, where) : *given;
+  if (fields.many_pairs) {
+    if (pair) record.texts = strings_field(object, fields.pair, where);
+    if (ids) read_id_rows(object, record, where);
+  } else {
+    if (pair) record.text_pair = string_field(object, fields.pair, where);
+    if (ids) record.ids = integers(object.at("ids"), "ids", where);
+    if (has(object, "type_ids")) {
+      record.type_ids = integers(object.at("type_ids"), "type_ids", where);
+      check_type_ids(record.type_ids.size(), record.ids->size(), where);
+    }
   }
   record.where = std::move(where);
   return record;
@@ -79,7 +125,10 @@ bool is_blank(std::string_view line) { return line.find_first_not_of(" \t\r\v\f"
 }  // namespace
 
 std::size_t Record::bytes() const noexcept {
-  return text.size() + (text_pair ? text_pair->size() : 0) + sizeof(std::int32_t) * ((ids ? ids->size() : 0) + type_ids.size());
+  std::size_t size = text.size() + (text_pair ? text_pair->size() : 0) + sizeof(std::int32_t) * ((ids ? ids->size() : 0) + type_ids.size());
+  for (const std::string& each : texts) size += each.size();
+  for (const auto& row : id_rows) size += 2 * sizeof(std::int32_t) * row.size();
+  return size;
 }
 
 Input Record::input() const {
@@ -88,17 +137,42 @@ Input Record::input() const {
   return Input(text);
 }
 
-Source::Source(std::vector<std::string> arguments) : arguments_(std::move(arguments)) {}
+Source::Source(std::vector<std::string> arguments, const Fields& fields, std::optional<std::string> given)
+    : fields_(&fields), given_(std::move(given)), arguments_(std::move(arguments)) {}
 
-Source::Source(const std::string& path, InputFormat format) : reader_(std::make_unique<LineReader>(path)), format_(format) {}
+Source::Source(const std::string& path, InputFormat format, const Fields& fields, std::optional<std::string> given)
+    : fields_(&fields), given_(std::move(given)), reader_(std::make_unique<LineReader>(path)), format_(format) {}
+
+// A text as it stands; of a command that needs pairs the second one.
+Record Source::plain_record(std::string text, std::string where) const {
+  check_utf8(text, where);
+  Record record;
+  record.fields = fields_;
+  if (!fields_->needs_pair) {
+    record.text = std::move(text);
+  } else {
+    if (!given_) throw DataError(where + ": a text alone is not enough: " + fields_->option + " gives the other, or JSON lines have both (\"" + fields_->text + "\", \"" + fields_->pair + "\")");
+    record.text = *given_;
+    if (fields_->many_pairs) {
+      record.texts.push_back(std::move(text));
+    } else {
+      record.text_pair = std::move(text);
+    }
+  }
+  record.where = std::move(where);
+  return record;
+}
 
 std::optional<Record> Source::next(LineReader::Wait wait) {
   if (!reader_) {
     if (next_argument_ == arguments_.size()) return std::nullopt;
-    Record record;
-    record.text = std::move(arguments_[next_argument_++]);
-    record.where = "argument " + std::to_string(next_argument_);
-    check_utf8(record.text, record.where);
+    const std::size_t index = next_argument_++;
+    Record record = plain_record(std::move(arguments_[index]), "argument " + std::to_string(index + 1));
+    // Arguments beside one text are its pairs, all of them.
+    for (; fields_->many_pairs && next_argument_ < arguments_.size(); ++next_argument_) {
+      check_utf8(arguments_[next_argument_], "argument " + std::to_string(next_argument_ + 1));
+      record.texts.push_back(std::move(arguments_[next_argument_]));
+    }
     return record;
   }
   if (format_ == InputFormat::automatic) format_ = reader_->peek_non_blank() == '{' ? InputFormat::jsonl : InputFormat::lines;
@@ -107,13 +181,9 @@ std::optional<Record> Source::next(LineReader::Wait wait) {
     if (format_ == InputFormat::jsonl) {
       if (reader_->line() == 1 && line->starts_with(kByteOrderMark)) line->remove_prefix(kByteOrderMark.size());
       if (is_blank(*line)) continue;  // as readers of JSON Lines do; in plain text a blank line is an empty text
-      return parse_record(*line, std::move(where));
+      return parse_record(*line, std::move(where), *fields_, given_);
     }
-    check_utf8(*line, where);
-    Record record;
-    record.text = *line;
-    record.where = std::move(where);
-    return record;
+    return plain_record(std::string(*line), std::move(where));
   }
   return std::nullopt;
 }

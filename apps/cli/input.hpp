@@ -17,13 +17,29 @@ namespace berth::cli {
 
 enum class InputFormat { automatic, lines, jsonl };
 
+// What a command calls the texts of its JSON lines, and which of them it needs.
+struct Fields {
+  const char* text = "text";
+  const char* pair = "text_pair";
+  bool needs_pair = false;
+  bool many_pairs = false;  // `pair` is an array of texts, and "ids" may be an array of rows
+  const char* option = "";  // the option that gives the text, so that arguments and plain lines are pairs: "--question"
+};
+inline constexpr Fields kTextFields{};
+
 // One line of input. Text, text with a second text, or token ids used as they are.
 struct Record {
+  const Fields* fields = &kTextFields;
   std::string where;  // "reviews.txt: line 3", "argument 2": for messages
   std::string text;
   std::optional<std::string> text_pair;
   std::optional<std::vector<std::int32_t>> ids;
   std::vector<std::int32_t> type_ids;  // empty, or as many as ids
+
+  // Fields::many_pairs, instead of text_pair and ids:
+  std::vector<std::string> texts;
+  std::vector<std::vector<std::int32_t>> id_rows;
+  std::vector<std::vector<std::int32_t>> type_rows;  // as many as id_rows
 
   std::size_t bytes() const noexcept;
   Input input() const;  // borrows from this record
@@ -37,8 +53,9 @@ struct ChunkLimits {
 
 class Source {
  public:
-  explicit Source(std::vector<std::string> arguments);
-  Source(const std::string& path, InputFormat format);  // "-": standard input
+  // `fields` outlives the source and its records; `given` is the value of Fields::option.
+  explicit Source(std::vector<std::string> arguments, const Fields& fields = kTextFields, std::optional<std::string> given = {});
+  Source(const std::string& path, InputFormat format, const Fields& fields = kTextFields, std::optional<std::string> given = {});  // "-": standard input
 
   // Replaces `records` by the next ones, at least one; false at the end. A chunk also ends where more input would have to be waited for, so that
   // a slow writer sees its answers. Throws DataError naming the line that is not valid, once everything before it has been given out.
@@ -49,7 +66,10 @@ class Source {
 
  private:
   std::optional<Record> next(LineReader::Wait wait);
+  Record plain_record(std::string text, std::string where) const;
 
+  const Fields* fields_;
+  std::optional<std::string> given_;
   std::vector<std::string> arguments_;
   std::size_t next_argument_ = 0;
   std::unique_ptr<LineReader> reader_;

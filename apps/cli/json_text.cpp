@@ -42,21 +42,49 @@ void append_number(std::string& out, std::uint64_t value) { append_chars(out, va
 void append_array(std::string& out, std::span<const float> values) { append_all(out, values); }
 void append_array(std::string& out, std::span<const std::int32_t> values) { append_all(out, values); }
 
+void append_matrix(std::string& out, std::span<const float> values, std::size_t size) {
+  out += '[';
+  for (std::size_t at = 0; at < values.size(); at += size) {
+    if (at > 0) out += ',';
+    append_array(out, values.subspan(at, size));
+  }
+  out += ']';
+}
+
 void append_texts(std::string& out, const Record& record) {
-  if (record.ids) return;
-  out += "\"text\":";
-  append_string(out, record.text);
-  out += ',';
-  if (!record.text_pair) return;
-  out += "\"text_pair\":";
-  append_string(out, *record.text_pair);
-  out += ',';
+  if (record.ids || !record.id_rows.empty()) return;
+  const auto append = [&out](const char* name, const std::string& text) {
+    out.append("\"").append(name).append("\":");
+    append_string(out, text);
+    out += ',';
+  };
+  append(record.fields->text, record.text);
+  if (record.text_pair) append(record.fields->pair, *record.text_pair);
 }
 
 void append_row(std::string& out, std::uint64_t tokens, bool truncated) {
   out += "\"tokens\":";
   append_chars(out, tokens);
   out += truncated ? ",\"truncated\":true" : ",\"truncated\":false";
+}
+
+void append_text_or_null(std::string& out, const berth_string& text) {
+  if (text.data == nullptr) {
+    out += "null";
+  } else {
+    append_string(out, {text.data, text.size});
+  }
+}
+
+void append_offsets(std::string& out, const berth_finding& finding) {
+  if (finding.has_offsets == 0) {
+    out += ",\"start\":null,\"end\":null";
+    return;
+  }
+  out += ",\"start\":";
+  append_chars(out, std::uint64_t{finding.begin});
+  out += ",\"end\":";
+  append_chars(out, std::uint64_t{finding.end});
 }
 
 void require_finite(std::span<const float> values, const Record& record) {

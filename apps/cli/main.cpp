@@ -46,6 +46,8 @@ void describe(CommandLine& line) {
   add_classify(line);
   add_encode(line);
   add_similarity(line);
+  add_tag(line);
+  add_rerank(line);
   add_tokenize(line);
   add_info(line);
   add_bench(line);

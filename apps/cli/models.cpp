@@ -66,6 +66,7 @@ std::optional<std::string> find_default_model(const std::string& name) {
 
 std::string model_directory(const ModelOptions& options, const std::string& default_model) {
   if (!options.directory.empty()) return options.directory;
+  if (default_model.empty()) throw UsageError("no model given: --model DIR names its directory");
   if (auto found = find_default_model(default_model)) return *found;
   std::string places;
   for (const std::string& root : default_model_roots()) places += (places.empty() ? "" : ", ") + root;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <string_view>
 
 #include <CLI/CLI.hpp>
@@ -41,17 +42,17 @@ void add_text_options(CLI::App& app, TextOptions& options) {
   add_output_options(app, options);
 }
 
-Source open_source(const TextOptions& options, std::vector<std::string> arguments) {
+Source open_source(const TextOptions& options, std::vector<std::string> arguments, const Fields& fields, std::optional<std::string> given) {
   if (!options.input.empty()) {
     if (!arguments.empty()) throw UsageError("texts are given both as arguments and with --input; use one of them");
-    return Source(options.input, options.format);
+    return Source(options.input, options.format, fields, std::move(given));
   }
-  if (!arguments.empty()) return Source(std::move(arguments));
+  if (!arguments.empty()) return Source(std::move(arguments), fields, std::move(given));
   if (::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1) {
     constexpr std::string_view kHint = "berth: reading texts from the terminal, one per line; Ctrl-D ends the input\n";
     [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kHint.data(), kHint.size());
   }
-  return Source("-", options.format);
+  return Source("-", options.format, fields, std::move(given));
 }
 
 namespace {
@@ -99,6 +100,7 @@ void for_each_chunk(Source& source, Output& output, const ChunkLimits& limits, c
 std::string describe(const Record& record, bool truncated, int columns) {
   const std::string note = truncated ? " (cut)" : "";
   std::string text = record.ids ? "(" + std::to_string(record.ids->size()) + " ids)" : record.text;
+  if (!record.id_rows.empty()) text = "(" + std::to_string(record.id_rows.size()) + " rows of ids)";
   if (record.text_pair) text += " | " + *record.text_pair;
   return one_line(text, std::max(10, columns - static_cast<int>(note.size()))) + note;
 }
@@ -108,6 +110,21 @@ std::vector<Input> inputs_of(std::span<const Record> records) {
   inputs.reserve(records.size());
   for (const Record& record : records) inputs.push_back(record.input());
   return inputs;
+}
+
+std::vector<std::size_t> best(std::span<const float> scores, std::size_t top_k) {
+  std::vector<std::size_t> order(scores.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const std::size_t kept = top_k == 0 ? order.size() : std::min(top_k, order.size());
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(),
+                    [&](std::size_t a, std::size_t b) { return scores[a] != scores[b] ? scores[a] > scores[b] : a < b; });
+  order.resize(kept);
+  return order;
+}
+
+std::string score_cell(float score) {
+  const std::string digits = fixed(static_cast<double>(score), 3);
+  return (digits.size() < 6 ? std::string(6 - digits.size(), ' ') : "") + digits;
 }
 
 ChunkLimits chunk_limits(const RunLimits& limits) {

@@ -22,7 +22,7 @@ void add_output_options(CLI::App& app, TextOptions& options);
 void add_text_options(CLI::App& app, TextOptions& options);
 
 // Throws UsageError when there are both arguments and --input.
-Source open_source(const TextOptions& options, std::vector<std::string> arguments);
+Source open_source(const TextOptions& options, std::vector<std::string> arguments, const Fields& fields = kTextFields, std::optional<std::string> given = {});
 
 // Calls process(records) for chunk after chunk and flushes the output after each. `process` computes first and writes then: when it throws
 // berth::Error nothing of the chunk has been written, and the chunk is run again a row at a time, so that the rows before the failing one are
@@ -34,5 +34,10 @@ std::string describe(const Record& record, bool truncated, int columns);
 
 std::vector<Input> inputs_of(std::span<const Record> records);  // borrow from the records
 ChunkLimits chunk_limits(const RunLimits& limits);
+
+// The `top_k` largest scores as indices, best first, the earlier first among equals. 0: all.
+std::vector<std::size_t> best(std::span<const float> scores, std::size_t top_k);
+// A score in a column for people.
+std::string score_cell(float score);
 
 }  // namespace berth::cli

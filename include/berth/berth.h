@@ -94,7 +94,7 @@ BERTH_API const char* berth_model_info(const berth_model* model);
 
 BERTH_API size_t berth_model_hidden_size(const berth_model* model);
 BERTH_API size_t berth_model_embedding_size(const berth_model* model); /* of berth_encode's rows */
-BERTH_API size_t berth_model_num_labels(const berth_model* model);     /* 0: the model has no sequence-classification head */
+BERTH_API size_t berth_model_num_labels(const berth_model* model);     /* of sequences or tokens; 0: no such head */
 BERTH_API const char* berth_model_label(const berth_model* model, size_t index); /* owned by the model; NULL when out of range */
 BERTH_API size_t berth_model_max_length(const berth_model* model); /* tokens, special ones included; text beyond is cut */
 
@@ -125,6 +125,49 @@ BERTH_API void berth_token_embeddings_free(berth_token_embeddings* handle);
  * label, none for regression, else softmax. scores: [count, berth_model_num_labels], in the order of the labels. */
 BERTH_API berth_status berth_classify(const berth_model* model, const berth_input* inputs, size_t count, const berth_run_options* options,
                                       float* scores, berth_row* rows);
+
+/* How well the texts of pairs answer their queries, by a cross-encoder with one label: inputs are pairs with the query as text and the text as
+ * text_pair, or ids of such pairs. scores: [count], through the activation that sentence-transformers' CrossEncoder stored with the model, else
+ * sigmoid; raw_scores gives the logits. */
+BERTH_API berth_status berth_rerank(const berth_model* model, const berth_input* inputs, size_t count, const berth_run_options* options,
+                                    float* scores, berth_row* rows);
+
+/* ---- findings: what tasks find in rows ---- */
+
+typedef struct berth_findings berth_findings;
+
+/* Strings belong to the berth_findings; data is NULL where the task has none, or where the directory has no tokenizer. */
+typedef struct berth_finding {
+  berth_string label;    /* berth_tag: the entity */
+  berth_string text;     /* berth_tag: the word or words */
+  float score;
+  uint32_t first_token;  /* of the row's tokens, special ones counted; where it ran as windows, of all of them one after another */
+  uint32_t last_token;
+  uint32_t has_offsets;  /* 0 for rows of ids: begin and end mean nothing then */
+  uint32_t begin;        /* in code points of the text */
+  uint32_t end;
+} berth_finding;
+
+/* Findings of row `index`; owned by the handle; NULL when out of range. */
+BERTH_API const berth_finding* berth_findings_row(const berth_findings* findings, size_t index, size_t* count);
+/* The row's logits where raw_scores asked for them: [vectors, size]. */
+BERTH_API const float* berth_findings_logits(const berth_findings* findings, size_t index, size_t* vectors, size_t* size);
+BERTH_API void berth_findings_free(berth_findings* findings);
+
+typedef struct berth_tag_options {
+  size_t size;
+  size_t max_length;       /* as in berth_run_options */
+  size_t batch_tokens;
+  int32_t raw_scores;      /* 1: keep every token's logits, [tokens, labels] */
+  const char* aggregation; /* "none", "simple", "first", "average" or "max", as Hugging Face's pipeline has them; NULL: "none" */
+  size_t stride;           /* long texts run as windows that share so many tokens, and what is found is merged; 0: they are cut */
+  const berth_string* ignore_labels; /* entities left out; NULL: "O" alone */
+  size_t ignore_labels_size;
+} berth_tag_options;
+
+/* Entities, by a token-classification head, as Hugging Face's token-classification pipeline finds them. rows: [count] or NULL. */
+BERTH_API berth_status berth_tag(const berth_model* model, const berth_input* inputs, size_t count, const berth_tag_options* options,
+                                 berth_findings** findings, berth_row* rows);
 
 /* ---- tokenizers ---- */
 

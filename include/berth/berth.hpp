@@ -149,6 +149,45 @@ class Encoding {
   std::unique_ptr<berth_encoding, Free> handle_;
 };
 
+// What a task found in some rows.
+class Findings {
+ public:
+  // Valid, with their strings, as long as this object.
+  std::span<const berth_finding> operator[](std::size_t row) const {
+    std::size_t count = 0;
+    const berth_finding* items = berth_findings_row(handle_.get(), row, &count);
+    return {items, count};
+  }
+  std::size_t size() const noexcept { return rows_.size(); }
+  const std::vector<Row>& rows() const noexcept { return rows_; }
+  // Vectors of logits of a row, where raw_scores asked for them; logits_size() floats each.
+  std::span<const float> logits(std::size_t row) const {
+    std::size_t vectors = 0, size = 0;
+    const float* values = berth_findings_logits(handle_.get(), row, &vectors, &size);
+    return {values, vectors * size};
+  }
+  std::size_t logits_size() const {
+    std::size_t vectors = 0, size = 0;
+    berth_findings_logits(handle_.get(), 0, &vectors, &size);
+    return size;
+  }
+
+ private:
+  friend class Model;
+  struct Free { void operator()(berth_findings* handle) const noexcept { berth_findings_free(handle); } };
+  std::unique_ptr<berth_findings, Free> handle_;
+  std::vector<Row> rows_;
+};
+
+struct TagOptions {
+  std::size_t max_length = 0;
+  std::size_t batch_tokens = 0;
+  bool raw_scores = false;   // keep every token's logits, [tokens, num_labels]
+  std::string aggregation;   // none, simple, first, average, max; empty: none
+  std::size_t stride = 0;    // long texts run as windows that share so many tokens; 0: they are cut
+  std::vector<std::string> ignore_labels = {"O"};
+};
+
 struct TokenizeOptions {
   std::size_t max_length = 0;  // 0: do not cut
   bool add_special_tokens = true;
@@ -201,7 +240,7 @@ class Model {
 
   std::size_t hidden_size() const noexcept { return berth_model_hidden_size(handle_.get()); }
   std::size_t embedding_size() const noexcept { return berth_model_embedding_size(handle_.get()); }
-  std::size_t num_labels() const noexcept { return berth_model_num_labels(handle_.get()); }  // 0: no classification head
+  std::size_t num_labels() const noexcept { return berth_model_num_labels(handle_.get()); }  // of sequences or tokens; 0: no such head
   std::string_view label(std::size_t index) const noexcept {
     const char* name = berth_model_label(handle_.get(), index);
     return name == nullptr ? std::string_view{} : std::string_view{name};
@@ -257,8 +296,49 @@ class Model {
   }
   Matrix classify(std::initializer_list<Input> inputs, const RunOptions& options = {}) const { return classify(as_span(inputs), options); }
 
+  // How well the texts of pairs (query, text) answer their queries: [inputs, 1], as sentence-transformers' CrossEncoder says.
+  Matrix rerank(std::span<const Input> pairs, const RunOptions& options = {}) const {
+    Matrix result = matrix(pairs.size(), 1);
+    const auto c_inputs = convert(pairs);
+    const berth_run_options c_options = convert(options);
+    detail::check(berth_rerank(handle_.get(), c_inputs.data(), c_inputs.size(), &c_options, result.values.data(), result.rows.data()));
+    return result;
+  }
+  Matrix rerank(std::initializer_list<Input> pairs, const RunOptions& options = {}) const { return rerank(as_span(pairs), options); }
+
+  // Entities, as Hugging Face's token-classification pipeline finds them.
+  Findings tag(std::span<const Input> inputs, const TagOptions& options = {}) const {
+    std::vector<berth_string> ignored;
+    for (const std::string& label : options.ignore_labels) ignored.push_back(detail::view(label));
+    const berth_string none{};
+    berth_tag_options c_options{};
+    c_options.size = sizeof(c_options);
+    c_options.max_length = options.max_length;
+    c_options.batch_tokens = options.batch_tokens;
+    c_options.raw_scores = options.raw_scores ? 1 : 0;
+    c_options.aggregation = options.aggregation.empty() ? nullptr : options.aggregation.c_str();
+    c_options.stride = options.stride;
+    c_options.ignore_labels = ignored.empty() ? &none : ignored.data();
+    c_options.ignore_labels_size = ignored.size();
+    return find(inputs, [&](const berth_input* c_inputs, std::size_t count, berth_findings** findings, Row* rows) {
+      return berth_tag(handle_.get(), c_inputs, count, &c_options, findings, rows);
+    });
+  }
+  Findings tag(std::initializer_list<Input> inputs, const TagOptions& options = {}) const { return tag(as_span(inputs), options); }
+
  private:
   explicit Model(std::shared_ptr<berth_model> handle) : handle_(std::move(handle)) {}
+
+  template <class Call>
+  static Findings find(std::span<const Input> inputs, const Call& call) {
+    Findings result;
+    result.rows_.resize(inputs.size());
+    const auto c_inputs = convert(inputs);
+    berth_findings* handle = nullptr;
+    detail::check(call(c_inputs.data(), c_inputs.size(), &handle, result.rows_.data()));
+    result.handle_.reset(handle);
+    return result;
+  }
 
   static std::span<const Input> as_span(std::initializer_list<Input> inputs) { return {inputs.begin(), inputs.size()}; }
   static Matrix matrix(std::size_t rows, std::size_t columns) {

@@ -31,6 +31,7 @@ class Bpe final : public Model {
 
   std::string_view type() const override { return "BPE"; }
   const Vocabulary& vocabulary() const override { return vocabulary_; }
+  std::string_view continuing_prefix() const override { return options_.continuing_subword_prefix; }
 
   void tokenize(std::string_view word, ModelScratch& scratch, std::vector<ModelToken>& tokens) const override {
     const std::int32_t id = vocabulary_.table().find(word);

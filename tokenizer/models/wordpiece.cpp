@@ -13,7 +13,7 @@ namespace {
 class WordPiece final : public Model {
  public:
   WordPiece(const WordPieceOptions& options, VocabularyEntries entries, std::int32_t unk_id)
-      : max_chars_(options.max_input_chars_per_word), unk_id_(unk_id), vocabulary_(std::move(entries)) {
+      : prefix_(options.continuing_subword_prefix), max_chars_(options.max_input_chars_per_word), unk_id_(unk_id), vocabulary_(std::move(entries)) {
     const std::string& prefix = options.continuing_subword_prefix;
     for (const auto& entry : vocabulary_.entries().entries) {
       const std::string_view text = vocabulary_.entries().text(entry);
@@ -27,6 +27,7 @@ class WordPiece final : public Model {
 
   std::string_view type() const override { return "WordPiece"; }
   const Vocabulary& vocabulary() const override { return vocabulary_; }
+  std::string_view continuing_prefix() const override { return prefix_; }
 
   void tokenize(std::string_view word, ModelScratch&, std::vector<ModelToken>& tokens) const override {
     const std::size_t before = tokens.size();
@@ -75,6 +76,7 @@ class WordPiece final : public Model {
     return {0, 0};
   }
 
+  std::string prefix_;
   std::uint64_t max_chars_;
   std::int32_t unk_id_;
   Vocabulary vocabulary_;

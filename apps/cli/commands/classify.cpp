@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
-#include <numeric>
 #include <string_view>
 
 #include "apps/cli/commands.hpp"
@@ -25,17 +24,6 @@ struct Options {
   bool raw_scores = false;
 };
 
-// The `top_k` largest scores as indices of labels, best first, the earlier label first among equals. 0: all.
-std::vector<std::size_t> best(std::span<const float> scores, std::size_t top_k) {
-  std::vector<std::size_t> order(scores.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  const std::size_t kept = top_k == 0 ? order.size() : std::min(top_k, order.size());
-  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(),
-                    [&](std::size_t a, std::size_t b) { return scores[a] != scores[b] ? scores[a] > scores[b] : a < b; });
-  order.resize(kept);
-  return order;
-}
-
 std::string json_line(const Model& model, const Record& record, std::span<const float> scores, std::span<const std::size_t> order, const Row& row) {
   std::string out = "{";
   append_texts(out, record);
@@ -57,8 +45,7 @@ std::string people_line(const Model& model, const Record& record, std::span<cons
                         int label_width, int columns) {
   std::string out;
   for (const std::size_t label : order) {
-    const std::string score = fixed(static_cast<double>(scores[label]), 3);
-    out += pad_right(one_line(model.label(label), label_width), label_width) + (score.size() < 6 ? std::string(6 - score.size(), ' ') : "") + score + "  ";
+    out += pad_right(one_line(model.label(label), label_width), label_width) + score_cell(scores[label]) + "  ";
   }
   return out + describe(record, row.truncated != 0, columns - display_width(out)) + "\n";
 }

@@ -1,0 +1,104 @@
+// berth tag: entities, by a token-classification head.
+#include <memory>
+
+#include "apps/cli/commands.hpp"
+#include "apps/cli/errors.hpp"
+#include "apps/cli/json_text.hpp"
+#include "apps/cli/option_checks.hpp"
+#include "apps/cli/people.hpp"
+#include "apps/cli/rows.hpp"
+
+namespace berth::cli {
+namespace {
+
+struct Options {
+  ModelOptions model;
+  RunLimits limits;
+  TextOptions text;
+  TagOptions tag;
+};
+
+void append_entity(std::string& out, const berth_finding& entity, bool grouped) {
+  out += grouped ? "{\"entity_group\":" : "{\"entity\":";
+  append_string(out, {entity.label.data, entity.label.size});
+  out += ",\"score\":";
+  append_number(out, entity.score);
+  if (!grouped) {
+    out += ",\"index\":";
+    append_number(out, std::uint64_t{entity.first_token});
+  }
+  out += ",\"word\":";
+  append_text_or_null(out, entity.text);
+  append_offsets(out, entity);
+  out += '}';
+}
+
+std::string json_line(const Record& record, const Findings& found, std::size_t row, const TagOptions& options) {
+  const bool grouped = !options.aggregation.empty() && options.aggregation != "none";
+  std::string out = "{";
+  append_texts(out, record);
+  out += "\"entities\":[";
+  for (const berth_finding& entity : found[row]) {
+    if (out.back() != '[') out += ',';
+    append_entity(out, entity, grouped);
+  }
+  out += "],";
+  if (options.raw_scores) {
+    out += "\"logits\":";
+    append_matrix(out, found.logits(row), found.logits_size());
+    out += ',';
+  }
+  append_row(out, found.rows()[row].tokens, found.rows()[row].truncated != 0);
+  return out + "}\n";
+}
+
+// The text, then what was found in it.
+std::string people_lines(const Record& record, const Findings& found, std::size_t row, int columns) {
+  std::string out = describe(record, found.rows()[row].truncated != 0, columns) + "\n";
+  for (const berth_finding& entity : found[row]) {
+    std::string line = "  " + pad_right(one_line({entity.label.data, entity.label.size}, 16), 16) + score_cell(entity.score) + "  ";
+    const std::string token = "token " + std::to_string(entity.first_token);
+    line += one_line(entity.text.data == nullptr ? std::string_view(token) : std::string_view(entity.text.data, entity.text.size), columns - display_width(line));
+    out += line + "\n";
+  }
+  return out;
+}
+
+void run(Options options, std::vector<std::string> arguments) {
+  Source source = open_source(options.text, std::move(arguments));
+  const Model model = load_model(options.model, "");
+  Output output(options.text.json, options.text.table);
+  options.tag.max_length = options.limits.max_length;
+  options.tag.batch_tokens = options.limits.batch_tokens;
+  for_each_chunk(source, output, chunk_limits(options.limits), [&](std::span<const Record> records) {
+    const Findings found = model.tag(inputs_of(records), options.tag);
+    for (std::size_t i = 0; i < records.size(); ++i)
+      output.write(output.people() ? people_lines(records[i], found, i, output.columns()) : json_line(records[i], found, i, options.tag));
+  });
+}
+
+}  // namespace
+
+void add_tag(CommandLine& line) {
+  CLI::App* app = line.app.add_subcommand("tag", "Find entities with a token-classification model");
+  const auto options = std::make_shared<Options>();
+  add_model_options(*app, options->model, "");
+  add_run_options(*app, options->limits);
+  app->add_option("-a,--aggregation", options->tag.aggregation,
+                  "Tokens put together: none (default), simple (neighbours of one tag), or whole words by their first, average or max scores")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"none", "simple", "first", "average", "max"}));
+  app->add_option("--ignore-labels", options->tag.ignore_labels, "Labels to leave out, separated by commas; default O")->type_name("LIST")->expected(1)->delimiter(',');
+  app->add_option("--stride", options->tag.stride, "Run long texts as windows that share so many tokens instead of cutting them; needs an aggregation")
+      ->type_name("N")
+      ->check(check_positive);
+  app->add_flag("--raw-scores", options->tag.raw_scores, "Report every token's logits, too");
+  add_text_options(*app, options->text);
+  app->callback([&line, app, options] {
+    if (options->tag.stride > 0 && (options->tag.aggregation.empty() || options->tag.aggregation == "none"))
+      throw UsageError("--stride: windows need --aggregation simple, first, average or max to be merged");
+    line.run = [=, texts = text_arguments(line, *app)] { run(*options, texts); };
+  });
+}
+
+}  // namespace berth::cli

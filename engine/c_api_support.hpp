@@ -1,0 +1,62 @@
+// What the files behind include/berth/berth.h share: handles, and the border that nothing throws past.
+#pragma once
+
+#include <berth/berth.h>
+
+#include <exception>
+#include <memory>
+#include <new>
+#include <span>
+#include <string>
+
+#include "base/error.hpp"
+#include "engine/model.hpp"
+#include "tokenizer/tokenizer.hpp"
+
+struct berth_tokenizer {
+  const berth::tokenizer::Tokenizer* tokenizer = nullptr;
+  std::unique_ptr<const berth::tokenizer::Tokenizer> owned;  // null when a model owns it
+};
+
+struct berth_model {
+  std::unique_ptr<const berth::engine::Model> model;
+  berth_tokenizer tokenizer;
+};
+
+namespace berth::engine::c_api {
+
+// Remembers the message of this thread's last failure.
+berth_status fail(berth_status status, const char* message) noexcept;
+
+template <class Body>
+berth_status guarded(Body&& body) noexcept {
+  try {
+    body();
+    return BERTH_OK;
+  } catch (const base::Error& error) {
+    return fail(static_cast<berth_status>(error.code()), error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(BERTH_OUT_OF_MEMORY, "out of memory");
+  } catch (const std::exception& error) {
+    return fail(BERTH_INTERNAL, error.what());
+  } catch (...) {
+    return fail(BERTH_INTERNAL, "unknown error");
+  }
+}
+
+void require(bool condition, const char* message);
+
+// The caller's options, whatever version of the struct it was compiled with: fields it does not have keep their defaults.
+template <class Options>
+Options read_options(const Options* options, const char* name) {
+  Options result{};
+  if (options == nullptr) return result;
+  if (options->size == 0 || options->size > 4096)
+    throw base::Error(base::ErrorCode::invalid_argument, std::string(name) + ".size must be sizeof(" + name + "), got " + std::to_string(options->size));
+  __builtin_memcpy(&result, options, options->size < sizeof(Options) ? options->size : sizeof(Options));
+  return result;
+}
+
+std::span<const berth_input> checked_inputs(const berth_model* model, const berth_input* inputs, std::size_t count);
+
+}  // namespace berth::engine::c_api

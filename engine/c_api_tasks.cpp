@@ -1,0 +1,94 @@
+// The tasks of include/berth/berth.h.
+#include <utility>
+#include <vector>
+
+#include "engine/c_api_support.hpp"
+#include "engine/tasks/findings.hpp"
+#include "engine/tasks/tag.hpp"
+
+using namespace berth::engine::c_api;  // NOLINT: they were made for this file
+
+struct berth_findings {
+  berth::engine::Findings findings;
+  std::vector<berth_finding> items;  // view into `findings`
+};
+
+namespace {
+
+berth_string view(const std::optional<std::string>& text) { return text ? berth_string{text->data(), text->size()} : berth_string{nullptr, 0}; }
+
+std::unique_ptr<berth_findings> handle_of(berth::engine::Findings findings) {
+  auto handle = std::make_unique<berth_findings>();
+  handle->findings = std::move(findings);
+  for (const berth::engine::Finding& finding : handle->findings.items) {
+    berth_finding item{};
+    if (!finding.label.empty()) item.label = {finding.label.data(), finding.label.size()};
+    item.text = view(finding.text);
+    item.score = finding.score;
+    item.first_token = finding.first_token;
+    item.last_token = finding.last_token;
+    if (finding.span) {
+      item.has_offsets = 1;
+      item.begin = finding.span->first;
+      item.end = finding.span->second;
+    }
+    handle->items.push_back(item);
+  }
+  return handle;
+}
+
+}  // namespace
+
+extern "C" {
+
+const berth_finding* berth_findings_row(const berth_findings* findings, size_t index, size_t* count) {
+  if (count != nullptr) *count = 0;
+  if (findings == nullptr || index + 1 >= findings->findings.first_item.size()) return nullptr;
+  const auto& first = findings->findings.first_item;
+  if (count != nullptr) *count = first[index + 1] - first[index];
+  return findings->items.data() + first[index];
+}
+
+const float* berth_findings_logits(const berth_findings* findings, size_t index, size_t* vectors, size_t* size) {
+  if (vectors != nullptr) *vectors = 0;
+  if (size != nullptr) *size = findings == nullptr ? 0 : findings->findings.logits_size;
+  if (findings == nullptr || index + 1 >= findings->findings.first_logits.size()) return nullptr;
+  const auto& first = findings->findings.first_logits;
+  if (vectors != nullptr) *vectors = first[index + 1] - first[index];
+  return findings->findings.logits.data() + first[index] * findings->findings.logits_size;
+}
+
+void berth_findings_free(berth_findings* findings) { delete findings; }
+
+berth_status berth_rerank(const berth_model* model, const berth_input* inputs, size_t count, const berth_run_options* options, float* scores,
+                          berth_row* rows) {
+  return guarded([&] {
+    const auto checked = checked_inputs(model, inputs, count);
+    require(scores != nullptr || count == 0, "scores is NULL");
+    const berth_run_options given = read_options(options, "berth_run_options");
+    model->model->rerank(checked, {.max_length = given.max_length, .batch_tokens = given.batch_tokens}, given.raw_scores != 0, scores, rows);
+  });
+}
+
+berth_status berth_tag(const berth_model* model, const berth_input* inputs, size_t count, const berth_tag_options* options, berth_findings** findings,
+                       berth_row* rows) {
+  return guarded([&] {
+    const auto checked = checked_inputs(model, inputs, count);
+    require(findings != nullptr, "findings is NULL");
+    const berth_tag_options given = read_options(options, "berth_tag_options");
+    berth::engine::TagOptions tag;
+    tag.run = {.max_length = given.max_length, .batch_tokens = given.batch_tokens};
+    if (given.aggregation != nullptr) tag.aggregation = berth::engine::aggregation_by_name(given.aggregation);
+    if (given.stride > 0) tag.stride = given.stride;
+    tag.logits = given.raw_scores != 0;
+    if (given.ignore_labels != nullptr) {
+      tag.ignore_labels.clear();
+      for (std::size_t i = 0; i < given.ignore_labels_size; ++i) tag.ignore_labels.emplace_back(given.ignore_labels[i].data, given.ignore_labels[i].size);
+    }
+    berth::engine::Findings found;
+    berth::engine::tag(*model->model, checked, tag, found, rows);
+    *findings = handle_of(std::move(found)).release();
+  });
+}
+
+}  // extern "C"
