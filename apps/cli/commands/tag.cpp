@@ -88,7 +88,7 @@ void add_tag(CommandLine& line) {
                   "Tokens put together: none (default), simple (neighbours of one tag), or whole words by their first, average or max scores")
       ->type_name("NAME")
       ->check(CLI::IsMember({"none", "simple", "first", "average", "max"}));
-  app->add_option("--ignore-labels", options->tag.ignore_labels, "Labels to leave out, separated by commas; default O")->type_name("LIST")->expected(1)->delimiter(',');
+  app->add_option("--ignore-labels", options->tag.ignore_labels, "Labels to leave out, separated by commas; default O")->type_name("LIST")->allow_extra_args(false)->delimiter(',');
   app->add_option("--stride", options->tag.stride, "Run long texts as windows that share so many tokens instead of cutting them; needs an aggregation")
       ->type_name("N")
       ->check(check_positive);
