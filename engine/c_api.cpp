@@ -99,6 +99,7 @@ const char* berth_model_info(const berth_model* model) { return model == nullptr
 size_t berth_model_hidden_size(const berth_model* model) { return model == nullptr ? 0 : model->model->config().hidden_size; }
 size_t berth_model_embedding_size(const berth_model* model) { return model == nullptr ? 0 : model->model->embedding_size(); }
 size_t berth_model_num_labels(const berth_model* model) { return model == nullptr ? 0 : model->model->config().labels.size(); }
+size_t berth_model_vocab_size(const berth_model* model) { return model == nullptr ? 0 : model->model->config().vocab_size; }
 size_t berth_model_max_length(const berth_model* model) { return model == nullptr ? 0 : model->model->max_length(); }
 
 const char* berth_model_label(const berth_model* model, size_t index) {

@@ -3,8 +3,12 @@
 #include <vector>
 
 #include "engine/c_api_support.hpp"
+#include "engine/inputs.hpp"
+#include "engine/tasks/answer.hpp"
+#include "engine/tasks/fill_mask.hpp"
 #include "engine/tasks/findings.hpp"
 #include "engine/tasks/tag.hpp"
+#include "engine/tasks/zero_shot.hpp"
 
 using namespace berth::engine::c_api;  // NOLINT: they were made for this file
 
@@ -17,6 +21,12 @@ namespace {
 
 berth_string view(const std::optional<std::string>& text) { return text ? berth_string{text->data(), text->size()} : berth_string{nullptr, 0}; }
 
+std::vector<std::string> strings_of(const berth_string* strings, std::size_t count, const char* field) {
+  std::vector<std::string> result;
+  for (std::size_t i = 0; i < count; ++i) result.emplace_back(berth::engine::checked_text(strings[i], field));
+  return result;
+}
+
 std::unique_ptr<berth_findings> handle_of(berth::engine::Findings findings) {
   auto handle = std::make_unique<berth_findings>();
   handle->findings = std::move(findings);
@@ -24,6 +34,8 @@ std::unique_ptr<berth_findings> handle_of(berth::engine::Findings findings) {
     berth_finding item{};
     if (!finding.label.empty()) item.label = {finding.label.data(), finding.label.size()};
     item.text = view(finding.text);
+    item.sequence = view(finding.sequence);
+    item.id = finding.id;
     item.score = finding.score;
     item.first_token = finding.first_token;
     item.last_token = finding.last_token;
@@ -81,13 +93,66 @@ berth_status berth_tag(const berth_model* model, const berth_input* inputs, size
     if (given.aggregation != nullptr) tag.aggregation = berth::engine::aggregation_by_name(given.aggregation);
     if (given.stride > 0) tag.stride = given.stride;
     tag.logits = given.raw_scores != 0;
-    if (given.ignore_labels != nullptr) {
-      tag.ignore_labels.clear();
-      for (std::size_t i = 0; i < given.ignore_labels_size; ++i) tag.ignore_labels.emplace_back(given.ignore_labels[i].data, given.ignore_labels[i].size);
-    }
+    if (given.ignore_labels != nullptr) tag.ignore_labels = strings_of(given.ignore_labels, given.ignore_labels_size, "ignore_labels");
     berth::engine::Findings found;
     berth::engine::tag(*model->model, checked, tag, found, rows);
     *findings = handle_of(std::move(found)).release();
+  });
+}
+
+berth_status berth_fill_mask(const berth_model* model, const berth_input* inputs, size_t count, const berth_fill_mask_options* options,
+                             berth_findings** findings, berth_row* rows) {
+  return guarded([&] {
+    const auto checked = checked_inputs(model, inputs, count);
+    require(findings != nullptr, "findings is NULL");
+    const berth_fill_mask_options given = read_options(options, "berth_fill_mask_options");
+    require(given.top_k >= -1, "top_k: expected -1 (all), 0 (the default) or more");
+    berth::engine::FillMaskOptions fill;
+    fill.run = {.max_length = given.max_length, .batch_tokens = given.batch_tokens};
+    if (given.top_k != 0) fill.top_k = given.top_k < 0 ? 0 : static_cast<std::size_t>(given.top_k);
+    if (given.targets != nullptr) fill.targets = strings_of(given.targets, given.targets_size, "targets");
+    if (given.mask_id != nullptr) fill.mask_id = *given.mask_id;
+    fill.raw = given.raw_scores != 0;
+    berth::engine::Findings found;
+    berth::engine::fill_mask(*model->model, checked, fill, found, rows);
+    *findings = handle_of(std::move(found)).release();
+  });
+}
+
+berth_status berth_answer(const berth_model* model, const berth_input* inputs, size_t count, const berth_answer_options* options,
+                          berth_findings** findings, berth_row* rows) {
+  return guarded([&] {
+    const auto checked = checked_inputs(model, inputs, count);
+    require(findings != nullptr, "findings is NULL");
+    const berth_answer_options given = read_options(options, "berth_answer_options");
+    berth::engine::AnswerOptions answer;
+    answer.run = {.max_length = given.max_length, .batch_tokens = given.batch_tokens};
+    if (given.stride > 0) answer.stride = given.stride;
+    if (given.top_k > 0) answer.top_k = given.top_k;
+    if (given.max_answer_tokens > 0) answer.max_answer_tokens = given.max_answer_tokens;
+    answer.impossible = given.impossible != 0;
+    answer.logits = given.raw_scores != 0;
+    berth::engine::Findings found;
+    berth::engine::answer(*model->model, checked, answer, found, rows);
+    *findings = handle_of(std::move(found)).release();
+  });
+}
+
+berth_status berth_zero_shot(const berth_model* model, const berth_input* inputs, size_t count, const berth_string* labels, size_t labels_size,
+                             const berth_zero_shot_options* options, float* scores, berth_row* rows) {
+  return guarded([&] {
+    const auto checked = checked_inputs(model, inputs, count);
+    require(labels != nullptr || labels_size == 0, "labels is NULL");
+    require(scores != nullptr || count == 0, "scores is NULL");
+    const berth_zero_shot_options given = read_options(options, "berth_zero_shot_options");
+    berth::engine::ZeroShotOptions how;
+    how.run = {.max_length = given.max_length, .batch_tokens = given.batch_tokens};
+    if (given.hypothesis_template != nullptr) {
+      const std::string_view pattern = given.hypothesis_template;
+      how.hypothesis_template = berth::engine::checked_text({pattern.data(), pattern.size()}, "hypothesis_template");
+    }
+    how.multi_label = given.multi_label != 0;
+    berth::engine::zero_shot(*model->model, checked, strings_of(labels, labels_size, "labels"), how, scores, rows);
   });
 }
 

@@ -48,6 +48,9 @@ void describe(CommandLine& line) {
   add_similarity(line);
   add_tag(line);
   add_rerank(line);
+  add_zero_shot(line);
+  add_fill_mask(line);
+  add_answer(line);
   add_tokenize(line);
   add_info(line);
   add_bench(line);

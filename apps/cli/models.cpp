@@ -37,11 +37,13 @@ void add_max_length_option(CLI::App& app, std::size_t& max_length, const std::st
   app.add_option("--max-length", max_length, description)->type_name("N")->check(check_limit);
 }
 
+void add_batch_tokens_option(CLI::App& app, std::size_t& batch_tokens) {
+  app.add_option("--batch-tokens", batch_tokens, "Run texts together up to this many tokens; never changes a result")->type_name("N")->check(check_limit);
+}
+
 void add_run_options(CLI::App& app, RunLimits& limits) {
   add_max_length_option(app, limits.max_length, "Cut texts to this many tokens, special tokens included; default: the model's limit");
-  app.add_option("--batch-tokens", limits.batch_tokens, "Run texts together up to this many tokens; never changes a result")
-      ->type_name("N")
-      ->check(check_limit);
+  add_batch_tokens_option(app, limits.batch_tokens);
 }
 
 std::vector<std::string> default_model_roots() {

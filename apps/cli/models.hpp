@@ -29,6 +29,7 @@ struct RunLimits {
   std::size_t batch_tokens = 0;  // 0: the library's default
 };
 void add_max_length_option(CLI::App& app, std::size_t& max_length, const std::string& description);
+void add_batch_tokens_option(CLI::App& app, std::size_t& batch_tokens);
 void add_run_options(CLI::App& app, RunLimits& limits);
 
 // Where a default model is looked for, in order: $BERTH_WEIGHTS, share/berth of the prefix that berth was installed under (the running program's,

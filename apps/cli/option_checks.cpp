@@ -1,5 +1,6 @@
 #include "apps/cli/option_checks.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <system_error>
@@ -27,6 +28,17 @@ std::string check_limit(const std::string& text) {
 
 std::string check_count(const std::string& text) {
   return whole_number_from(std::int64_t{0}, text) ? "" : "expected a whole number, 0 or more, got \"" + text + "\"";
+}
+
+std::vector<std::string> split_list(const std::string& text) {
+  std::vector<std::string> parts;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const std::size_t first = text.find_first_not_of(" \t", begin);
+    if (first < end) parts.push_back(text.substr(first, text.find_last_not_of(" \t", end - 1) - first + 1));
+    begin = end + 1;
+  }
+  return parts;
 }
 
 }  // namespace berth::cli

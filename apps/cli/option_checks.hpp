@@ -2,11 +2,15 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace berth::cli {
 
 std::string check_positive(const std::string& text);  // a whole number from 1 to 2147483647
 std::string check_limit(const std::string& text);     // the same up to 2^63 - 1: what is beyond the largest that makes a difference is fine
 std::string check_count(const std::string& text);     // a whole number from 0 to 2^63 - 1
+
+// "a, b,c" as its parts, without white space around them and without empty ones.
+std::vector<std::string> split_list(const std::string& text);
 
 }  // namespace berth::cli

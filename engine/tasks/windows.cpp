@@ -17,29 +17,83 @@ using base::ErrorCode;
 
 std::string_view view(const berth_string& text) { return {text.data == nullptr ? "" : text.data, text.data == nullptr ? 0 : text.size}; }
 
-// A stride that leaves every window something new of what is cut into windows.
-std::size_t usable_stride(const tokenizer::Encoding& whole, const WindowOptions& options, std::size_t limit) {
-  const bool first_is_cut = options.strategy != tokenizer::TruncationStrategy::only_second;
-  const auto fixed = static_cast<std::size_t>(
-      std::count_if(whole.sequence.begin(), whole.sequence.end(), [&](std::int32_t sequence) { return sequence != (first_is_cut ? 0 : 1); }));
-  const std::size_t room = limit > fixed ? limit - fixed : 0;
-  return std::min(*options.stride, room / 2);
+// A token span of one text within an encoding, which windows run over; what stands before and behind it is in every window.
+struct Body {
+  std::size_t begin = 0, end = 0;
+  std::size_t size() const { return end - begin; }
+};
+
+// Of pairs the longer text is cut, unless the strategy says which.
+Body body_of(const tokenizer::Encoding& whole, tokenizer::TruncationStrategy strategy) {
+  const auto of = [&](std::int32_t which) {
+    const auto first = std::find(whole.sequence.begin(), whole.sequence.end(), which);
+    const auto last = std::find(whole.sequence.rbegin(), whole.sequence.rend(), which).base();
+    return first == whole.sequence.end() ? Body{} : Body{static_cast<std::size_t>(first - whole.sequence.begin()), static_cast<std::size_t>(last - whole.sequence.begin())};
+  };
+  const Body first = of(0), second = of(1);
+  if (strategy == tokenizer::TruncationStrategy::longest_first) return second.size() > first.size() ? second : first;
+  return strategy == tokenizer::TruncationStrategy::only_first ? first : second;
 }
 
-tokenizer::Encoding encode(const tokenizer::Tokenizer& tokenizer, const berth_input& input, const WindowOptions& options, std::size_t limit) {
+// `whole` with the tokens [begin, end) of its body alone.
+tokenizer::Encoding slice(const tokenizer::Encoding& whole, const Body& body, std::size_t begin, std::size_t end) {
+  const auto cut = [&](const auto& values) {
+    auto result = values;
+    if (values.empty()) return result;
+    const auto at = [&](std::size_t i) { return values.begin() + static_cast<std::ptrdiff_t>(i); };
+    result.assign(values.begin(), at(body.begin));
+    result.insert(result.end(), at(begin), at(end));
+    result.insert(result.end(), at(body.end), values.end());
+    return result;
+  };
+  tokenizer::Encoding part;
+  part.ids = cut(whole.ids);
+  part.type_ids = cut(whole.type_ids);
+  part.special_mask = cut(whole.special_mask);
+  part.offsets = cut(whole.offsets);
+  part.sequence = cut(whole.sequence);
+  part.words = cut(whole.words);
+  return part;
+}
+
+std::vector<tokenizer::Encoding> cut_into_windows(const tokenizer::Encoding& whole, const WindowOptions& options, std::size_t limit) {
+  const Body body = body_of(whole, options.strategy);
+  const std::size_t fixed = whole.size() - body.size();
+  if (fixed >= limit)
+    throw Error(ErrorCode::invalid_argument, "the " + std::to_string(fixed) + " tokens that every window has leave no room for the long text in " + std::to_string(limit));
+  const std::size_t room = limit - fixed;
+  const std::size_t step = room - std::min(*options.stride, room / 2);  // every window has something new
+  std::vector<tokenizer::Encoding> windows;
+  for (std::size_t begin = body.begin;; begin += step) {
+    const std::size_t end = std::min(begin + room, body.end);
+    windows.push_back(slice(whole, body, begin, end));
+    if (end == body.end) return windows;
+  }
+}
+
+std::vector<tokenizer::Encoding> encode(const tokenizer::Tokenizer& tokenizer, const berth_input& input, const WindowOptions& options, std::size_t limit) {
   const auto run = [&](const tokenizer::EncodeOptions& how) {
     return input.text_pair.data == nullptr ? tokenizer.encode(view(input.text), how) : tokenizer.encode(view(input.text), view(input.text_pair), how);
   };
   tokenizer::EncodeOptions how;
-  tokenizer::Truncation truncation{.max_length = limit, .strategy = options.strategy, .side = tokenizer.truncation_side()};
+  std::vector<tokenizer::Encoding> encodings;
   if (options.stride) {
-    tokenizer::Encoding whole = run(how);
-    if (whole.size() <= limit) return whole;
-    truncation.stride = usable_stride(whole, options, limit);
-    how.keep_overflow = true;
+    encodings.push_back(run(how));
+    if (encodings.front().size() > limit) encodings = cut_into_windows(encodings.front(), options, limit);
+  } else {
+    how.truncation = tokenizer::Truncation{.max_length = limit, .strategy = options.strategy, .side = tokenizer.truncation_side()};
+    encodings.push_back(run(how));
   }
-  how.truncation = truncation;
-  return run(how);
+  return encodings;
+}
+
+// The same; what is wrong says with which input.
+std::vector<tokenizer::Encoding> encode_input(const Model& model, const berth_input& input, std::size_t index, const WindowOptions& options, std::size_t limit) {
+  try {
+    return encode(*model.tokenizer(), input, options, limit);
+  } catch (const Error& error) {
+    throw Error(error.code(), "input " + std::to_string(index) + ": " + error.what());
+  }
 }
 
 void check_text(const berth_input& input, std::size_t index) {
@@ -66,20 +120,22 @@ std::vector<berth_input> rows_of(std::span<const Window> windows) {
 
 std::vector<Window> windows_of(const Model& model, std::span<const berth_input> inputs, std::size_t first, const WindowOptions& options, berth_row* rows) {
   const std::size_t limit = options.max_length == 0 ? model.max_length() : std::min(model.max_length(), options.max_length);
-  std::vector<tokenizer::Encoding> encodings(inputs.size());
+  std::vector<std::vector<tokenizer::Encoding>> encodings(inputs.size());
   std::vector<std::exception_ptr> errors(inputs.size());
   model.compute().pool.parallel_for(inputs.size(), [&](std::size_t i, std::size_t) noexcept {
+    const std::size_t index = first + i / options.rows_per_input;
     try {
       if (inputs[i].ids == nullptr) {
         if (model.tokenizer() == nullptr)
           throw Error(ErrorCode::invalid_argument, "the model's directory has no tokenizer files: give ids instead of text");
-        check_text(inputs[i], first + i);
-        encodings[i] = encode(*model.tokenizer(), inputs[i], options, limit);
-        check_encoding(encodings[i], first + i, model.config());
+        check_text(inputs[i], index);
+        encodings[i] = encode_input(model, inputs[i], index, options, limit);
+        check_encoding(encodings[i].front(), index, model.config());
       } else {
-        const InputRow row = checked_ids(inputs[i], first + i, model.config());
-        encodings[i].ids.assign(row.ids.begin(), row.ids.end());
-        encodings[i].type_ids.assign(row.type_ids.begin(), row.type_ids.end());
+        const InputRow row = checked_ids(inputs[i], index, model.config());
+        tokenizer::Encoding& encoding = encodings[i].emplace_back();
+        encoding.ids.assign(row.ids.begin(), row.ids.end());
+        encoding.type_ids.assign(row.type_ids.begin(), row.type_ids.end());
       }
     } catch (...) {
       errors[i] = std::current_exception();
@@ -88,16 +144,13 @@ std::vector<Window> windows_of(const Model& model, std::span<const berth_input> 
   std::vector<Window> windows;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (errors[i]) std::rethrow_exception(errors[i]);
-    const bool tokenized = inputs[i].ids == nullptr;
-    std::vector<tokenizer::Encoding> overflow = std::move(encodings[i].overflow);
-    const bool cut = encodings[i].truncated && !options.stride;
-    std::size_t tokens = encodings[i].size();
-    windows.push_back({.input = i, .tokenized = tokenized, .encoding = std::move(encodings[i])});
-    for (tokenizer::Encoding& more : overflow) {
-      tokens += more.size();
-      windows.push_back({.input = i, .tokenized = tokenized, .encoding = std::move(more)});
+    berth_row row{};
+    for (tokenizer::Encoding& encoding : encodings[i]) {
+      row.tokens += static_cast<std::uint32_t>(encoding.size());
+      row.truncated |= encoding.truncated ? 1U : 0U;
+      windows.push_back({.input = i, .tokenized = inputs[i].ids == nullptr, .encoding = std::move(encoding)});
     }
-    if (rows != nullptr) rows[i] = {.tokens = static_cast<std::uint32_t>(tokens), .truncated = cut ? 1U : 0U};
+    if (rows != nullptr) rows[i] = row;
   }
   return windows;
 }

@@ -20,6 +20,7 @@ struct WindowOptions {
   std::size_t max_length = 0;         // 0: the model's limit
   std::optional<std::size_t> stride;  // tokens that neighbouring windows share; absent: one window, the text is cut
   tokenizer::TruncationStrategy strategy = tokenizer::TruncationStrategy::longest_first;
+  std::size_t rows_per_input = 1;     // so many of the inputs stand for one of the caller's: messages name that one
 };
 
 struct Window {
@@ -29,7 +30,7 @@ struct Window {
   berth_input row() const;        // borrows from this
 };
 
-// In the inputs' order. `rows` ([inputs.size()] or null) is filled: the tokens of all windows, and whether a text was cut.
+// In the inputs' order, a text's windows from its begin to its end. `rows` ([inputs.size()] or null) is filled: the tokens of all windows, and whether a text was cut.
 // base::Error{invalid_argument, too_long} naming the input, counted from `first`.
 std::vector<Window> windows_of(const Model& model, std::span<const berth_input> inputs, std::size_t first, const WindowOptions& options, berth_row* rows);
 

@@ -96,6 +96,7 @@ BERTH_API size_t berth_model_hidden_size(const berth_model* model);
 BERTH_API size_t berth_model_embedding_size(const berth_model* model); /* of berth_encode's rows */
 BERTH_API size_t berth_model_num_labels(const berth_model* model);     /* of sequences or tokens; 0: no such head */
 BERTH_API const char* berth_model_label(const berth_model* model, size_t index); /* owned by the model; NULL when out of range */
+BERTH_API size_t berth_model_vocab_size(const berth_model* model); /* ids are below it */
 BERTH_API size_t berth_model_max_length(const berth_model* model); /* tokens, special ones included; text beyond is cut */
 
 /* The model's tokenizer, owned by the model; NULL when its directory has none (such a model still takes ids). */
@@ -139,13 +140,15 @@ typedef struct berth_findings berth_findings;
 /* Strings belong to the berth_findings; data is NULL where the task has none, or where the directory has no tokenizer. */
 typedef struct berth_finding {
   berth_string label;    /* berth_tag: the entity */
-  berth_string text;     /* berth_tag: the word or words */
+  berth_string text;     /* berth_tag: the word or words; berth_answer: the answer; berth_fill_mask: the token */
   float score;
   uint32_t first_token;  /* of the row's tokens, special ones counted; where it ran as windows, of all of them one after another */
   uint32_t last_token;
   uint32_t has_offsets;  /* 0 for rows of ids: begin and end mean nothing then */
-  uint32_t begin;        /* in code points of the text */
+  uint32_t begin;        /* in code points of the text; berth_answer: of the context */
   uint32_t end;
+  int32_t id;            /* berth_fill_mask: the token's; -1 otherwise */
+  berth_string sequence; /* berth_fill_mask: the row's text with the token in the mask's place */
 } berth_finding;
 
 /* Findings of row `index`; owned by the handle; NULL when out of range. */
@@ -168,6 +171,51 @@ typedef struct berth_tag_options {
 /* Entities, by a token-classification head, as Hugging Face's token-classification pipeline finds them. rows: [count] or NULL. */
 BERTH_API berth_status berth_tag(const berth_model* model, const berth_input* inputs, size_t count, const berth_tag_options* options,
                                  berth_findings** findings, berth_row* rows);
+
+typedef struct berth_fill_mask_options {
+  size_t size;
+  size_t max_length;             /* as in berth_run_options */
+  size_t batch_tokens;
+  int32_t raw_scores;            /* 1: scores are logits; with top_k -1 nothing is found, but the logits are kept: [masks, vocabulary] */
+  int64_t top_k;                 /* tokens for each mask; 0: 5; -1: all */
+  const berth_string* targets;   /* only these; a word that is no token stands for its first token. NULL: any token */
+  size_t targets_size;
+  const int32_t* mask_id;        /* which id is the mask's; NULL: the tokenizer knows */
+} berth_fill_mask_options;
+
+/* Tokens in place of the mask tokens of a row, by a masked-language-model head, as Hugging Face's fill-mask pipeline gives them: the best tokens of
+ * the first mask, then those of the next; first_token says which mask. A row without a mask fails. rows: [count] or NULL. */
+BERTH_API berth_status berth_fill_mask(const berth_model* model, const berth_input* inputs, size_t count, const berth_fill_mask_options* options,
+                                       berth_findings** findings, berth_row* rows);
+
+typedef struct berth_answer_options {
+  size_t size;
+  size_t max_length;        /* of a window, question included; 0: 384, or the model's limit where that is less */
+  size_t batch_tokens;
+  int32_t raw_scores;       /* 1: keep every token's two logits, of being an answer's first and its last: [tokens, 2] */
+  size_t stride;            /* tokens that the windows of a long context share; 0: 128, or half a window where that is less */
+  size_t top_k;             /* answers, best first; 0: 1 */
+  size_t max_answer_tokens; /* 0: 15 */
+  int32_t impossible;       /* 1: that there is no answer ("" at 0) is one, too */
+} berth_answer_options;
+
+/* Stretches of a context that answer a question, by a question-answering head, as Hugging Face's question-answering pipeline finds them. inputs are
+ * pairs with the question as text and the context as text_pair, or ids of such pairs. Nothing is found in a context without tokens. rows: [count] or NULL. */
+BERTH_API berth_status berth_answer(const berth_model* model, const berth_input* inputs, size_t count, const berth_answer_options* options,
+                                    berth_findings** findings, berth_row* rows);
+
+typedef struct berth_zero_shot_options {
+  size_t size;
+  size_t max_length;               /* as in berth_run_options; the text is cut, the hypothesis stays whole */
+  size_t batch_tokens;
+  const char* hypothesis_template; /* with one "{}" for the label; NULL: "This example is {}." */
+  int32_t multi_label;             /* 1: every label for itself; 0: the scores of a row add up to 1 */
+} berth_zero_shot_options;
+
+/* How well labels that the model was not trained on fit texts, by a model of natural-language inference, as Hugging Face's
+ * zero-shot-classification pipeline scores them. scores: [count, labels_size]; rows: [count] or NULL, with the tokens of all pairs of a row. */
+BERTH_API berth_status berth_zero_shot(const berth_model* model, const berth_input* inputs, size_t count, const berth_string* labels,
+                                       size_t labels_size, const berth_zero_shot_options* options, float* scores, berth_row* rows);
 
 /* ---- tokenizers ---- */
 

@@ -188,6 +188,32 @@ struct TagOptions {
   std::vector<std::string> ignore_labels = {"O"};
 };
 
+struct FillMaskOptions {
+  std::size_t max_length = 0;
+  std::size_t batch_tokens = 0;
+  bool raw_scores = false;             // scores are logits; with top_k 0 there are no findings but all logits, [masks, vocabulary]
+  std::size_t top_k = 5;               // tokens for each mask; 0: all
+  std::vector<std::string> targets;    // only these; a word that is no token stands for its first token. Empty: any token
+  std::optional<std::int32_t> mask_id; // absent: the tokenizer knows
+};
+
+struct AnswerOptions {
+  std::size_t max_length = 0;         // of a window; 0: 384, or the model's limit where that is less
+  std::size_t batch_tokens = 0;
+  bool raw_scores = false;            // keep every token's two logits, [tokens, 2]
+  std::size_t stride = 0;             // tokens that the windows of a long context share; 0: 128, or half a window where that is less
+  std::size_t top_k = 1;
+  std::size_t max_answer_tokens = 15;
+  bool impossible = false;            // that there is no answer ("" at 0) is one, too
+};
+
+struct ZeroShotOptions {
+  std::size_t max_length = 0;
+  std::size_t batch_tokens = 0;
+  std::string hypothesis_template;  // with one "{}" for the label; empty: "This example is {}."
+  bool multi_label = false;         // every label for itself
+};
+
 struct TokenizeOptions {
   std::size_t max_length = 0;  // 0: do not cut
   bool add_special_tokens = true;
@@ -245,6 +271,7 @@ class Model {
     const char* name = berth_model_label(handle_.get(), index);
     return name == nullptr ? std::string_view{} : std::string_view{name};
   }
+  std::size_t vocab_size() const noexcept { return berth_model_vocab_size(handle_.get()); }  // ids are below it
   std::size_t max_length() const noexcept { return berth_model_max_length(handle_.get()); }
   std::string_view info() const noexcept { return berth_model_info(handle_.get()); }  // JSON
 
@@ -308,8 +335,7 @@ class Model {
 
   // Entities, as Hugging Face's token-classification pipeline finds them.
   Findings tag(std::span<const Input> inputs, const TagOptions& options = {}) const {
-    std::vector<berth_string> ignored;
-    for (const std::string& label : options.ignore_labels) ignored.push_back(detail::view(label));
+    const std::vector<berth_string> ignored = strings(options.ignore_labels);
     const berth_string none{};
     berth_tag_options c_options{};
     c_options.size = sizeof(c_options);
@@ -326,6 +352,60 @@ class Model {
   }
   Findings tag(std::initializer_list<Input> inputs, const TagOptions& options = {}) const { return tag(as_span(inputs), options); }
 
+  // Tokens in place of the masks of each row: the best of its first mask, then of its next (see berth_fill_mask).
+  Findings fill_mask(std::span<const Input> inputs, const FillMaskOptions& options = {}) const {
+    const std::vector<berth_string> targets = strings(options.targets);
+    berth_fill_mask_options c_options{};
+    c_options.size = sizeof(c_options);
+    c_options.max_length = options.max_length;
+    c_options.batch_tokens = options.batch_tokens;
+    c_options.raw_scores = options.raw_scores ? 1 : 0;
+    c_options.top_k = options.top_k == 0 ? -1 : static_cast<std::int64_t>(options.top_k);
+    c_options.targets = targets.empty() ? nullptr : targets.data();
+    c_options.targets_size = targets.size();
+    c_options.mask_id = options.mask_id ? &*options.mask_id : nullptr;
+    return find(inputs, [&](const berth_input* c_inputs, std::size_t count, berth_findings** findings, Row* rows) {
+      return berth_fill_mask(handle_.get(), c_inputs, count, &c_options, findings, rows);
+    });
+  }
+  Findings fill_mask(std::initializer_list<Input> inputs, const FillMaskOptions& options = {}) const { return fill_mask(as_span(inputs), options); }
+
+  // What in the contexts of pairs (question, context) answers their questions, best first (see berth_answer).
+  Findings answer(std::span<const Input> pairs, const AnswerOptions& options = {}) const {
+    berth_answer_options c_options{};
+    c_options.size = sizeof(c_options);
+    c_options.max_length = options.max_length;
+    c_options.batch_tokens = options.batch_tokens;
+    c_options.raw_scores = options.raw_scores ? 1 : 0;
+    c_options.stride = options.stride;
+    c_options.top_k = options.top_k;
+    c_options.max_answer_tokens = options.max_answer_tokens;
+    c_options.impossible = options.impossible ? 1 : 0;
+    return find(pairs, [&](const berth_input* c_inputs, std::size_t count, berth_findings** findings, Row* rows) {
+      return berth_answer(handle_.get(), c_inputs, count, &c_options, findings, rows);
+    });
+  }
+  Findings answer(std::initializer_list<Input> pairs, const AnswerOptions& options = {}) const { return answer(as_span(pairs), options); }
+
+  // How well labels that the model was not trained on fit texts: [inputs, labels] (see berth_zero_shot).
+  Matrix zero_shot(std::span<const Input> inputs, std::span<const std::string> labels, const ZeroShotOptions& options = {}) const {
+    Matrix result = matrix(inputs.size(), labels.size());
+    const auto c_inputs = convert(inputs);
+    const std::vector<berth_string> c_labels = strings(labels);
+    berth_zero_shot_options c_options{};
+    c_options.size = sizeof(c_options);
+    c_options.max_length = options.max_length;
+    c_options.batch_tokens = options.batch_tokens;
+    c_options.hypothesis_template = options.hypothesis_template.empty() ? nullptr : options.hypothesis_template.c_str();
+    c_options.multi_label = options.multi_label ? 1 : 0;
+    detail::check(berth_zero_shot(handle_.get(), c_inputs.data(), c_inputs.size(), c_labels.data(), c_labels.size(), &c_options, result.values.data(),
+                                  result.rows.data()));
+    return result;
+  }
+  Matrix zero_shot(std::initializer_list<Input> inputs, std::span<const std::string> labels, const ZeroShotOptions& options = {}) const {
+    return zero_shot(as_span(inputs), labels, options);
+  }
+
  private:
   explicit Model(std::shared_ptr<berth_model> handle) : handle_(std::move(handle)) {}
 
@@ -340,6 +420,12 @@ class Model {
     return result;
   }
 
+  static std::vector<berth_string> strings(std::span<const std::string> texts) {
+    std::vector<berth_string> result;
+    result.reserve(texts.size());
+    for (const std::string& text : texts) result.push_back(detail::view(text));
+    return result;
+  }
   static std::span<const Input> as_span(std::initializer_list<Input> inputs) { return {inputs.begin(), inputs.size()}; }
   static Matrix matrix(std::size_t rows, std::size_t columns) {
     Matrix result;
