@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/problems.hpp"
+#include "engine/packing.hpp"
 #include "engine/weights.hpp"
 
 namespace berth::engine {
@@ -17,20 +18,24 @@ namespace berth::engine {
 // Finds tensors by name, remembers every problem, and converts what was found once all of it is known to be right.
 class Binder {
  public:
-  Binder(const loaders::TensorStore& tensors, const Compute& compute) : tensors_(tensors), kernels_(compute.kernels), low_(compute.low), pool_(compute.pool) {}
+  Binder(const loaders::TensorStore& tensors, const Compute& compute) : tensors_(tensors), reader_(compute) {}
 
   // Several matrices with the same inputs may be stacked into one: `names` gives them in order, each [out, in].
   void linear(Linear& to, std::span<const std::string> names, std::size_t out, std::size_t in, Precision precision, bool bias = true) {
-    MatrixJob job{.to = &to, .weights = {}, .biases = {}, .out = out, .in = in, .precision = precision};
+    MatrixJob job{.to = &to, .source = {.weights = {}, .biases = {}, .out = out, .in = in, .precision = precision}};
     for (const std::string& name : names) {
-      job.weights.push_back(find({name + ".weight"}, {out, in}));
-      if (bias) job.biases.push_back(find({name + ".bias"}, {out}));
+      job.source.weights.push_back(find({name + ".weight"}, {out, in}));
+      if (bias) job.source.biases.push_back(find({name + ".bias"}, {out}));
     }
     matrices_.push_back(std::move(job));
   }
   void linear(Linear& to, const std::string& name, std::size_t out, std::size_t in, Precision precision, bool bias = true) {
     linear(to, std::array{name}, out, in, precision, bias);
   }
+  // What quantising may know about the matrix bound last: it reads what `norm` gives, if it is not null.
+  void reads_norm(const Norm* norm) { matrices_.back().norm = norm; }
+  // And it reads attention's averages of the values that `query_key_value`, bound just before it, gives.
+  void reads_values() { matrices_.back().reads_values = true; }
 
   // A convolution over rows as a product: output o of row t is the sum over j and c of weight[o, j * in + c] * x[t + j - width / 2, c]. Stored as
   // `name`.weight [out, in / groups, width].
@@ -65,11 +70,10 @@ class Binder {
  private:
   struct MatrixJob {
     Linear* to;
-    std::vector<const loaders::TensorView*> weights;
-    std::vector<const loaders::TensorView*> biases;
-    std::size_t out;  // of each part
-    std::size_t in;
-    Precision precision;
+    LinearSource source;
+    const Norm* norm = nullptr;
+    bool reads_values = false;  // of the job before
+    WeightFactors factors = {};
   };
   struct VectorJob {
     Vector* to;
@@ -87,34 +91,20 @@ class Binder {
     const loaders::TensorView* tensor;
     std::size_t columns;
   };
-  // A stretch of rows of one tensor: packed into `linear` from row `first_output` on, or only checked when it is null.
-  struct Chunk {
-    const loaders::TensorView* tensor;
-    std::size_t first_row;
-    std::size_t rows;
-    std::size_t columns;
-    Linear* linear;
-    bool round_to_bf16;  // for BF16 weights that are stored widened
-    std::size_t first_output;
-  };
 
   const loaders::TensorView* find(std::vector<std::string> names, const std::vector<std::uint64_t>& shape);
-  void allocate_matrices();
+  void pack_vector(const VectorJob& job);
+  void choose_factors(std::size_t job);
+  void pack_matrix(const MatrixJob& job);
   void pack_convolution(const ConvolutionJob& job);
-  void copy_vector(Vector& to, std::size_t offset, const loaders::TensorView& tensor);
-  void add_chunks(Chunk whole);
-  void run_chunks();
-  void pack(const Chunk& chunk, float* rows, std::int8_t* low) const noexcept;
+  void check_table(const TableJob& job);
 
   const loaders::TensorStore& tensors_;
-  const kernels::KernelTable& kernels_;
-  const kernels::LowKernelTable& low_;
-  const base::ThreadPool& pool_;
+  TensorRows reader_;
   std::vector<MatrixJob> matrices_;
   std::vector<VectorJob> vectors_;
   std::vector<ConvolutionJob> convolutions_;
   std::vector<TableJob> tables_;
-  std::vector<Chunk> chunks_;
   base::Problems problems_;
   bool stored_as_integers_ = false;
   std::size_t parameters_ = 0;

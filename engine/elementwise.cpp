@@ -2,12 +2,12 @@
 
 namespace berth::engine {
 
-void run_gate(const Compute& compute, float* x, std::size_t rows, std::size_t size, bool second_half, kernels::Activation activation, Precision precision,
+void run_gate(const Compute& compute, float* x, std::size_t rows, std::size_t size, bool second_half, kernels::Activation activation, const Linear& reader,
               const LowRows& low) noexcept {
   for_row_blocks(compute.pool, rows, 4 * size, [&](std::size_t first, std::size_t count, std::size_t) noexcept {
     float* from = x + first * 2 * size;
     compute.kernels.gate({.x = from, .stride = 2 * size, .rows = count, .size = size, .second_half = second_half, .activation = activation});
-    lower_block(compute, precision, from, 2 * size, first, count, size, low);
+    lower_block(compute, reader, from, 2 * size, first, count, low);
   });
 }
 

@@ -7,8 +7,9 @@
 
 namespace berth::engine {
 
-// The first half of each row of x [rows, 2 size] becomes activation(one half) * other half; and low = that half in a precision, while it is at hand.
-void run_gate(const Compute& compute, float* x, std::size_t rows, std::size_t size, bool second_half, kernels::Activation activation, Precision precision,
+// The first half of each row of x [rows, 2 size] becomes activation(one half) * other half; and low = that half as `reader` reads it, while it
+// is at hand.
+void run_gate(const Compute& compute, float* x, std::size_t rows, std::size_t size, bool second_half, kernels::Activation activation, const Linear& reader,
               const LowRows& low) noexcept;
 
 // to[i] += x[i].

@@ -48,11 +48,10 @@ void look_up(const Compute& compute, const ModelConfig& config, const ModelWeigh
 
 }  // namespace
 
-void embed(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, Workspace& workspace) noexcept {
+void embed(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, const Linear* reader, Workspace& workspace) noexcept {
   const std::size_t tokens = workspace.batch.tokens();
   const bool projects = weights.embedding_projection.out > 0;
   const bool projects_first = projects && config.body.project_before_norm;
-  const Precision precision = config.body.pre_norm ? Precision::fp32 : weights.layer_precision;
   float* hidden = workspace.hidden();
   float* found = projects ? workspace.wide() : hidden;
   look_up(compute, config, weights, workspace.batch, found);
@@ -60,10 +59,10 @@ void embed(const Compute& compute, const ModelConfig& config, const ModelWeights
   float* normed = projects_first ? hidden : found;
   const std::size_t size = projects_first ? config.hidden_size : config.embedding_size;
   const bool last = !projects || projects_first;
-  run_layer_norm(compute, weights.embedding_norm, config.layer_norm_epsilon, normed, normed, tokens, size, last ? precision : Precision::fp32, workspace.low());
+  run_layer_norm(compute, weights.embedding_norm, config.layer_norm_epsilon, normed, normed, tokens, size, last ? reader : nullptr, workspace.low());
   if (last) return;
   run_linear(compute, weights.embedding_projection, {.x = found, .y = hidden, .rows = tokens});
-  lower_rows(compute, precision, hidden, tokens, config.hidden_size, workspace.low());
+  if (reader != nullptr) lower_rows(compute, *reader, hidden, tokens, workspace.low());
 }
 
 void convolve(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, Workspace& workspace) noexcept {

@@ -8,9 +8,9 @@
 
 namespace berth::engine {
 
-// workspace.hidden() [tokens, hidden] = the sum of each token's rows of the tables, normed and projected as the model does it. Unless the layers put their
-// norms first, the same is in workspace.low() for the first product.
-void embed(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, Workspace& workspace) noexcept;
+// workspace.hidden() [tokens, hidden] = the sum of each token's rows of the tables, normed and projected as the model does it. The same is
+// in workspace.low() for `reader`, if it is not null.
+void embed(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, const Linear* reader, Workspace& workspace) noexcept;
 
 // workspace.convolved() = the activated convolution of workspace.hidden(), row by row of the batch. For models that have one.
 void convolve(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, Workspace& workspace) noexcept;

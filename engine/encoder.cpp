@@ -21,13 +21,16 @@ struct Slice {
 };
 
 // One layer over the residual stream, which is in `x` before and after it, for a slice of the batch's tokens: all that stands between two attentions
-// looks at one token at a time. Before a product its input is in workspace.low(), too, in the layers' precision.
+// looks at one token at a time. Before a product its input is in workspace.low(), too, as the product reads it; `next` is the product that reads the
+// layer's output so, null behind the last one.
 class LayerRun {
  public:
-  LayerRun(const Compute& compute, const ModelConfig& config, const LayerWeights& layer, const LayerPlan& plan, Workspace& workspace, Slice slice)
+  LayerRun(const Compute& compute, const ModelConfig& config, const LayerWeights& layer, const LayerPlan& plan, const Linear* next, Workspace& workspace,
+           Slice slice)
       : compute_(compute),
         config_(config),
         layer_(layer),
+        next_(next),
         plan_(plan),
         workspace_(workspace),
         slice_(slice),
@@ -38,7 +41,7 @@ class LayerRun {
 
   // x to queries, keys and values.
   void before_attention() noexcept {
-    const float* in = block_input(layer_.attention_norm);
+    const float* in = block_input(layer_.attention_norm, layer_.query_key_value);
     if (attends_bf16_rows(compute_, config_, layer_, plan_, precision_)) {
       run_linear(compute_, layer_.query_key_value, {.low = low_, .y_bf16 = bf16_rows(workspace_.wide_bf16(), 3 * config_.hidden_size), .rows = slice_.count});
       return;
@@ -52,14 +55,14 @@ class LayerRun {
   void after_attention() noexcept {
     const std::size_t size = config_.hidden_size;
     if (attends_bf16_rows(compute_, config_, layer_, plan_, precision_)) {
-      const LowRows mixed = lower_bf16_rows(compute_, precision_, bf16_rows(workspace_.mixed_bf16(), size), slice_.count, size, low_);
+      const LowRows mixed = lower_bf16_rows(compute_, layer_.attention_output, bf16_rows(workspace_.mixed_bf16(), size), slice_.count, low_);
       run_linear(compute_, layer_.attention_output, {.low = mixed, .y = summed_, .rows = slice_.count, .residual = x_});
     } else {
       const float* mixed = rows(workspace_.mixed(), size);
-      lower_rows(compute_, precision_, mixed, slice_.count, size, low_);
+      lower_rows(compute_, layer_.attention_output, mixed, slice_.count, low_);
       run_linear(compute_, layer_.attention_output, {.x = mixed, .low = low_, .y = summed_, .rows = slice_.count, .residual = x_});
     }
-    end_block(layer_.attention_norm, layer_.attention_outer_norm);
+    end_block(layer_.attention_norm, layer_.attention_outer_norm, &layer_.intermediate);
     feed_forward_block();
   }
 
@@ -72,56 +75,56 @@ class LayerRun {
   void feed_forward_block() noexcept {
     const std::size_t inner = config_.intermediate_size;
     const bool gated = config_.body.gate != Gate::none;
-    const float* in = block_input(layer_.output_norm);
+    const float* in = block_input(layer_.output_norm, layer_.intermediate);
     if (keeps_bf16_inner(compute_, config_, precision_)) {
       std::uint16_t* activated = workspace_.inner_bf16() + slice_.scratch * low_row_bytes(Precision::bf16, inner) / sizeof(*activated);
       run_linear(compute_, layer_.intermediate, {.low = low_, .y_bf16 = activated, .rows = slice_.count, .activation = config_.activation});
-      const LowRows lowered = lower_bf16_rows(compute_, precision_, activated, slice_.count, inner, low_);
+      const LowRows lowered = lower_bf16_rows(compute_, layer_.output, activated, slice_.count, low_);
       run_linear(compute_, layer_.output, {.low = lowered, .y = summed_, .rows = slice_.count, .residual = x_});
-      end_block(layer_.output_norm, {});
+      end_block(layer_.output_norm, {}, next_);
       return;
     }
     float* wide = rows(workspace_.wide(), gated ? 2 * inner : inner);
     run_linear(compute_, layer_.intermediate,
                {.x = in, .low = low_, .y = wide, .rows = slice_.count, .activation = gated ? kernels::Activation::none : config_.activation});
     if (gated) {
-      run_gate(compute_, wide, slice_.count, inner, config_.body.gate == Gate::second_half, config_.activation, precision_, low_);
+      run_gate(compute_, wide, slice_.count, inner, config_.body.gate == Gate::second_half, config_.activation, layer_.output, low_);
     } else {
-      lower_rows(compute_, precision_, wide, slice_.count, inner, low_);
+      lower_rows(compute_, layer_.output, wide, slice_.count, low_);
     }
     run_linear(compute_, layer_.output,
                {.x = wide, .x_stride = gated ? 2 * inner : inner, .low = low_, .y = summed_, .rows = slice_.count, .residual = x_});
-    end_block(layer_.output_norm, {});
+    end_block(layer_.output_norm, {}, next_);
   }
 
-  // What the block's first product reads: the stream, which the norm before has lowered, or its norm.
-  const float* block_input(const Norm& norm) noexcept {
+  // What the block's first product, `reader`, reads: the stream, which the norm before has lowered, or its norm.
+  const float* block_input(const Norm& norm, const Linear& reader) noexcept {
     if (!config_.body.pre_norm) return x_;
     if (!norm.present()) {
-      lower_rows(compute_, precision_, x_, slice_.count, config_.hidden_size, low_);
+      lower_rows(compute_, reader, x_, slice_.count, low_);
       return x_;
     }
-    run_norm(norm, x_, rows(workspace_.mixed(), config_.hidden_size));
+    run_norm(norm, x_, rows(workspace_.mixed(), config_.hidden_size), &reader);
     return rows(workspace_.mixed(), config_.hidden_size);
   }
 
-  // The block's result with the stream added is in `summed`.
-  void end_block(const Norm& norm, const Norm& outer) noexcept {
+  // The block's result with the stream added is in `summed`. `reader` is what comes next.
+  void end_block(const Norm& norm, const Norm& outer, const Linear* reader) noexcept {
     if (config_.body.pre_norm) {
       std::swap(x_, summed_);  // back in place behind the second block
       return;
     }
     if (!outer.present()) {
-      run_norm(norm, summed_, x_);
+      run_norm(norm, summed_, x_, reader);
       return;
     }
-    run_norm(norm, summed_, summed_);
+    run_norm(norm, summed_, summed_, nullptr);
     add_rows(compute_, x_, summed_, slice_.count * config_.hidden_size);
-    run_norm(outer, x_, x_);
+    run_norm(outer, x_, x_, reader);
   }
 
-  void run_norm(const Norm& norm, const float* from, float* to) noexcept {
-    run_layer_norm(compute_, norm, config_.layer_norm_epsilon, from, to, slice_.count, config_.hidden_size, precision_, low_);
+  void run_norm(const Norm& norm, const float* from, float* to, const Linear* reader) noexcept {
+    run_layer_norm(compute_, norm, config_.layer_norm_epsilon, from, to, slice_.count, config_.hidden_size, reader, low_);
   }
 
   // Over the queries (part 0) or keys (1) of all heads together, where they are in [tokens, 3 hidden].
@@ -145,6 +148,7 @@ class LayerRun {
   const Compute& compute_;
   const ModelConfig& config_;
   const LayerWeights& layer_;
+  const Linear* next_;
   const LayerPlan& plan_;
   Workspace& workspace_;
   Slice slice_;
@@ -154,11 +158,11 @@ class LayerRun {
   float* summed_;
 };
 
-// x = norm(x + the convolution of the embeddings).
-void add_convolution(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, Workspace& workspace) noexcept {
+// x = norm(x + the convolution of the embeddings), for `reader`.
+void add_convolution(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, const Linear* reader, Workspace& workspace) noexcept {
   float* x = workspace.hidden();
   add_rows(compute, x, workspace.convolved(), workspace.batch.tokens() * config.hidden_size);
-  run_layer_norm(compute, weights.convolution_norm, config.layer_norm_epsilon, x, x, workspace.batch.tokens(), config.hidden_size, weights.layer_precision,
+  run_layer_norm(compute, weights.convolution_norm, config.layer_norm_epsilon, x, x, workspace.batch.tokens(), config.hidden_size, reader,
                  workspace.low());
 }
 
@@ -196,13 +200,20 @@ struct Slices {
   }
 };
 
+// The product that reads what comes before layer i of the first `end`, as it is: none where a norm is between them.
+const Linear* reader_of(const ModelConfig& config, const ModelWeights& weights, std::size_t i, std::size_t end) noexcept {
+  return i < end && !config.body.pre_norm ? &weights.layers[config.plan[i].weights].query_key_value : nullptr;
+}
+
 // Layers [0, end) of a plain stack.
 void run_layers(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::size_t end, Workspace& workspace) noexcept {
   const std::size_t tokens = workspace.batch.tokens();
   const Slices slices = Slices::of(compute, config, weights, tokens);
   const Compute inside{.kernels = compute.kernels, .low = compute.low, .pool = one_thread()};
   const auto layer = [&](const Compute& with, std::size_t i, Slice slice) {
-    return LayerRun(with, config, weights.layers[config.plan[i].weights], config.plan[i], workspace, slice);
+    const bool convolves = i == 0 && config.convolution.width > 0;  // its result has a norm of its own
+    const Linear* next = convolves ? nullptr : reader_of(config, weights, i + 1, end);
+    return LayerRun(with, config, weights.layers[config.plan[i].weights], config.plan[i], next, workspace, slice);
   };
   const auto attention = [&](std::size_t i) noexcept {
     attend(compute, config, weights.layers[config.plan[i].weights], config.plan[i], weights.layer_precision, workspace);
@@ -213,7 +224,7 @@ void run_layers(const Compute& compute, const ModelConfig& config, const ModelWe
       layer(compute, i, all).before_attention();
       attention(i);
       layer(compute, i, all).after_attention();
-      if (i == 0 && config.convolution.width > 0) add_convolution(compute, config, weights, workspace);
+      if (i == 0 && config.convolution.width > 0) add_convolution(compute, config, weights, reader_of(config, weights, 1, end), workspace);
     }
     return;
   }
@@ -242,13 +253,13 @@ void run_encoder(const Compute& compute, const ModelConfig& config, const ModelW
   if (workspace.batch.tokens() == 0) return;
   if (!workspace.chunks.empty()) return run_chunks(compute, config, weights, layers, workspace);
   const std::size_t end = layers ? *layers * config.inner_layers : config.plan.size();
-  embed(compute, config, weights, workspace);
+  embed(compute, config, weights, reader_of(config, weights, 0, end), workspace);
   const bool convolves = config.convolution.width > 0 && end > 0;
   if (convolves) convolve(compute, config, weights, workspace);
   run_layers(compute, config, weights, end, workspace);
   if (!layers && weights.final_norm.present())
     run_layer_norm(compute, weights.final_norm, config.layer_norm_epsilon, workspace.hidden(), workspace.hidden(), workspace.batch.tokens(), config.hidden_size,
-                   Precision::fp32, workspace.low());
+                   nullptr, workspace.low());
 }
 
 }  // namespace berth::engine

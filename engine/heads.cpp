@@ -19,7 +19,7 @@ std::size_t run_steps(const Compute& compute, const ModelConfig& config, std::sp
     size = step.linear.out;
     to.resize(rows * size);
     run_linear(compute, step.linear, {.x = from.data(), .y = to.data(), .rows = rows, .activation = step.activation});
-    if (step.norm.present()) run_layer_norm(compute, step.norm, config.layer_norm_epsilon, to.data(), to.data(), rows, size, Precision::fp32, {});
+    if (step.norm.present()) run_layer_norm(compute, step.norm, config.layer_norm_epsilon, to.data(), to.data(), rows, size, nullptr, {});
     from.swap(to);
   }
   return size;

@@ -139,26 +139,27 @@ std::size_t low_row_bytes(Precision precision, std::size_t size) noexcept {
   return (divide_up(size * (precision == Precision::bf16 ? 2 : 1), kernels::kLowRowBytes) | 1) * kernels::kLowRowBytes;
 }
 
-void lower_block(const Compute& compute, Precision precision, const float* x, std::size_t stride, std::size_t first, std::size_t rows, std::size_t size,
+void lower_block(const Compute& compute, const Linear& reader, const float* x, std::size_t stride, std::size_t first, std::size_t rows,
                  const LowRows& low) noexcept {
-  std::byte* to = low.data + first * low_row_bytes(precision, size);
-  if (precision == Precision::int8)
-    compute.kernels.quantize_rows(x, stride, rows, size, reinterpret_cast<std::int8_t*>(to), low_row_bytes(precision, size), low.scales + first);
-  if (precision == Precision::bf16)
-    compute.kernels.round_rows(x, stride, rows, size, reinterpret_cast<std::uint16_t*>(to), low_row_bytes(precision, size) / 2);
+  const std::size_t bytes = low_row_bytes(reader.precision, reader.in);
+  std::byte* to = low.data + first * bytes;
+  if (reader.precision == Precision::int8)
+    compute.kernels.quantize_rows(x, stride, rows, reader.in, reader.input_factors.data(), reinterpret_cast<std::int8_t*>(to), bytes, low.scales + first);
+  if (reader.precision == Precision::bf16) compute.kernels.round_rows(x, stride, rows, reader.in, reinterpret_cast<std::uint16_t*>(to), bytes / 2);
 }
 
-void lower_rows(const Compute& compute, Precision precision, const float* x, std::size_t rows, std::size_t size, const LowRows& low) noexcept {
-  if (precision == Precision::fp32) return;
-  for_row_blocks(compute.pool, rows, size, [&](std::size_t first, std::size_t count, std::size_t) noexcept {
-    lower_block(compute, precision, x + first * size, size, first, count, size, low);
+void lower_rows(const Compute& compute, const Linear& reader, const float* x, std::size_t rows, const LowRows& low) noexcept {
+  if (reader.precision == Precision::fp32) return;
+  for_row_blocks(compute.pool, rows, reader.in, [&](std::size_t first, std::size_t count, std::size_t) noexcept {
+    lower_block(compute, reader, x + first * reader.in, reader.in, first, count, low);
   });
 }
 
-LowRows lower_bf16_rows(const Compute& compute, Precision precision, std::uint16_t* x, std::size_t rows, std::size_t size, const LowRows& low) noexcept {
-  if (precision != Precision::int8) return {.data = reinterpret_cast<std::byte*>(x)};
+LowRows lower_bf16_rows(const Compute& compute, const Linear& reader, std::uint16_t* x, std::size_t rows, const LowRows& low) noexcept {
+  if (reader.precision != Precision::int8) return {.data = reinterpret_cast<std::byte*>(x)};
+  const std::size_t size = reader.in;
   const std::size_t stride = low_row_bytes(Precision::bf16, size) / sizeof(*x);
-  const std::size_t bytes = low_row_bytes(precision, size);
+  const std::size_t bytes = low_row_bytes(Precision::int8, size);
   for_row_blocks(compute.pool, rows, size / 2, [&](std::size_t first, std::size_t count, std::size_t) noexcept {
     compute.kernels.quantize_bf16_rows(x + first * stride, stride, count, size, reinterpret_cast<std::int8_t*>(low.data + first * bytes), bytes,
                                        low.scales + first);
@@ -167,7 +168,7 @@ LowRows lower_bf16_rows(const Compute& compute, Precision precision, std::uint16
 }
 
 void run_layer_norm(const Compute& compute, const Norm& norm, float epsilon, const float* x, float* out, std::size_t rows, std::size_t size,
-                    Precision precision, const LowRows& low) noexcept {
+                    const Linear* reader, const LowRows& low) noexcept {
   for_row_blocks(compute.pool, rows, size, [&](std::size_t first, std::size_t count, std::size_t) noexcept {
     constexpr std::size_t kRowsInCache = 8;  // what the norm wrote is lowered while it is in L1
     for (std::size_t row = first; row < first + count; row += kRowsInCache) {
@@ -182,7 +183,7 @@ void run_layer_norm(const Compute& compute, const Norm& norm, float epsilon, con
       args.size = size;
       args.epsilon = epsilon;
       compute.kernels.layer_norm(args);
-      lower_block(compute, precision, args.out, size, row, rows_now, size, low);
+      if (reader != nullptr) lower_block(compute, *reader, args.out, size, row, rows_now, low);
     }
   });
 }

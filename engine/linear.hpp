@@ -29,13 +29,13 @@ struct LinearArgs {
 // y = activation(x W^T + b) + residual.
 void run_linear(const Compute& compute, const Linear& layer, const LinearArgs& args) noexcept;
 
-// low = x [rows, size], dense, in a precision. Nothing to do for fp32.
-void lower_rows(const Compute& compute, Precision precision, const float* x, std::size_t rows, std::size_t size, const LowRows& low) noexcept;
+// low = x [rows, reader.in], dense, as `reader` reads its inputs: in its precision, multiplied with its input factors. Nothing to do for fp32.
+void lower_rows(const Compute& compute, const Linear& reader, const float* x, std::size_t rows, const LowRows& low) noexcept;
 // Rows [first, first + rows) of it, which are at x with row stride `stride`, on this thread.
-void lower_block(const Compute& compute, Precision precision, const float* x, std::size_t stride, std::size_t first, std::size_t rows, std::size_t size,
+void lower_block(const Compute& compute, const Linear& reader, const float* x, std::size_t stride, std::size_t first, std::size_t rows,
                  const LowRows& low) noexcept;
-// The same of BF16 rows, which lie as LowRows do: in BF16 they are what they shall be, and nothing is copied.
-LowRows lower_bf16_rows(const Compute& compute, Precision precision, std::uint16_t* x, std::size_t rows, std::size_t size, const LowRows& low) noexcept;
+// The same of BF16 rows, which lie as LowRows do, for a reader without input factors: in BF16 they are what they shall be, and nothing is copied.
+LowRows lower_bf16_rows(const Compute& compute, const Linear& reader, std::uint16_t* x, std::size_t rows, const LowRows& low) noexcept;
 // Bytes of one row of `size` values in LowRows::data; 0 for fp32.
 std::size_t low_row_bytes(Precision precision, std::size_t size) noexcept;
 
@@ -49,9 +49,9 @@ inline bool keeps_bf16_rows(const Compute& compute, Precision precision) noexcep
   return precision != Precision::fp32 && compute.low.gemm_bf16 != nullptr;
 }
 
-// out = LayerNorm(x) for [rows, size], dense; and low = out in a precision, while it is at hand.
+// out = LayerNorm(x) for [rows, size], dense; and low = out as `reader` reads it, while it is at hand. Null: nothing reads it so.
 void run_layer_norm(const Compute& compute, const Norm& norm, float epsilon, const float* x, float* out, std::size_t rows, std::size_t size,
-                    Precision precision, const LowRows& low) noexcept;
+                    const Linear* reader, const LowRows& low) noexcept;
 
 // Calls body(first, count, slot) over [0, rows) in stretches that take `cost` operations a row: few enough to be worth a thread's attention.
 template <class Body>

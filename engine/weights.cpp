@@ -36,7 +36,24 @@ struct BodyBinder {
       binder.linear(weights.embedding_projection, full(names.embedding_projection), config.hidden_size, size, Precision::fp32, config.body.biases.embedding_projection);
   }
 
-  void layer(LayerWeights& to, Precision precision, std::size_t index) const {
+  // The norm whose outputs a layer's queries, keys and values are made from; null when there is none. Of layers that share weights, the last one's: it has
+  // an encoder layer before it wherever any of them has.
+  const Norm* layer_input_norm(const ModelWeights& weights, std::size_t index) const {
+    if (config.body.pre_norm && (index > 0 || config.body.first_attention_norm)) return &weights.layers[index].attention_norm;
+    std::size_t place = config.plan.size() - 1;
+    while (place > 0 && config.plan[place].weights != index) --place;
+    const bool projected = !names.embedding_projection.empty() && !config.body.project_before_norm;
+    if (place == 0) return projected ? nullptr : &weights.embedding_norm;
+    return place == 1 && config.convolution.width > 0 ? &weights.convolution_norm : &weights.layers[config.plan[place - 1].weights].output_norm;
+  }
+  // Of its feed-forward block.
+  const Norm& inner_input_norm(const LayerWeights& layer) const {
+    if (config.body.pre_norm) return layer.output_norm;
+    return names.attention_outer_norm.empty() ? layer.attention_norm : layer.attention_outer_norm;
+  }
+
+  void layer(ModelWeights& weights, Precision precision, std::size_t index) const {
+    LayerWeights& to = weights.layers[index];
     const auto at = [&](std::string_view pattern) { return full(layer_name(pattern, index, config.inner_layers)); };
     const std::size_t hidden = config.hidden_size;
     const std::size_t inner = config.intermediate_size;
@@ -46,9 +63,11 @@ struct BodyBinder {
     } else {
       binder.linear(to.query_key_value, at(names.query_key_value), 3 * hidden, hidden, precision, biases.query_key_value);
     }
+    binder.reads_norm(layer_input_norm(weights, index));
+    binder.linear(to.attention_output, at(names.attention_output), hidden, hidden, precision, biases.attention_output);
+    binder.reads_values();
     if (!names.query_norm.empty()) norm(to.query_norm, at(names.query_norm), hidden);
     if (!names.key_norm.empty()) norm(to.key_norm, at(names.key_norm), hidden);
-    binder.linear(to.attention_output, at(names.attention_output), hidden, hidden, precision, biases.attention_output);
     if (index > 0 || config.body.first_attention_norm) norm(to.attention_norm, at(names.attention_norm), hidden);
     if (!names.attention_outer_norm.empty()) norm(to.attention_outer_norm, at(names.attention_outer_norm), hidden);
     if (!names.intermediate_value.empty()) {
@@ -56,6 +75,7 @@ struct BodyBinder {
     } else {
       binder.linear(to.intermediate, at(names.intermediate), config.body.gate == Gate::none ? inner : 2 * inner, hidden, precision, biases.intermediate);
     }
+    binder.reads_norm(&inner_input_norm(to));
     binder.linear(to.output, at(names.output), hidden, inner, precision, biases.output);
     norm(to.output_norm, at(names.output_norm), hidden);
   }
@@ -141,7 +161,7 @@ ModelWeights bind_weights(const ModelConfig& config, const loaders::TensorStore&
   const BodyBinder body{.binder = binder, .config = config, .prefix = body_prefix(*config.architecture, tensors)};
   body.embeddings(weights);
   weights.layers.resize(config.stored_layers);
-  for (std::size_t i = 0; i < config.stored_layers; ++i) body.layer(weights.layers[i], precision, i);
+  for (std::size_t i = 0; i < config.stored_layers; ++i) body.layer(weights, precision, i);
   body.behind_layers(weights);
   if (config.head.kind != HeadKind::none) body.head(weights);
   const std::vector<DenseStep>& pooler = config.architecture->pooler;

@@ -30,7 +30,8 @@ struct Linear {
   kernels::PackedF32 f32;
   kernels::PackedBf16 bf16;
   kernels::PackedS8 s8;
-  Vector bias;  // [out], or empty
+  Vector bias;           // [out], or empty
+  Vector input_factors;  // [in], or empty: what an INT8 product's inputs are multiplied with before they are quantised (engine/outliers.hpp)
   std::size_t in = 0;
   std::size_t out = 0;
 

@@ -190,9 +190,10 @@ struct KernelTable {
   float (*dot)(const float* x, const float* y, std::size_t size) noexcept;
   // Rows of FP32 [rows, size] with row stride `stride` to s8 in [-127, 127], one scale a row: q = round(x / scale), scale = max|x| / 127.
   // q is [rows, padded] with zeros from `size` on; `padded` is a multiple of kLowRowBytes. NaN or infinity in a row makes its scale NaN.
-  void (*quantize_rows)(const float* x, std::size_t stride, std::size_t rows, std::size_t size, std::int8_t* q, std::size_t padded,
-                        float* scales) noexcept;
-  // The same from BF16 rows.
+  // With `factors` [size], powers of two, x * factors takes the place of x; null: none.
+  void (*quantize_rows)(const float* x, std::size_t stride, std::size_t rows, std::size_t size, const float* factors, std::int8_t* q,
+                        std::size_t padded, float* scales) noexcept;
+  // The same from BF16 rows, without factors.
   void (*quantize_bf16_rows)(const std::uint16_t* x, std::size_t stride, std::size_t rows, std::size_t size, std::int8_t* q, std::size_t padded,
                              float* scales) noexcept;
   // FP32 rows to BF16, rounded to nearest, ties to even.

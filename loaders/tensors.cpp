@@ -167,10 +167,10 @@ std::uint64_t TensorStore::total_bytes() const noexcept {
   return total;
 }
 
-void TensorStore::release(const TensorView& tensor) const noexcept {
+void TensorStore::release(std::span<const std::byte> data) const noexcept {
   for (const base::MappedFile& file : files_) {
     const auto bytes = file.bytes();
-    if (tensor.data.data() >= bytes.data() && tensor.data.data() < bytes.data() + bytes.size()) file.release_pages(tensor.data);
+    if (data.data() >= bytes.data() && data.data() < bytes.data() + bytes.size()) file.release_pages(data);
   }
 }
 

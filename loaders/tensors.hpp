@@ -44,8 +44,8 @@ class TensorStore {
   const std::string& label() const noexcept { return label_; }  // the path of model.safetensors or of the index, as messages show it
   const std::vector<std::string>& files() const noexcept { return file_names_; }  // names inside the directory
 
-  // The tensor's pages need not stay resident: its values have been copied. Safe from any thread.
-  void release(const TensorView& tensor) const noexcept;
+  // `data`, a tensor's or a part of it, need not stay resident: pages of a map come back when they are read again; a copy stays. Safe from any thread.
+  void release(std::span<const std::byte> data) const noexcept;
 
  private:
   void add_file(const std::filesystem::path& path, std::string name, base::FileAccess access);

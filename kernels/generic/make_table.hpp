@@ -32,8 +32,8 @@ constexpr KernelTable make_table() {
       .max_into = &VectorOps<Isa>::max_into,
       .add_scaled = &VectorOps<Isa>::add_scaled,
       .dot = &VectorOps<Isa>::dot,
-      .quantize_rows = &Quantize<Isa>::rows_to_s8,
-      .quantize_bf16_rows = &Quantize<Isa>::rows_to_s8,
+      .quantize_rows = &Quantize<Isa>::f32_rows_to_s8,
+      .quantize_bf16_rows = &Quantize<Isa>::bf16_rows_to_s8,
       .round_rows = &Quantize<Isa>::rows_to_bf16,
       .all_finite = &VectorOps<Isa>::all_finite,
   };

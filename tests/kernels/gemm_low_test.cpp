@@ -278,7 +278,7 @@ TEST_P(RowRounding, ToS8) {
     GuardedMemory memory(3 * padded);
     auto* q = memory.place<std::int8_t>(3 * padded);
     float scales[3];
-    kernels().quantize_rows(x.data(), size + 2, 3, size, q, padded, scales);
+    kernels().quantize_rows(x.data(), size + 2, 3, size, nullptr, q, padded, scales);
     for (std::size_t row = 0; row < 3; ++row) {
       float largest = 0.0F;
       for (std::size_t i = 0; i < size; ++i) largest = std::max(largest, std::abs(x[row * (size + 2) + i]));
@@ -304,12 +304,34 @@ TEST_P(RowRounding, Bf16ToS8) {
     for (std::size_t i = 0; i < low.size(); ++i) wide[i] = widen(low[i]);
     std::vector<std::int8_t> expected(3 * padded);
     std::vector<float> expected_scales(3);
-    kernels().quantize_rows(wide.data(), padded, 3, size, expected.data(), padded, expected_scales.data());
+    kernels().quantize_rows(wide.data(), padded, 3, size, nullptr, expected.data(), padded, expected_scales.data());
     std::vector<std::int8_t> q(3 * padded, 1);
     std::vector<float> scales(3);
     kernels().quantize_bf16_rows(low.data(), padded, 3, size, q.data(), padded, scales.data());
     EXPECT_EQ(q, expected);
     EXPECT_EQ(scales, expected_scales);
+  }
+}
+
+// Factors take the place of a multiplication beforehand, to the bit.
+TEST_P(RowRounding, FactorsMultiplyTheColumnsFirst) {
+  for (const std::size_t size : {1, 16, 63, 65, 200}) {
+    const std::size_t padded = (size + 63) / 64 * 64;
+    Random random(static_cast<unsigned>(size));
+    const std::vector<float> x = random.normals(2 * size, 3.0F);
+    std::vector<float> factors(size, 1.0F);
+    for (std::size_t i = 0; i < size; i += 3) factors[i] = 1.0F / 32.0F;
+    std::vector<float> multiplied = x;
+    for (std::size_t i = 0; i < multiplied.size(); ++i) multiplied[i] *= factors[i % size];
+    std::vector<std::int8_t> expected(2 * padded);
+    std::vector<std::int8_t> q(2 * padded);
+    float expected_scales[2];
+    float scales[2];
+    kernels().quantize_rows(multiplied.data(), size, 2, size, nullptr, expected.data(), padded, expected_scales);
+    kernels().quantize_rows(x.data(), size, 2, size, factors.data(), q.data(), padded, scales);
+    EXPECT_EQ(q, expected) << size;
+    EXPECT_EQ(scales[0], expected_scales[0]);
+    EXPECT_EQ(scales[1], expected_scales[1]);
   }
 }
 
@@ -320,7 +342,7 @@ TEST_P(RowRounding, NonFiniteRowsGetANanScale) {
       x[at] = bad;
       std::int8_t q[128];
       float scale = 0.0F;
-      kernels().quantize_rows(x.data(), 70, 1, 70, q, 128, &scale);
+      kernels().quantize_rows(x.data(), 70, 1, 70, nullptr, q, 128, &scale);
       EXPECT_TRUE(std::isnan(scale)) << bad << " at " << at;
     }
   }

@@ -43,7 +43,7 @@ TEST(TensorStore, FindsTensorsByName) {
     EXPECT_EQ(store.find(""), nullptr);
     EXPECT_EQ(store.total_bytes(), 8U);
     EXPECT_EQ(store.files(), std::vector<std::string>{"model.safetensors"});
-    store.release(*store.find("z"));
+    store.release(store.find("z")->data);
     EXPECT_EQ(text_of(*store.find("z")), "abc");
   }
 }
@@ -107,7 +107,7 @@ TEST_F(Shards, AreOneStore) {
   EXPECT_EQ(store.tensors().size(), 3U);
   EXPECT_EQ(text_of(*store.find("c")), "c");
   EXPECT_EQ(store.files().size(), 2U);
-  store.release(*store.find("c"));
+  store.release(store.find("c")->data);
 }
 
 TEST_F(Shards, ASingleFileWinsOverAnIndex) {
