@@ -50,6 +50,8 @@ std::string describe_model(const ModelFacts& facts) {
   info["tokenizer"] = facts.tokenizer == nullptr ? Json() : Json(facts.tokenizer->type());
   if (facts.directory.sentence_transformers) info["prompts"] = facts.directory.sentence_transformers->prompts;
   info["precision"] = name(facts.precision);
+  info["auto_precision"] = name(facts.automatic.precision);
+  info["auto_precision_reason"] = facts.automatic.reason;
   info["isa"] = kernels::name(facts.isa);
   info["threads"] = facts.threads;
   info["parameters"] = facts.weights.parameters;

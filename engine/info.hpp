@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 
+#include "engine/auto_precision.hpp"
 #include "engine/model_config.hpp"
 #include "engine/pooling.hpp"
 #include "engine/weights.hpp"
@@ -23,6 +24,7 @@ struct ModelFacts {
   kernels::Isa isa;
   int threads;
   Precision precision;
+  const AutoPrecision& automatic;
   std::size_t max_length;
   const loaders::ModelDirectory& directory;
 };

@@ -1,7 +1,6 @@
 #include "engine/inputs.hpp"
 
 #include <algorithm>
-#include <exception>
 #include <string>
 
 #include "base/error.hpp"
@@ -69,22 +68,23 @@ void check_encoding(const tokenizer::Encoding& encoding, std::size_t index, cons
   }
 }
 
-InputRows::InputRows(std::span<const berth_input> inputs, std::size_t first, const InputRules& rules, const base::ThreadPool& pool)
-    : rows_(inputs.size()) {
+void InputRows::read(std::span<const berth_input> inputs, std::size_t first, const InputRules& rules, const base::ThreadPool& pool) {
+  clear();
+  rows_.resize(inputs.size());
   const auto is_text = [](const berth_input& input) { return input.ids == nullptr; };
   if (std::any_of(inputs.begin(), inputs.end(), is_text)) {
     if (rules.tokenizer == nullptr)
       throw Error(ErrorCode::invalid_argument, "the model's directory has no tokenizer files: give ids instead of text");
     encodings_.resize(inputs.size());
   }
-  std::vector<std::exception_ptr> errors(encodings_.size());
+  errors_.assign(encodings_.size(), nullptr);
   pool.parallel_for(encodings_.size(), [&](std::size_t i, std::size_t) noexcept {
     if (!is_text(inputs[i])) return;
     try {
       encodings_[i] = encode(inputs[i], first + i, rules);
       check_encoding(encodings_[i], first + i, rules.config);
     } catch (...) {
-      errors[i] = std::current_exception();
+      errors_[i] = std::current_exception();
     }
   });
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -92,7 +92,7 @@ InputRows::InputRows(std::span<const berth_input> inputs, std::size_t first, con
       rows_[i] = checked_ids(inputs[i], first + i, rules.config);
       continue;
     }
-    if (errors[i]) std::rethrow_exception(errors[i]);
+    if (errors_[i]) std::rethrow_exception(errors_[i]);
     rows_[i] = {.ids = encodings_[i].ids, .type_ids = encodings_[i].type_ids, .truncated = encodings_[i].truncated};
   }
 }

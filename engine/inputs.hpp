@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -31,17 +32,25 @@ struct InputRow {
   bool truncated = false;
 };
 
-// Rows [0, inputs.size()) of a call, tokenized on the pool's threads. Rows given as ids are passed through without a copy.
+// Rows [0, inputs.size()) of a call, tokenized on the pool's threads. Rows given as ids are passed through without a copy, and reading them allocates
+// nothing once there were as many.
 class InputRows {
  public:
   // base::Error{invalid_argument, too_long} naming the input ("input 3") counted from `first`.
-  InputRows(std::span<const berth_input> inputs, std::size_t first, const InputRules& rules, const base::ThreadPool& pool);
+  void read(std::span<const berth_input> inputs, std::size_t first, const InputRules& rules, const base::ThreadPool& pool);
+  // Lets go of what was read; keeps the room for it.
+  void clear() noexcept {
+    encodings_.clear();
+    errors_.clear();
+    rows_.clear();
+  }
 
   std::size_t size() const noexcept { return rows_.size(); }
   const InputRow& operator[](std::size_t i) const noexcept { return rows_[i]; }
 
  private:
   std::vector<tokenizer::Encoding> encodings_;  // of the texts
+  std::vector<std::exception_ptr> errors_;
   std::vector<InputRow> rows_;
 };
 

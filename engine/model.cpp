@@ -4,6 +4,8 @@
 
 #include "base/cpu_limits.hpp"
 #include "base/error.hpp"
+#include "base/memory.hpp"
+#include "engine/auto_precision.hpp"
 #include "engine/encoder.hpp"
 #include "engine/heads.hpp"
 #include "engine/info.hpp"
@@ -21,11 +23,13 @@ using loaders::ModuleType;
 constexpr int kMaxThreads = 1024;
 constexpr std::size_t kRowsAtATime = 256;  // tokenized ahead of the batches, so that a long list of texts does not sit in memory twice
 
-Precision precision_by_name(const std::string& wanted) {
-  std::string supported;
+// None: "auto".
+std::optional<Precision> precision_by_name(const std::string& wanted) {
+  if (wanted == "auto") return std::nullopt;
+  std::string supported = "auto";
   for (const Precision precision : {Precision::fp32, Precision::bf16, Precision::int8}) {
     if (name(precision) == wanted) return precision;
-    supported += (supported.empty() ? "" : ", ") + std::string(name(precision));
+    supported += ", " + std::string(name(precision));
   }
   throw Error(ErrorCode::invalid_argument, "precision: " + base::quoted(wanted) + " is not supported; supported: " + supported);
 }
@@ -99,7 +103,7 @@ void check_vocabulary(const tokenizer::Tokenizer& tokenizer, const ModelConfig& 
 std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOptions& options) {
   const base::FloatingPointScope scope;
   check_options(options);
-  const Precision precision = precision_by_name(options.precision);
+  const std::optional<Precision> asked = precision_by_name(options.precision);
   std::unique_ptr<Model> model(new Model);
   model->isa_ = kernels::select_isa(options.isa);
   model->kernels_ = &kernels::kernel_table(model->isa_);
@@ -110,6 +114,8 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
   const loaders::ModelDirectory directory = loaders::ModelDirectory::open(path, access);
   model->tensors_ = loaders::TensorStore::open(directory.encoder, access);
   model->config_ = read_model_config(directory, *model->tensors_);
+  const AutoPrecision automatic = auto_precision(model->config_, model->isa_);
+  const Precision precision = asked.value_or(automatic.precision);
   model->weights_ = bind_weights(model->config_, *model->tensors_, precision, model->compute());
   if (tokenizer::Tokenizer::present(directory.encoder)) {
     model->tokenizer_ = tokenizer::Tokenizer::load(directory.encoder);
@@ -128,11 +134,14 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
                                  .isa = model->isa_,
                                  .threads = model->pool_->threads(),
                                  .precision = precision,
+                                 .automatic = automatic,
                                  .max_length = model->max_length_,
                                  .directory = directory});
+  base::return_free_memory();  // what parsing and packing needed
   return model;
 }
 
+template <class Finish>
 void Model::run(std::span<const berth_input> inputs, const RunOptions& options, std::optional<std::size_t> layers, berth_row* rows, const Finish& finish,
                 std::string_view prompt) const {
   const base::FloatingPointScope scope;  // pooling, heads and norms run on this thread too
@@ -142,7 +151,8 @@ void Model::run(std::span<const berth_input> inputs, const RunOptions& options, 
   WorkspacePool::Lease workspace = workspaces_.borrow();
   RaggedBatch& batch = workspace->batch;
   for (std::size_t first = 0; first < inputs.size(); first += kRowsAtATime) {
-    const InputRows part(inputs.subspan(first, std::min(kRowsAtATime, inputs.size() - first)), first, rules, *pool_);
+    InputRows& part = workspace->inputs;
+    part.read(inputs.subspan(first, std::min(kRowsAtATime, inputs.size() - first)), first, rules, *pool_);
     batch.clear();
     std::size_t batch_first = first;
     const auto flush = [&] {

@@ -1,7 +1,6 @@
 // A loaded model: everything engine/c_api.cpp puts behind a berth_model. Immutable after load; calls are reentrant.
 #pragma once
 
-#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -27,7 +26,7 @@ namespace berth::engine {
 struct LoadOptions {
   int threads = 0;  // 0: base::default_thread_count()
   bool mmap = true;
-  std::string precision = "fp32";
+  std::string precision = "fp32";  // or "bf16", "int8", "auto" (engine/auto_precision.hpp)
   std::string isa = {};  // a cap; empty: BERTH_ISA
 };
 
@@ -79,6 +78,7 @@ class Model {
   std::size_t max_length() const noexcept { return max_length_; }
   const std::string& info() const noexcept { return info_; }  // JSON
   Compute compute() const noexcept { return {*kernels_, *low_kernels_, *pool_}; }
+  const WorkspacePool& workspaces() const noexcept { return workspaces_; }
 
   // The hidden states after `layers` layers (before a norm behind them all), or the pooler's output, for rows of ids: what the reference cases record.
   void hidden_states(std::span<const berth_input> inputs, std::size_t layers, TokenValues& tokens) const;
@@ -87,8 +87,8 @@ class Model {
  private:
   Model() = default;
 
-  // Called for each batch that has run, with the index of its first row and its rows' number.
-  using Finish = std::function<void(Workspace& workspace, std::size_t first, std::size_t rows)>;
+  // finish(workspace, first, rows) is called for each batch that has run, with the index of its first row and its rows' number.
+  template <class Finish>
   void run(std::span<const berth_input> inputs, const RunOptions& options, std::optional<std::size_t> layers, berth_row* rows, const Finish& finish,
            std::string_view prompt = {}) const;
   void run_batch(Workspace& workspace, std::optional<std::size_t> layers) const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/memory.hpp"
 #include "engine/attention.hpp"
 
 namespace berth::engine {
@@ -46,11 +47,26 @@ void Workspace::reserve(const WorkspacePlan& plan) {
   buffer_ = base::AlignedBuffer<float>(plan.floats());
 }
 
+std::size_t Workspace::bytes() const noexcept {
+  const auto of = [](const auto& vector) { return vector.capacity() * sizeof(vector[0]); };
+  std::size_t bytes = buffer_.size() * sizeof(float) + of(batch.ids) + of(batch.type_ids) + of(batch.cumulative_lengths) + of(pooled) + of(pooled2);
+  for (const auto& part : parts) bytes += part->bytes();
+  return bytes;
+}
+
+std::size_t Workspace::used_bytes() const noexcept {
+  const auto of = [](const auto& vector) { return vector.size() * sizeof(vector[0]); };
+  std::size_t bytes = plan_.floats() * sizeof(float) + of(batch.ids) + of(batch.type_ids) + of(batch.cumulative_lengths) + of(pooled) + of(pooled2);
+  if (chunks.empty()) return bytes;
+  for (const auto& part : parts) bytes += part->used_bytes();
+  return bytes;
+}
+
 WorkspacePool::Lease WorkspacePool::borrow() {
   {
     const std::lock_guard lock(mutex_);
     if (!idle_.empty()) {
-      auto workspace = std::move(idle_.back());
+      auto workspace = std::move(idle_.back().workspace);
       idle_.pop_back();
       return {*this, std::move(workspace)};
     }
@@ -60,8 +76,38 @@ WorkspacePool::Lease WorkspacePool::borrow() {
 }
 
 void WorkspacePool::give_back(std::unique_ptr<Workspace> workspace) noexcept {
+  std::unique_ptr<Workspace> left_over = keep(std::move(workspace));
+  if (left_over == nullptr) return;
+  left_over.reset();  // while nobody waits for the lock
+  base::return_free_memory();
+}
+
+std::unique_ptr<Workspace> WorkspacePool::keep(std::unique_ptr<Workspace> workspace) noexcept {
+  constexpr std::size_t kSmall = std::size_t{1} << 20;  // not worth giving up
+  workspace->inputs.clear();
+  const std::size_t bytes = workspace->bytes();
+  const std::size_t used = workspace->used_bytes();
   const std::lock_guard lock(mutex_);
-  idle_.push_back(std::move(workspace));
+  ++calls_;
+  recent_bytes_ = std::max(used, recent_bytes_ - recent_bytes_ / kForgetCalls);
+  if (bytes > kSmall && bytes / 2 > recent_bytes_) return workspace;
+  idle_.push_back({std::move(workspace), calls_});
+  if (idle_.size() < 2 || calls_ - idle_.front().since < kIdleCalls) return nullptr;
+  std::unique_ptr<Workspace> oldest = std::move(idle_.front().workspace);
+  idle_.erase(idle_.begin());
+  return oldest;
+}
+
+std::size_t WorkspacePool::idle() const {
+  const std::lock_guard lock(mutex_);
+  return idle_.size();
+}
+
+std::size_t WorkspacePool::idle_bytes() const {
+  const std::lock_guard lock(mutex_);
+  std::size_t bytes = 0;
+  for (const Idle& one : idle_) bytes += one.workspace->bytes();
+  return bytes;
 }
 
 }  // namespace berth::engine

@@ -1,5 +1,5 @@
 // The memory a call computes in. Its size follows from the batch before anything runs; a workspace that has grown serves any smaller batch
-// without allocating.
+// without allocating, until calls have needed much less for a while.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +10,7 @@
 
 #include "base/aligned_buffer.hpp"
 #include "engine/batch.hpp"
+#include "engine/inputs.hpp"
 #include "engine/linear.hpp"
 #include "engine/model_config.hpp"
 #include "engine/positions.hpp"
@@ -56,7 +57,11 @@ class Workspace {
     return {.data = reinterpret_cast<std::byte*>(begin) + first * plan_.low_row_bytes, .scales = begin + plan_.low + first};
   }
 
-  RaggedBatch batch;           // the call's own, kept for its capacity
+  std::size_t bytes() const noexcept;       // that it holds
+  std::size_t used_bytes() const noexcept;  // of them, what the last call needed
+
+  InputRows inputs;            // the call's own, as is the batch: kept for their capacity
+  RaggedBatch batch;
   PositionTables positions;    // reserve it for the batch, too
   std::vector<std::size_t> chunks;                // of the batch's rows, by prepare_chunks: none, or [chunks + 1]
   std::vector<std::unique_ptr<Workspace>> parts;  // what they are computed in, one for each thread
@@ -68,9 +73,15 @@ class Workspace {
   base::AlignedBuffer<float> buffer_;
 };
 
-// Workspaces that calls borrow and give back; as many exist as calls ever ran at once. Thread-safe.
+// Workspaces that calls borrow and give back: as many as ran at once lately, each at most some times as large as calls lately needed. What a burst left
+// behind goes over the calls after it. Thread-safe.
 class WorkspacePool {
  public:
+  // A workspace that no call has borrowed for so many calls goes.
+  static constexpr std::size_t kIdleCalls = 256;
+  // So many calls halve the size that a large one was remembered by (roughly); a workspace more than twice that large goes.
+  static constexpr std::size_t kForgetCalls = 64;
+
   class Lease {
    public:
     Lease(WorkspacePool& pool, std::unique_ptr<Workspace> workspace) : pool_(&pool), workspace_(std::move(workspace)) {}
@@ -89,11 +100,22 @@ class WorkspacePool {
 
   Lease borrow();
 
- private:
-  void give_back(std::unique_ptr<Workspace> workspace) noexcept;
+  std::size_t idle() const;        // workspaces that nobody has borrowed
+  std::size_t idle_bytes() const;  // that they hold
 
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<Workspace>> idle_;
+ private:
+  struct Idle {
+    std::unique_ptr<Workspace> workspace;
+    std::uint64_t since;  // calls_ when it was given back
+  };
+
+  void give_back(std::unique_ptr<Workspace> workspace) noexcept;
+  std::unique_ptr<Workspace> keep(std::unique_ptr<Workspace> workspace) noexcept;  // what is to go, if any
+
+  mutable std::mutex mutex_;
+  std::vector<Idle> idle_;  // the one given back last is lent first
+  std::uint64_t calls_ = 0;
+  std::size_t recent_bytes_ = 0;  // that calls lately used at most, forgotten slowly
 };
 
 }  // namespace berth::engine

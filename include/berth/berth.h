@@ -80,7 +80,8 @@ typedef struct berth_model_options {
   size_t size;
   int32_t threads;       /* 0: min(affinity, cgroup CPU quota), lowered by OMP_NUM_THREADS */
   int32_t no_mmap;       /* 1: copy the files' tensors instead of mapping them */
-  const char* precision; /* "fp32"; NULL: "fp32" */
+  const char* precision; /* of the encoder's layers: "fp32", "bf16", "int8", or "auto", which the instruction set and the architecture decide and
+                            berth_model_info explains; NULL: "fp32" */
   const char* isa;       /* caps the instruction set ("avx2"); NULL: BERTH_ISA, else the best this CPU has */
 } berth_model_options;
 

@@ -77,7 +77,7 @@ struct Input {
 
 struct LoadOptions {
   int threads = 0;         // 0: min(affinity, cgroup CPU quota), lowered by OMP_NUM_THREADS
-  std::string precision;   // "fp32"; empty: fp32
+  std::string precision;   // "fp32", "bf16", "int8" or "auto"; empty: fp32
   std::string isa;         // caps the instruction set; empty: BERTH_ISA, else the best this CPU has
   bool mmap = true;        // false: copy the files' tensors instead of mapping them
 };
@@ -293,7 +293,9 @@ class Model {
   void encode(std::span<const Input> inputs, std::span<float> embeddings, std::span<Row> rows, const RunOptions& options = {}) const {
     check_size("embeddings", embeddings.size(), inputs.size() * embedding_size());
     if (!rows.empty()) check_size("rows", rows.size(), inputs.size());
-    const auto c_inputs = convert(inputs);
+    thread_local std::vector<berth_input> c_inputs;  // kept from call to call, so that nothing is allocated in the long run
+    c_inputs.clear();
+    for (const Input& input : inputs) c_inputs.push_back(input.c_input());
     const berth_run_options c_options = convert(options);
     detail::check(berth_encode(handle_.get(), c_inputs.data(), c_inputs.size(), &c_options, embeddings.data(), rows.empty() ? nullptr : rows.data()));
   }

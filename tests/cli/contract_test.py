@@ -343,7 +343,7 @@ class Options(unittest.TestCase):
 
 
 class Bench(unittest.TestCase):
-    KEYS = ["latency_ms", "sequences_per_second", "tokens_per_second", "load_ms", "peak_rss_mb", "rss_anon_mb", "model_size_mb", "parameters", "gflop", "isa",
+    KEYS = ["latency_ms", "sequences_per_second", "tokens_per_second", "load_ms", "load_peak_rss_mb", "peak_rss_mb", "rss_anon_mb", "rss_file_mb", "model_size_mb", "parameters", "gflop", "isa",
             "threads"]
 
     def test_keys(self):

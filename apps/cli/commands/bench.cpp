@@ -34,7 +34,7 @@ struct Options {
 
 struct Result {
   Summary latency_ms;  // of one call with the whole batch
-  double sequences_per_second = 0, tokens_per_second = 0, load_ms = 0, peak_rss_mb = 0, rss_anon_mb = 0, model_size_mb = 0, gflop = 0;
+  double sequences_per_second = 0, tokens_per_second = 0, load_ms = 0, load_peak_rss_mb = 0, peak_rss_mb = 0, rss_anon_mb = 0, rss_file_mb = 0, model_size_mb = 0, gflop = 0;
   std::uint64_t parameters = 0, threads = 0;
   std::string isa;
 };
@@ -59,6 +59,7 @@ Result bench(const Options& options) {
   const auto start = Clock::now();
   const Model model = load_model(options.model, kDefaultModel);
   result.load_ms = 1000 * seconds_since(start);
+  result.load_peak_rss_mb = status_megabytes("VmHWM");
   const auto info = nlohmann::json::parse(model.info());
 
   const auto positions = info.at("max_positions").get<std::size_t>();
@@ -81,6 +82,7 @@ Result bench(const Options& options) {
   result.tokens_per_second = calls * static_cast<double>(std::accumulate(lengths.begin(), lengths.end(), std::size_t{0})) / measured;
   result.peak_rss_mb = status_megabytes("VmHWM");
   result.rss_anon_mb = status_megabytes("RssAnon");
+  result.rss_file_mb = status_megabytes("RssFile");
   result.model_size_mb = info.at("model_size_bytes").get<double>() / kMegabyte;
   result.parameters = info.at("parameters").get<std::uint64_t>();
   result.gflop = batch_flop(lengths, info.at("flop_per_token").get<double>(), info.at("flop_per_token_squared").get<double>()) / 1e9;
@@ -99,8 +101,10 @@ std::string json_line(const Result& result) {
                                 {"sequences_per_second", result.sequences_per_second},
                                 {"tokens_per_second", result.tokens_per_second},
                                 {"load_ms", result.load_ms},
+                                {"load_peak_rss_mb", result.load_peak_rss_mb},
                                 {"peak_rss_mb", result.peak_rss_mb},
                                 {"rss_anon_mb", result.rss_anon_mb},
+                                {"rss_file_mb", result.rss_file_mb},
                                 {"model_size_mb", result.model_size_mb},
                                 {"parameters", result.parameters},
                                 {"gflop", result.gflop},
@@ -116,8 +120,8 @@ std::string for_people(const Result& result) {
                               fixed(latency.p95, 3) + " p95, " + fixed(latency.p99, 3) + " p99") +
          field("throughput", grouped(result.sequences_per_second) + " sequences/s, " + grouped(result.tokens_per_second) + " tokens/s, " +
                                  fixed(1000 * result.gflop / latency.mean, 1) + " GFLOP/s") +
-         field("work per call", fixed(result.gflop, 3) + " GFLOP") + field("load", fixed(result.load_ms, 1) + " ms") +
-         field("memory", fixed(result.peak_rss_mb, 1) + " MiB peak, " + fixed(result.rss_anon_mb, 1) + " MiB anonymous") +
+         field("work per call", fixed(result.gflop, 3) + " GFLOP") + field("load", fixed(result.load_ms, 1) + " ms, " + fixed(result.load_peak_rss_mb, 1) + " MiB at its peak") +
+         field("memory", fixed(result.peak_rss_mb, 1) + " MiB peak, " + fixed(result.rss_anon_mb, 1) + " MiB anonymous, " + fixed(result.rss_file_mb, 1) + " MiB of files") +
          field("model", fixed(result.model_size_mb, 1) + " MiB, " + grouped(static_cast<double>(result.parameters)) + " parameters") +
          field("instruction set", result.isa) + field("threads", std::to_string(result.threads));
 }

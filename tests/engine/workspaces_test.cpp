@@ -1,0 +1,57 @@
+// What a burst made workspaces grow to goes again.
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "engine/model.hpp"
+
+namespace berth::engine {
+namespace {
+
+std::unique_ptr<const Model> load(int threads, const char* precision) {
+  return Model::load(std::string(BERTH_SOURCE_DIR) + "/weights/intent", {.threads = threads, .precision = precision});
+}
+
+void encode(const Model& model, std::size_t rows, std::size_t length, std::size_t batch_tokens = 0) {
+  const std::vector<std::int32_t> ids(length, 7);
+  berth_input input{};
+  input.ids = ids.data();
+  input.ids_size = ids.size();
+  const std::vector<berth_input> inputs(rows, input);
+  std::vector<float> out(rows * model.embedding_size());
+  model.encode(inputs, {.batch_tokens = batch_tokens}, out.data(), nullptr, nullptr);
+}
+
+TEST(Workspaces, ShrinkAfterALargeBatch) {
+  for (const char* precision : {"fp32", "int8"}) {
+    const auto model = load(2, precision);
+    encode(*model, 1, 16);
+    encode(*model, 256, 128, 1 << 20);
+    const std::size_t grown = model->workspaces().idle_bytes();
+    EXPECT_GT(grown, std::size_t{100} << 20) << precision;
+    for (int i = 0; i < 10; ++i) encode(*model, 1, 16);
+    EXPECT_EQ(model->workspaces().idle_bytes(), grown) << "a batch like that may come again soon";
+    for (std::size_t i = 0; i < 12 * WorkspacePool::kForgetCalls; ++i) encode(*model, 1, 16);
+    EXPECT_LT(model->workspaces().idle_bytes(), std::size_t{2} << 20) << precision;
+  }
+}
+
+TEST(Workspaces, ThoseOfManyCallersGo) {
+  const auto model = load(1, "int8");
+  {
+    std::vector<std::jthread> callers;
+    for (int i = 0; i < 16; ++i) callers.emplace_back([&] {
+        for (int k = 0; k < 20; ++k) encode(*model, 4, 64);
+      });
+  }
+  const std::size_t most = model->workspaces().idle();
+  EXPECT_GE(most, 1U);
+  EXPECT_LE(most, 16U);
+  for (std::size_t i = 0; i < WorkspacePool::kIdleCalls + 16; ++i) encode(*model, 4, 64);
+  EXPECT_EQ(model->workspaces().idle(), 1U);
+}
+
+}  // namespace
+}  // namespace berth::engine
