@@ -5,12 +5,17 @@
 //   Args                              GemmS8Args or GemmBf16Args
 //   Scope                             lives as long as the walk: AMX sets up its tiles in it
 //   kRows, kPanels                    the largest tile: rows x (16 * panels) outputs
+//   kMeanwhile                        whether run() does anything with `meanwhile`
+//   kGroupBytes                       of weights that pass over one tile's rows before the next rows come; 0: one tile's panels
 //   rows(left), panels(rows)          how many rows the next tile takes of those left; how many panels, when there are so many rows in all
 //   run(args, row, rows, panel, panels, out, ldo, meanwhile)   the tile's sums: out [rows, 16 * panels], row stride ldo; up to whole tiles of
 //                                     kLowRows rows are written. `meanwhile` is what it may do besides
 //
 // The units that multiply (AMX) and those that finish (AVX-512) work side by side if their instructions alternate. So a tile's sums go to one of two
 // buffers, and the block before it is finished, some rows at each step of k, while its products run.
+//
+// Panels go in groups that stay in L2 while all rows pass over them, a tile's rows staying in L1 while the group's panels pass; meanwhile the next
+// group is fetched. Groups start small: nobody has fetched the first.
 #pragma once
 
 #include <cstddef>
@@ -21,55 +26,93 @@
 
 namespace berth::kernels {
 
-// What a tile does between its products: finishes the block before it and asks for the weights after it. Pair is the epilogue of two rows of a
-// whole block, written into the loop.
-template <class Args, class Pair>
+// What a tile does between its products: finishes the block before it and asks for weights to come. The tile calls run(steps, body) once; body gets
+// what to call after each step of k (step) and between a step's products (pair<i>, i in [0, 3)), a value that lives in registers.
+template <class Args, class Pairs>
 struct Meanwhile {
   const Args& args;
   void (*finish)(const Args&, const LowBlock&, std::size_t, std::size_t) noexcept;
-  LowBlock block = {};       // the one before; no rows at the start
-  std::size_t done = 0;      // rows of it that are finished
-  std::size_t chunk = 0;     // rows a step
-  std::size_t last = 0;      // rows that pair() goes up to
+  LowBlock block = {};                   // the one before; no rows at the start
+  std::size_t done = 0;                  // rows of it that are finished
   const unsigned char* ahead = nullptr;  // weights to fetch into L2
   std::size_t ahead_lines = 0;           // so many lines at each step
 
-  // Before a tile of `steps` steps. Few steps leave much to do in each: pairs of rows between the products, the finer the better (1.25 times as fast
-  // for GELU at k = 384). Where there are many, calls cost less.
-  void begin(std::size_t steps) noexcept {
-    constexpr std::size_t kFewSteps = 8;
-    const bool pairs = steps <= kFewSteps && block.width == Pair::kWidth;
-    last = pairs ? block.rows / 2 * 2 : 0;
-    chunk = pairs ? 0 : (block.rows - done + steps - 1) / steps;
-  }
-  [[gnu::always_inline]] void step() noexcept {
-    for (std::size_t i = 0; i < ahead_lines; ++i, ahead += 64) __builtin_prefetch(ahead, 0, 2);
-    if (chunk == 0 || done == block.rows) return;
-    const std::size_t end = done + chunk < block.rows ? done + chunk : block.rows;
-    finish(args, block, done, end);
-    done = end;
-  }
-  [[gnu::always_inline]] void pair() noexcept {
-    if (done >= last) return;
-    Pair::run(args, block, done);
-    done += 2;
+  struct Fetch {
+    const unsigned char* at;
+    std::size_t lines;
+
+    [[gnu::always_inline]] void step() noexcept {
+      const unsigned char* const end = at + lines * 64;
+      for (; at != end; at += 64) __builtin_prefetch(at, 0, 2);
+    }
+  };
+  // Any block: some rows after each step. For few rows, too, where everything waits for weights: pairs take 1.1 times as long there.
+  struct Calls {
+    Meanwhile& meanwhile;
+    std::size_t chunk;
+    Fetch fetch;
+
+    template <int>
+    [[gnu::always_inline]] static void pair() noexcept {}
+    [[gnu::always_inline]] void step() noexcept {
+      fetch.step();
+      if (meanwhile.done != meanwhile.block.rows) meanwhile.finish_some(chunk);
+    }
+  };
+  // Two rows at a time between the products.
+  struct InPairs {
+    Pairs pairs;
+    int per_step;
+    Fetch fetch;
+
+    template <int i>
+    [[gnu::always_inline]] void pair() noexcept {
+      if (i < per_step && pairs.left() != 0) pairs.next();
+    }
+    [[gnu::always_inline]] void step() noexcept { fetch.step(); }
+  };
+
+  template <class Body>
+  [[gnu::always_inline]] void run(std::size_t steps, Body&& body) noexcept {
+    const Fetch fetch{ahead, ahead_lines};
+    if constexpr (Pairs::kWidth != 0) {
+      if (block.rows > kLowRows && block.width == Pairs::kWidth) {
+        const Pairs pairs(args, block);
+        // Rounded down: what is left at the end runs at the vector units' full rate, which is half of it beside tiles.
+        const std::size_t per_step = steps < pairs.left() ? pairs.left() / steps : 1;
+        InPairs now{pairs, static_cast<int>(per_step), fetch};
+        body(now);
+        while (now.pairs.left() != 0) now.pairs.next();
+        done = block.rows / 2 * 2;
+        ahead = now.fetch.at;
+        return;
+      }
+    }
+    Calls now{*this, (block.rows - done + steps - 1) / steps, fetch};
+    body(now);
+    ahead = now.fetch.at;
   }
   void next(const LowBlock& computed) noexcept {
-    finish_all();
+    finish_some(block.rows);
     block = computed;
     done = 0;
   }
-  void finish_all() noexcept {
-    if (done < block.rows) finish(args, block, done, block.rows);
-    done = block.rows;
+  void finish_some(std::size_t rows) noexcept {
+    const std::size_t end = block.rows - done < rows ? block.rows : done + rows;
+    if (done < end) finish(args, block, done, end);
+    done = end;
   }
 };
 
 // Nothing.
 struct NoMeanwhile {
-  [[gnu::always_inline]] static void begin(std::size_t) noexcept {}
-  [[gnu::always_inline]] static void step() noexcept {}
+  template <int>
   [[gnu::always_inline]] static void pair() noexcept {}
+  [[gnu::always_inline]] static void step() noexcept {}
+  template <class Body>
+  [[gnu::always_inline]] void run(std::size_t, Body&& body) noexcept {
+    body(*this);
+  }
 };
 
 template <VectorIsa Isa, class Tile>
@@ -80,35 +123,46 @@ struct GemmLow {
   static constexpr std::size_t kElementBytes = sizeof(*Args{}.b.data);
 
   static void run(const Args& args) noexcept {
-    LowEpilogue<Isa, Args>::with_pair(args, [&](auto pair) { walk<decltype(pair)>(args); });
+    if constexpr (Tile::kMeanwhile) {
+      LowEpilogue<Isa, Args>::with_pairs(args, [&](auto pairs) { walk<typename decltype(pairs)::type>(args); });
+    } else {
+      walk<typename LowEpilogue<Isa, Args>::NoPairs>(args);
+    }
   }
 
  private:
-  template <class Pair>
+  template <class Pairs>
   static void walk(const Args& args) noexcept {
     alignas(64) float buffers[2][kBufferSize];
     [[maybe_unused]] const typename Tile::Scope scope;
-    Meanwhile<Args, Pair> meanwhile{.args = args, .finish = LowEpilogue<Isa, Args>::select(args)};
+    Meanwhile<Args, Pairs> meanwhile{.args = args, .finish = LowEpilogue<Isa, Args>::select(args)};
     int buffer = 0;
     const std::size_t most = Tile::panels(args.rows);
     const std::size_t panel_bytes = args.b.k_padded * kLowPanelWidth * kElementBytes;
     const std::size_t blocks = (args.rows + Tile::kRows - 1) / Tile::kRows;
-    for (std::size_t panel = args.panel_begin, panels = 0; panel < args.panel_end; panel += panels) {
-      panels = args.panel_end - panel < most ? args.panel_end - panel : most;
-      const std::size_t column = panel * kLowPanelWidth;
-      const std::size_t width = args.b.n - column < panels * kLowPanelWidth ? args.b.n - column : panels * kLowPanelWidth;
-      meanwhile.ahead = reinterpret_cast<const unsigned char*>(args.b.data) + (panel + panels) * panel_bytes;
+    std::size_t group = most;
+    for (std::size_t first = args.panel_begin, end = 0; first < args.panel_end; first = end) {
+      end = args.panel_end - first < group ? args.panel_end : first + group;
+      if (2 * group * panel_bytes <= Tile::kGroupBytes) group *= 2;
+      const std::size_t next = args.panel_end - end < group ? args.panel_end - end : group;
+      meanwhile.ahead = reinterpret_cast<const unsigned char*>(args.b.data) + end * panel_bytes;
+      // Every tile of this group fetches its share of the next.
+      const std::size_t tiles = blocks * ((end - first + most - 1) / most);
+      meanwhile.ahead_lines = blocks == 1 ? 0 : (next * kLowPanelWidth + tiles - 1) / tiles;
       for (std::size_t row = 0, rows = 0; row < args.rows; row += rows) {
         rows = Tile::rows(args.rows - row);
-        // The tiles below the first fetch the next panels, each its share.
-        meanwhile.ahead_lines = row == 0 || panel + panels >= args.panel_end ? 0 : (panels * kLowPanelWidth + blocks - 2) / (blocks - 1);
-        float* out = buffers[buffer];
-        buffer = 1 - buffer;
-        Tile::run(args, row, rows, panel, panels, out, panels * kLowPanelWidth, meanwhile);
-        meanwhile.next({out, panels * kLowPanelWidth, row, rows, column, width});
+        for (std::size_t panel = first, panels = 0; panel < end; panel += panels) {
+          panels = end - panel < most ? end - panel : most;
+          const std::size_t column = panel * kLowPanelWidth;
+          const std::size_t width = args.b.n - column < panels * kLowPanelWidth ? args.b.n - column : panels * kLowPanelWidth;
+          float* out = buffers[buffer];
+          buffer = 1 - buffer;
+          Tile::run(args, row, rows, panel, panels, out, panels * kLowPanelWidth, meanwhile);
+          meanwhile.next({out, panels * kLowPanelWidth, row, rows, column, width});
+        }
       }
     }
-    meanwhile.finish_all();
+    meanwhile.finish_some(meanwhile.block.rows);
   }
 };
 

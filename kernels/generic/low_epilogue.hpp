@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/generic/math.hpp"
 #include "kernels/isa_concepts.hpp"
@@ -25,6 +26,7 @@ template <VectorIsa Isa, class Args>
 struct LowEpilogue {
   using F32 = typename Isa::F32;
   static constexpr std::size_t kLanes = Isa::kLanes;
+  static constexpr bool kScaled = requires(const Args& args) { args.a_scales; };
 
   // Finishes rows [begin, end) of a block.
   using Rows = void (*)(const Args&, const LowBlock&, std::size_t begin, std::size_t end) noexcept;
@@ -38,38 +40,80 @@ struct LowEpilogue {
     return rows;
   }
 
-  // Two rows of a block of two panels, without bounds. For what encoders do most; Other, whose width no block has, stands for the rest.
-  template <Activation kind, bool bf16, bool add>
-  struct Pair {
-    static constexpr std::size_t kWidth = 2 * kLowPanelWidth;
-    [[gnu::always_inline]] static void run(const Args& args, const LowBlock& block, std::size_t r) noexcept {
-      for (std::size_t column = 0; column < kWidth; column += kVectors * kLanes) {
-        F32 bias[kVectors];
-        F32 scales[kVectors];
-        load_columns(args, block.column + column, bias, scales, args.bias + block.column + column);
-        step<kind, bf16, add, 2>(args, block.sums + column + r * block.lds, block.lds, block.row + r, block.column + column, bias, scales);
-      }
-    }
-  };
-  struct Other {
-    static constexpr std::size_t kWidth = 0;
-    static void run(const Args&, const LowBlock&, std::size_t) noexcept {}
-  };
-
-  template <class Body>
-  static void with_pair(const Args& args, Body&& body) noexcept {
-    const bool add = args.residual != nullptr;
-    if (args.bias == nullptr) return body(Other{});
-    if (args.activation == Activation::none && !args.c_is_bf16) return add ? body(Pair<Activation::none, false, true>{}) : body(Pair<Activation::none, false, false>{});
-    if (args.activation == Activation::none && !add) return body(Pair<Activation::none, true, false>{});
-    if (args.activation == Activation::gelu && args.c_is_bf16 && !add) return body(Pair<Activation::gelu, true, false>{});
-    return body(Other{});
-  }
-
- private:
   static constexpr int kRows = 2;     // rows and vectors that go in step
   static constexpr int kVectors = 2;
 
+  // A row of a block from one of its columns on: its sums and what they become.
+  struct Place {
+    const float* sums;
+    std::size_t lds;
+    const float* a_scale;  // of the row; INT8
+    const float* residual;
+    std::size_t ldr;
+    std::byte* c;
+    std::size_t c_row_bytes;
+
+    [[gnu::always_inline]] Place(const Args& args, const LowBlock& block, std::size_t column, std::size_t row) noexcept {
+      const std::size_t at = block.row + row;
+      const std::size_t first = block.column + column;
+      const std::size_t element = args.c_is_bf16 ? sizeof(std::uint16_t) : sizeof(float);
+      sums = block.sums + row * block.lds + column;
+      lds = block.lds;
+      a_scale = nullptr;
+      if constexpr (requires { args.a_scales; }) a_scale = args.a_scales + at;
+      residual = args.residual == nullptr ? nullptr : args.residual + at * args.ldr + first;
+      ldr = args.ldr;
+      c = static_cast<std::byte*>(args.c) + (at * args.ldc + first) * element;
+      c_row_bytes = args.ldc * element;
+    }
+    [[gnu::always_inline]] void down(std::size_t rows) noexcept {
+      sums += rows * lds;
+      if constexpr (kScaled) a_scale += rows;
+      if (residual != nullptr) residual += rows * ldr;
+      c += rows * c_row_bytes;
+    }
+  };
+
+  // Blocks of kWidth columns, two rows a call, without bounds: what depends on the columns is loaded once. For what encoders do most.
+  template <Activation kind, bool bf16, bool add>
+  class Pairs {
+   public:
+    static constexpr std::size_t kWidth = kVectors * kLanes;
+
+    Pairs(const Args& args, const LowBlock& block) noexcept : place_(args, block, 0, 0), left_(block.rows / 2) {
+      load_columns(args, block.column, bias_, scales_, args.bias + block.column);
+    }
+    std::size_t left() const noexcept { return left_; }
+    [[gnu::always_inline]] void next() noexcept {
+      step<kind, bf16, add, 2>(place_, bias_, scales_);
+      place_.down(2);
+      --left_;
+    }
+
+   private:
+    Place place_;
+    std::size_t left_;
+    F32 bias_[kVectors];
+    F32 scales_[kVectors];
+  };
+  struct NoPairs {
+    static constexpr std::size_t kWidth = 0;  // of no block
+  };
+
+  // Calls body(std::type_identity<Pairs<..>>) or, for rarer products, with NoPairs.
+  template <class Body>
+  static void with_pairs(const Args& args, Body&& body) noexcept {
+    const bool add = args.residual != nullptr;
+    const bool plain = args.activation == Activation::none;
+    if (args.bias != nullptr && plain && !args.c_is_bf16 && add) return body(std::type_identity<Pairs<Activation::none, false, true>>{});
+    if (args.bias != nullptr && plain && !args.c_is_bf16) return body(std::type_identity<Pairs<Activation::none, false, false>>{});
+    if (args.bias != nullptr && plain && !add) return body(std::type_identity<Pairs<Activation::none, true, false>>{});
+    if (args.bias != nullptr && args.activation == Activation::gelu && args.c_is_bf16 && !add)
+      return body(std::type_identity<Pairs<Activation::gelu, true, false>>{});
+    body(std::type_identity<NoPairs>{});
+  }
+
+ private:
   template <Activation kind, bool bf16>
   static void finish(const Args& args, const LowBlock& block, std::size_t begin, std::size_t end) noexcept {
     constexpr std::size_t kWidth = kVectors * kLanes;
@@ -100,15 +144,10 @@ struct LowEpilogue {
     } else {
       load_columns(args, first, bias, scales, args.bias + first);
     }
-    const float* sums = block.sums + column + begin * block.lds;
-    for (std::size_t r = begin; r < end; r += kRows) {
-      if (end - r >= kRows) {
-        step<kind, bf16, add, kRows>(args, sums, block.lds, block.row + r, first, bias, scales);
-      } else {
-        step<kind, bf16, add, 1>(args, sums, block.lds, block.row + r, first, bias, scales);
-      }
-      sums += kRows * block.lds;
-    }
+    Place place(args, block, column, begin);
+    std::size_t r = begin;
+    for (; r + kRows <= end; r += kRows, place.down(kRows)) step<kind, bf16, add, kRows>(place, bias, scales);
+    if (r < end) step<kind, bf16, add, 1>(place, bias, scales);
   }
 
   [[gnu::always_inline]] static void load_columns(const Args& args, [[maybe_unused]] std::size_t column, F32 (&bias)[kVectors], F32 (&scales)[kVectors],
@@ -116,40 +155,33 @@ struct LowEpilogue {
     for (std::size_t v = 0; v < kVectors; ++v) {
       bias[v] = Isa::load(of_bias + v * kLanes);
       scales[v] = Isa::set1(1.0F);
-      if constexpr (requires { args.a_scales; }) scales[v] = Isa::load(args.b.scales + column + v * kLanes);
+      if constexpr (kScaled) scales[v] = Isa::load(args.b.scales + column + v * kLanes);
     }
   }
 
   template <Activation kind, bool bf16, bool add, int rows>
-  [[gnu::always_inline]] static void step(const Args& args, const float* sums, std::size_t lds, std::size_t row, std::size_t column,
-                                          const F32 (&bias)[kVectors], const F32 (&scales)[kVectors]) noexcept {
+  [[gnu::always_inline]] static void step(const Place& place, const F32 (&bias)[kVectors], const F32 (&scales)[kVectors]) noexcept {
     F32 x[rows * kVectors];
-    for (int r = 0; r < rows; ++r) {
-      const std::size_t at = row + static_cast<std::size_t>(r);
-      for (int v = 0; v < kVectors; ++v)
-        x[r * kVectors + v] = product(args, sums + static_cast<std::size_t>(r) * lds + static_cast<std::size_t>(v) * kLanes, at, scales[v], bias[v]);
-    }
+    for (std::size_t r = 0; r < rows; ++r)
+      for (std::size_t v = 0; v < kVectors; ++v)
+        x[r * kVectors + v] = product(place.sums + r * place.lds + v * kLanes, kScaled ? place.a_scale + r : nullptr, scales[v], bias[v]);
     VectorMath<Isa>::template activate_low<kind>(x);
-    for (int r = 0; r < rows; ++r) {
-      const std::size_t at = row + static_cast<std::size_t>(r);
+    for (std::size_t r = 0; r < rows; ++r) {
       F32* of_row = x + r * kVectors;
-      if constexpr (add) {
-        const float* residual = args.residual + at * args.ldr + column;
-        for (int v = 0; v < kVectors; ++v) of_row[v] = Isa::add(of_row[v], Isa::load(residual + static_cast<std::size_t>(v) * kLanes));
-      }
+      if constexpr (add)
+        for (std::size_t v = 0; v < kVectors; ++v) of_row[v] = Isa::add(of_row[v], Isa::load(place.residual + r * place.ldr + v * kLanes));
+      std::byte* c = place.c + r * place.c_row_bytes;
       if constexpr (bf16) {
-        Isa::store_bf16(static_cast<std::uint16_t*>(args.c) + at * args.ldc + column, of_row[0], of_row[1]);
+        Isa::store_bf16(reinterpret_cast<std::uint16_t*>(c), of_row[0], of_row[1]);
       } else {
-        float* c = static_cast<float*>(args.c) + at * args.ldc + column;
-        for (int v = 0; v < kVectors; ++v) Isa::store(c + static_cast<std::size_t>(v) * kLanes, of_row[v]);
+        for (std::size_t v = 0; v < kVectors; ++v) Isa::store(reinterpret_cast<float*>(c) + v * kLanes, of_row[v]);
       }
     }
   }
 
-  [[gnu::always_inline]] static F32 product(const Args& args, const float* sums, [[maybe_unused]] std::size_t row, [[maybe_unused]] F32 scale,
-                                              F32 bias) noexcept {
-    if constexpr (requires { args.a_scales; }) {
-      return Isa::fma(Isa::mul(Isa::to_f32(Isa::load_i32(sums)), scale), Isa::set1(args.a_scales[row]), bias);
+  [[gnu::always_inline]] static F32 product(const float* sums, [[maybe_unused]] const float* a_scale, [[maybe_unused]] F32 scale, F32 bias) noexcept {
+    if constexpr (kScaled) {
+      return Isa::fma(Isa::mul(Isa::to_f32(Isa::load_i32(sums)), scale), Isa::set1(*a_scale), bias);
     } else {
       return Isa::add(Isa::load(sums), bias);
     }
@@ -158,20 +190,20 @@ struct LowEpilogue {
   // One vector of one row, of which `left` outputs exist; sums and scales are padded to whole panels.
   template <Activation kind, bool bf16>
   static void partial(const Args& args, const LowBlock& block, std::size_t column, std::size_t r, std::size_t left) noexcept {
-    const std::size_t row = block.row + r;
+    const Place place(args, block, column, r);
     const std::size_t first = block.column + column;
     F32 scale = Isa::set1(1.0F);
-    if constexpr (requires { args.a_scales; }) scale = Isa::load(args.b.scales + first);
+    if constexpr (kScaled) scale = Isa::load(args.b.scales + first);
     const F32 bias = args.bias == nullptr ? Isa::set1(0.0F) : Isa::load_partial(args.bias + first, left);
-    F32 x[1] = {product(args, block.sums + r * block.lds + column, row, scale, bias)};
+    F32 x[1] = {product(place.sums, place.a_scale, scale, bias)};
     VectorMath<Isa>::template activate_low<kind>(x);
-    if (args.residual != nullptr) x[0] = Isa::add(x[0], Isa::load_partial(args.residual + row * args.ldr + first, left));
+    if (place.residual != nullptr) x[0] = Isa::add(x[0], Isa::load_partial(place.residual, left));
     if constexpr (bf16) {
       alignas(64) std::uint16_t lanes[kLanes];
       Isa::store_bf16(lanes, x[0]);
-      for (std::size_t i = 0; i < left; ++i) static_cast<std::uint16_t*>(args.c)[row * args.ldc + first + i] = lanes[i];
+      for (std::size_t i = 0; i < left; ++i) reinterpret_cast<std::uint16_t*>(place.c)[i] = lanes[i];
     } else {
-      Isa::store_partial(static_cast<float*>(args.c) + row * args.ldc + first, x[0], left);
+      Isa::store_partial(reinterpret_cast<float*>(place.c), x[0], left);
     }
   }
 

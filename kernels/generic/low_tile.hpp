@@ -52,6 +52,8 @@ struct LowTile {
   static constexpr std::size_t kLanes = Isa::kLanes;
   static constexpr int kRows = Product::kRows;
   static constexpr int kPanels = Product::kPanels;
+  static constexpr bool kMeanwhile = false;
+  static constexpr std::size_t kGroupBytes = 0;
   static constexpr int kVectors = static_cast<int>(kLowPanelWidth / kLanes);  // of a panel
   struct Scope {};
 
