@@ -1,7 +1,8 @@
 #include "kernels/packed_low.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <bit>
+#include <cstring>
 
 namespace berth::kernels {
 
@@ -20,20 +21,30 @@ base::AlignedBuffer<T> zeros(std::size_t size) {
 template <class T>
 void scatter_row(T* data, std::size_t row, std::size_t k, std::size_t k_padded, const T* weights) noexcept {
   constexpr std::size_t kGroup = 4 / sizeof(T);
-  T* panel = data + row / kLowPanelWidth * kLowPanelWidth * k_padded + row % kLowPanelWidth * kGroup;
-  for (std::size_t i = 0; i < k; ++i) panel[i / kGroup * kGroup * kLowPanelWidth + i % kGroup] = weights[i];
+  T* to = data + row / kLowPanelWidth * kLowPanelWidth * k_padded + row % kLowPanelWidth * kGroup;
+  std::size_t i = 0;
+  for (; i + kGroup <= k; i += kGroup, to += kGroup * kLowPanelWidth) std::memcpy(to, weights + i, sizeof(T) * kGroup);
+  if (i < k) std::memcpy(to, weights + i, sizeof(T) * (k - i));
+}
+
+// The bits of |x|, which are ordered as finite numbers are. Integers, so that the compiler may take vectors of them.
+std::int32_t magnitude_bits(float x) noexcept { return std::bit_cast<std::int32_t>(x) & 0x7fffffff; }
+
+// x rounded to the nearest integer, ties to even, for |x| below 2^22: the last bit of a float between 2^23 and 2^24 counts ones.
+std::int32_t round_to_int(float x) noexcept {
+  constexpr float kOnes = 12582912.0F;  // 1.5 * 2^23
+  return std::bit_cast<std::int32_t>(x + kOnes) - std::bit_cast<std::int32_t>(kOnes);
 }
 
 }  // namespace
 
 float quantize_weights(const float* x, std::size_t size, std::int8_t* q) noexcept {
-  float largest = 0.0F;
-  for (std::size_t i = 0; i < size; ++i) largest = std::max(largest, std::abs(x[i]));
+  std::int32_t bits = 0;
+  for (std::size_t i = 0; i < size; ++i) bits = std::max(bits, magnitude_bits(x[i]));
+  const float largest = std::bit_cast<float>(bits);
   const float inverse = largest > 0.0F ? 127.0F / largest : 0.0F;
-  for (std::size_t i = 0; i < size; ++i) {
-    const long rounded = std::lrint(x[i] * inverse);  // largest may be so small that the quotient rounds up beyond 127
-    q[i] = static_cast<std::int8_t>(std::clamp(rounded, -127L, 127L));
-  }
+  for (std::size_t i = 0; i < size; ++i)  // largest may be so small that the quotient rounds up beyond 127
+    q[i] = static_cast<std::int8_t>(std::clamp(round_to_int(x[i] * inverse), -127, 127));
   return largest / 127.0F;
 }
 
