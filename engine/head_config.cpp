@@ -89,6 +89,10 @@ void use_head(const HeadSpec& spec, const JsonObject& json, ModelConfig& config)
 
 }  // namespace
 
+std::string_view name(ScoreFunction function) {
+  return function == ScoreFunction::softmax ? "softmax" : function == ScoreFunction::sigmoid ? "sigmoid" : "none";
+}
+
 std::string_view task_name(HeadKind head) {
   switch (head) {
     case HeadKind::none: return "embedding";

@@ -47,6 +47,7 @@ std::string describe_model(const ModelFacts& facts) {
   info["embedding_size"] = embedding_size(facts.modules, config.hidden_size);
   info["pooling"] = describe_modules(facts.modules);
   info["labels"] = config.labels;
+  if (config.head.kind == HeadKind::sequence_classifier) info["scores"] = name(config.score_function);
   info["tokenizer"] = facts.tokenizer == nullptr ? Json() : Json(facts.tokenizer->type());
   if (facts.directory.sentence_transformers) info["prompts"] = facts.directory.sentence_transformers->prompts;
   info["precision"] = name(facts.precision);

@@ -15,6 +15,7 @@ namespace berth::engine {
 
 // How scores come from logits, by the rule of Hugging Face's text-classification pipeline.
 enum class ScoreFunction { none, sigmoid, softmax };
+std::string_view name(ScoreFunction function);  // "softmax"
 
 // Rotary positions: a pair of a head's values is turned by position * frequency.
 struct RotarySpec {

@@ -26,6 +26,8 @@ void add_answer(CommandLine& line);
 void add_tokenize(CommandLine& line);
 void add_info(CommandLine& line);
 void add_bench(CommandLine& line);
+void add_eval(CommandLine& line);
+void add_verify(CommandLine& line);
 
 // The texts given as arguments to `command`, in order. They are what CLI11 has not recognised, because its own lists of strings change some of
 // them ("[a, b]" would become two). Throws UsageError for an unknown option.

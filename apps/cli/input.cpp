@@ -104,6 +104,7 @@ Record parse_record(std::string_view line, std::string where, const Fields& fiel
 
   Record record;
   record.fields = &fields;
+  if (fields.keeps_line) record.line = line;
   if (text) record.text = has(object, fields.text) ? string_field(object, fields.text, where) : *given;
   if (fields.many_pairs) {
     if (pair) record.texts = strings_field(object, fields.pair, where);
@@ -125,7 +126,7 @@ bool is_blank(std::string_view line) { return line.find_first_not_of(" \t\r\v\f"
 }  // namespace
 
 std::size_t Record::bytes() const noexcept {
-  std::size_t size = text.size() + (text_pair ? text_pair->size() : 0) + sizeof(std::int32_t) * ((ids ? ids->size() : 0) + type_ids.size());
+  std::size_t size = text.size() + line.size() + (text_pair ? text_pair->size() : 0) + sizeof(std::int32_t) * ((ids ? ids->size() : 0) + type_ids.size());
   for (const std::string& each : texts) size += each.size();
   for (const auto& row : id_rows) size += 2 * sizeof(std::int32_t) * row.size();
   return size;

@@ -23,6 +23,7 @@ struct Fields {
   const char* pair = "text_pair";
   bool needs_pair = false;
   bool many_pairs = false;  // `pair` is an array of texts, and "ids" may be an array of rows
+  bool keeps_line = false;  // records keep the line they were read from
   const char* option = "";  // the option that gives the text, so that arguments and plain lines are pairs: "--question"
 };
 inline constexpr Fields kTextFields{};
@@ -35,6 +36,7 @@ struct Record {
   std::optional<std::string> text_pair;
   std::optional<std::vector<std::int32_t>> ids;
   std::vector<std::int32_t> type_ids;  // empty, or as many as ids
+  std::string line;                    // Fields::keeps_line
 
   // Fields::many_pairs, instead of text_pair and ids:
   std::vector<std::string> texts;

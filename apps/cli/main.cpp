@@ -54,6 +54,8 @@ void describe(CommandLine& line) {
   add_tokenize(line);
   add_info(line);
   add_bench(line);
+  add_eval(line);
+  add_verify(line);
   for (CLI::App* command : line.app.get_subcommands({})) command->allow_extras();
 }
 

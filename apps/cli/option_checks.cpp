@@ -30,6 +30,7 @@ std::string check_count(const std::string& text) {
   return whole_number_from(std::int64_t{0}, text) ? "" : "expected a whole number, 0 or more, got \"" + text + "\"";
 }
 
+<<<<<<< HEAD
 std::vector<std::string> split_list(const std::string& text) {
   std::vector<std::string> parts;
   for (std::size_t begin = 0; begin <= text.size();) {
@@ -41,4 +42,20 @@ std::vector<std::string> split_list(const std::string& text) {
   return parts;
 }
 
+=======
+std::string check_between(const std::string& text, double least, double most, const std::string& unit) {
+  double value = 0;
+  const char* end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, value);
+  if (result.ec == std::errc{} && result.ptr == end && value >= least && value <= most) return "";  // a NaN is not
+  const auto shown = [](double bound) {
+    char buffer[32];
+    return std::string(buffer, std::to_chars(buffer, buffer + sizeof(buffer), bound).ptr);
+  };
+  return "expected " + shown(least) + " to " + shown(most) + unit + ", got \"" + text + "\"";
+}
+
+std::string check_fraction(const std::string& text) { return check_between(text, 0, 1, ""); }
+
+>>>>>>> c2edad4 (berth eval and berth verify: scores on labelled texts with the cost of a precision, and results beside stored ones)
 }  // namespace berth::cli

@@ -55,11 +55,7 @@ Source open_source(const TextOptions& options, std::vector<std::string> argument
   return Source("-", options.format, fields, std::move(given));
 }
 
-namespace {
-
-using Process = std::function<void(std::span<const Record>)>;
-
-void process_chunk(std::span<const Record> records, const Process& process) {
+void process_rows(std::span<const Record> records, const Process& process) {
   try {
     return process(records);
   } catch (const Error&) {
@@ -77,8 +73,6 @@ void process_chunk(std::span<const Record> records, const Process& process) {
   }
 }
 
-}  // namespace
-
 void for_each_chunk(Source& source, Output& output, const ChunkLimits& limits, const Process& process) {
   // When the answers themselves appear on the terminal they are the progress.
   Progress progress(!output.terminal(), "lines");
@@ -86,7 +80,7 @@ void for_each_chunk(Source& source, Output& output, const ChunkLimits& limits, c
   std::uint64_t done = 0;
   while (source.next_chunk(records, limits)) {
     try {
-      process_chunk(records, process);
+      process_rows(records, process);
     } catch (const DataError&) {
       output.flush();
       throw;

@@ -24,10 +24,14 @@ void add_text_options(CLI::App& app, TextOptions& options);
 // Throws UsageError when there are both arguments and --input.
 Source open_source(const TextOptions& options, std::vector<std::string> arguments, const Fields& fields = kTextFields, std::optional<std::string> given = {});
 
-// Calls process(records) for chunk after chunk and flushes the output after each. `process` computes first and writes then: when it throws
-// berth::Error nothing of the chunk has been written, and the chunk is run again a row at a time, so that the rows before the failing one are
-// still answered (the results are the same: they do not depend on the batch) and the message names the row.
-void for_each_chunk(Source& source, Output& output, const ChunkLimits& limits, const std::function<void(std::span<const Record>)>& process);
+// Calls process(records). `process` computes first and writes then: when it throws berth::Error nothing of the records has been written, and they
+// are run again a row at a time, so that the rows before the failing one are still answered (the results are the same: they do not depend on the
+// batch) and the message names the row.
+using Process = std::function<void(std::span<const Record>)>;
+void process_rows(std::span<const Record> records, const Process& process);
+
+// process_rows() for chunk after chunk of the source; flushes the output after each.
+void for_each_chunk(Source& source, Output& output, const ChunkLimits& limits, const Process& process);
 
 // A record on one line of at most `columns` cells, for people: its text, or how many ids it has; says when it was cut.
 std::string describe(const Record& record, bool truncated, int columns);

@@ -144,8 +144,7 @@ void add_bench(CommandLine& line) {
   app->add_flag("--ragged", options->ragged, "Rows of different lengths, from 8 to --length, a third of it on average");
   app->add_option("--batch-tokens", options->batch_tokens, "Run rows together up to this many tokens")->type_name("N")->check(check_limit);
   app->add_option("-s,--seconds", options->seconds, "How long to measure; default 3")->type_name("S")->check([](const std::string& text) {
-    double seconds = 0;  // a NaN passes CLI::Range
-    return CLI::detail::lexical_cast(text, seconds) && seconds >= 0.001 && seconds <= 86400 ? "" : "expected 0.001 to 86400 seconds, got \"" + text + "\"";
+    return check_between(text, 0.001, 86400, " seconds");
   });
   add_output_options(*app, options->text);
   app->callback([&line, app, options] {

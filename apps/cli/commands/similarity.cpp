@@ -3,13 +3,13 @@
 // Two ways to use it. Single texts: every text against every text, one line of the matrix per text. Lines with "text" and "text_pair": the two
 // texts of each line against each other, streamed.
 #include <algorithm>
-#include <cmath>
 #include <memory>
 #include <numeric>
 
 #include "apps/cli/commands.hpp"
 #include "apps/cli/errors.hpp"
 #include "apps/cli/json_text.hpp"
+#include "apps/cli/metrics.hpp"
 #include "apps/cli/people.hpp"
 #include "apps/cli/rows.hpp"
 
@@ -26,18 +26,6 @@ struct Options {
   RunLimits limits;
   TextOptions text;
 };
-
-double dot(std::span<const float> a, std::span<const float> b) {
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
-  return sum;
-}
-
-// In [-1, 1]; 0 when either vector has no direction.
-float cosine(std::span<const float> a, std::span<const float> b) {
-  const double norms = std::sqrt(dot(a, a)) * std::sqrt(dot(b, b));
-  return norms > 0 ? static_cast<float>(std::clamp(dot(a, b) / norms, -1.0, 1.0)) : 0.0f;
-}
 
 std::string score(float value) {
   const std::string digits = fixed(static_cast<double>(value), 3);
@@ -60,7 +48,7 @@ struct Collected {
   std::vector<float> cosines(std::size_t row) const {
     std::vector<float> result;
     result.reserve(records.size());
-    for (std::size_t i = 0; i < records.size(); ++i) result.push_back(cosine((*this)[row], (*this)[i]));
+    for (std::size_t i = 0; i < records.size(); ++i) result.push_back(static_cast<float>(cosine((*this)[row], (*this)[i])));
     return result;
   }
 };
@@ -123,7 +111,7 @@ void write_pairs(const Model& model, const RunOptions& run_options, std::span<co
   for (std::size_t i = 0; i < records.size(); ++i) {
     require_finite(embeddings[2 * i], records[i]);
     require_finite(embeddings[2 * i + 1], records[i]);
-    const float value = cosine(embeddings[2 * i], embeddings[2 * i + 1]);
+    const auto value = static_cast<float>(cosine(embeddings[2 * i], embeddings[2 * i + 1]));
     const Row &first = embeddings.rows[2 * i], &second = embeddings.rows[2 * i + 1];
     const bool truncated = first.truncated != 0 || second.truncated != 0;
     if (output.people()) {
