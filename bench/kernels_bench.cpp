@@ -19,13 +19,12 @@
 #include <vector>
 
 #include "base/aligned_buffer.hpp"
-#include "bench/fma_peak.hpp"
 #include "bench/interleave.hpp"
-#include "bench/low_peak.hpp"
 #include "bench/onednn_matmul.hpp"
 #include "kernels/dispatch.hpp"
 #include "kernels/packed_low.hpp"
 #include "kernels/packed_matrix.hpp"
+#include "kernels/peak.hpp"
 
 namespace berth::bench {
 namespace {
@@ -70,9 +69,9 @@ std::vector<float> random_values(std::size_t count, unsigned seed = 1) {
   return values;
 }
 
-Contender peak(const KernelTable& kernels) {
+Contender peak(const KernelTable& table) {
   constexpr std::size_t kSteps = 4000;
-  return {[&kernels] { benchmark::DoNotOptimize(fma_peak(kernels.lanes, kSteps)); }, fma_peak_flop(kernels.lanes, kSteps)};
+  return {[lanes = table.lanes] { kernels::run_peak_f32(lanes, kSteps); }, kernels::run_peak_f32(table.lanes, kSteps)};
 }
 
 void run_gemm(benchmark::State& state, const std::string& name, const KernelTable& kernels, Shape shape, std::size_t rows) {
@@ -135,7 +134,7 @@ void run_low_gemm(benchmark::State& state, Isa isa, void (*gemm)(const Args&) no
   base::AlignedBuffer<float> c(rows * shape.n);
   const double flop = 2.0 * static_cast<double>(rows) * static_cast<double>(shape.k) * static_cast<double>(shape.n);
   const bool bf16_out = kernels::low_kernel_table(isa).gemm_bf16 != nullptr;
-  std::vector<Contender> contenders = {{[&] { benchmark::DoNotOptimize(low_peak(isa, bf16, kSteps)); }, low_peak(isa, bf16, kSteps)}, {[&] {
+  std::vector<Contender> contenders = {{[&] { kernels::run_peak_low(isa, bf16, kSteps); }, kernels::run_peak_low(isa, bf16, kSteps)}, {[&] {
                                          for (std::size_t row = 0; row < rows; row += options.row_block) {
                                            Args args;
                                            args.a = a.data() + row * stride;

@@ -107,6 +107,15 @@ const char* berth_model_label(const berth_model* model, size_t index) {
   return model->model->config().labels[index].c_str();
 }
 
+berth_status berth_model_measure_peak(const berth_model* model, double seconds, double* operations_per_second) {
+  return guarded([&] {
+    require(model != nullptr, "model is NULL");
+    require(operations_per_second != nullptr, "operations_per_second is NULL");
+    require(seconds > 0.0 && seconds <= 60.0, "seconds: expected more than 0 and at most 60");
+    *operations_per_second = model->model->measure_peak(seconds);
+  });
+}
+
 const berth_tokenizer* berth_model_tokenizer(const berth_model* model) {
   return model == nullptr || model->tokenizer.tokenizer == nullptr ? nullptr : &model->tokenizer;
 }

@@ -1,5 +1,7 @@
 #include "engine/model.hpp"
 
+#include "engine/peak.hpp"
+
 #include <algorithm>
 
 #include "base/cpu_limits.hpp"
@@ -106,6 +108,7 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
   const std::optional<Precision> asked = precision_by_name(options.precision);
   std::unique_ptr<Model> model(new Model);
   model->isa_ = kernels::select_isa(options.isa);
+  model->precision_ = precision;
   model->kernels_ = &kernels::kernel_table(model->isa_);
   model->low_kernels_ = &kernels::low_kernel_table(model->isa_);
   model->pool_ = std::make_unique<base::ThreadPool>(options.threads > 0 ? options.threads : base::default_thread_count());
@@ -294,5 +297,7 @@ void Model::pooler_output(std::span<const berth_input> inputs, float* out) const
     run_row_head(compute(), config_, weights_.pooler, false, workspace, out + first * config_.hidden_size);
   });
 }
+
+double Model::measure_peak(double seconds) const { return engine::measure_peak(isa_, precision_, *pool_, seconds); }
 
 }  // namespace berth::engine

@@ -80,6 +80,8 @@ class Model {
   Compute compute() const noexcept { return {*kernels_, *low_kernels_, *pool_}; }
   const WorkspacePool& workspaces() const noexcept { return workspaces_; }
 
+  double measure_peak(double seconds) const;  // see engine/peak.hpp
+
   // The hidden states after `layers` layers (before a norm behind them all), or the pooler's output, for rows of ids: what the reference cases record.
   void hidden_states(std::span<const berth_input> inputs, std::size_t layers, TokenValues& tokens) const;
   void pooler_output(std::span<const berth_input> inputs, float* out) const;
@@ -98,6 +100,7 @@ class Model {
 
   ModelConfig config_;
   kernels::Isa isa_{};
+  Precision precision_{};
   const kernels::KernelTable* kernels_ = nullptr;
   const kernels::LowKernelTable* low_kernels_ = nullptr;
   std::unique_ptr<base::ThreadPool> pool_;

@@ -154,6 +154,19 @@ char32_t StageSource::character(const char* key) const {
   return base::decode_utf8(text, 0).value;
 }
 
+std::vector<std::pair<std::string_view, std::vector<std::string_view>>> supported_stages() {
+  const auto types = [](const auto& rows) {
+    std::vector<std::string_view> result;
+    for (const auto& row : rows) result.push_back(row.type);
+    return result;
+  };
+  return {{"normalizer", types(kNormalizers)},
+          {"pre_tokenizer", types(kPreTokenizers)},
+          {"model", types(kModels)},
+          {"post_processor", types(kPostProcessors)},
+          {"decoder", types(kDecoders)}};
+}
+
 std::unique_ptr<Normalizer> make_normalizer(const StageSource& source) {
   return find_type(kNormalizers, source, normalizer_type(source))(source);
 }

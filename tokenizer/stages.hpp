@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/json.hpp"
@@ -86,6 +87,9 @@ struct StageSource {
   char32_t character(const char* key) const;  // a string of one code point
   [[noreturn]] void fail(const std::string& field, const std::string& problem) const;
 };
+
+// The known types of every section of tokenizer.json, in the order the stages run.
+std::vector<std::pair<std::string_view, std::vector<std::string_view>>> supported_stages();
 
 std::unique_ptr<Normalizer> make_normalizer(const StageSource& source);
 std::unique_ptr<PreTokenizer> make_pre_tokenizer(const StageSource& source);

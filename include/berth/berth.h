@@ -103,6 +103,10 @@ BERTH_API size_t berth_model_max_length(const berth_model* model); /* tokens, sp
 /* The model's tokenizer, owned by the model; NULL when its directory has none (such a model still takes ids). */
 BERTH_API const berth_tokenizer* berth_model_tokenizer(const berth_model* model);
 
+/* How many operations per second (a product and its sum are two) the model's threads reach at most with the instruction set and in the precision it
+ * runs with: measured in registers, for about so many seconds, while nothing else should run. */
+BERTH_API berth_status berth_model_measure_peak(const berth_model* model, double seconds, double* operations_per_second);
+
 typedef struct berth_run_options {
   size_t size;
   size_t max_length;   /* lowers the model's limit; 0: the limit itself */

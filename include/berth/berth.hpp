@@ -275,6 +275,13 @@ class Model {
   std::size_t max_length() const noexcept { return berth_model_max_length(handle_.get()); }
   std::string_view info() const noexcept { return berth_model_info(handle_.get()); }  // JSON
 
+  // Operations per second that the model's threads reach at most here (see berth_model_measure_peak).
+  double measure_peak(double seconds = 0.1) const {
+    double operations = 0;
+    detail::check(berth_model_measure_peak(handle_.get(), seconds, &operations));
+    return operations;
+  }
+
   // Absent when the directory has no tokenizer files. Keeps the model alive.
   std::optional<Tokenizer> tokenizer() const {
     const berth_tokenizer* tokenizer = berth_model_tokenizer(handle_.get());

@@ -15,6 +15,7 @@ import time
 import unittest
 
 from binary import BERTH, WEIGHTS, berth, environment, jsonl, lines, parse
+from reference import CASES
 
 TEXTS = ["A warm, funny film.", "", "  spaces  kept  ", "NUL \0 byte", "quotes \" and \\ and \t tab", "Ünïcödé 日本語 😀 e\u0301", "line separator \u2028 kept",
          "a film I will never watch again", "ok", "word " * 300]
@@ -343,8 +344,8 @@ class Options(unittest.TestCase):
 
 
 class Bench(unittest.TestCase):
-    KEYS = ["latency_ms", "sequences_per_second", "tokens_per_second", "load_ms", "load_peak_rss_mb", "peak_rss_mb", "rss_anon_mb", "rss_file_mb", "model_size_mb", "parameters", "gflop", "isa",
-            "threads"]
+    KEYS = ["latency_ms", "sequences_per_second", "tokens_per_second", "load_ms", "load_peak_rss_mb", "peak_rss_mb", "rss_anon_mb", "rss_file_mb", "model_size_mb", "parameters", "gflop", "gflops",
+            "peak_gflops", "of_peak", "precision", "isa", "threads"]
 
     def test_keys(self):
         (row,) = lines("bench", "--precision", "fp32", "--threads", "1", "--batch", "4", "--length", "32", "--seconds", "0.1", "--json")
@@ -359,6 +360,24 @@ class Bench(unittest.TestCase):
         self.assertAlmostEqual(row["sequences_per_second"] * row["latency_ms"]["mean"] / 1000, 4, delta=1e-6)
         self.assertAlmostEqual(row["tokens_per_second"] / row["sequences_per_second"], 32, delta=1e-6)
         self.assertAlmostEqual(row["parameters"], 3.4e6, delta=0.1e6)
+        self.assertAlmostEqual(row["gflops"] * row["latency_ms"]["mean"] / 1000, row["gflop"], delta=1e-6 * row["gflop"])
+        self.assertAlmostEqual(row["of_peak"], row["gflops"] / row["peak_gflops"], delta=1e-9)
+        self.assertEqual(row["precision"], "fp32")
+
+    def test_the_peak_is_one(self):
+        for isa in [isa["name"] for isa in lines("info")[0]["isas"] if isa["usable"]]:
+            for precision in ["fp32", "bf16", "int8"]:
+                (row,) = lines("bench", "--isa", isa, "--precision", precision, "--threads", "1", "--batch", "4", "--seconds", "0.1")
+                self.assertEqual((row["isa"], row["precision"]), (isa, precision))
+                self.assertGreater(row["of_peak"], 0.005, (isa, precision))
+                self.assertLess(row["of_peak"], 1.1, (isa, precision))  # a little above 1 where a neighbour slowed the measurement of the peak
+
+    def test_any_model_directory(self):
+        for config in sorted(CASES.glob("*/")):
+            if (config / "expected.json").exists() and lines("info", "--model", config):
+                (row,) = lines("bench", "--model", config, "--seconds", "0.002", "--threads", "1")
+                self.assertEqual(list(row), self.KEYS, config.name)
+                self.assertGreater(row["parameters"], 0)
 
     def test_ragged(self):
         (row,) = lines("bench", "--ragged", "--batch", "32", "--length", "96", "--seconds", "0.1")

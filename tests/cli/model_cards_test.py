@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
-"""The figures in the model cards of weights/, as berth itself gives them. Needs the data sets ($BERTH_SHARED/data, or shared/data beside the
-repository; weights/training/README.md names their sources); without them the test is skipped."""
+"""The figures in the model cards of weights/, and what BF16 and INT8 cost, by `berth eval`. Needs the data sets ($BERTH_SHARED/data, or shared/data
+beside the repository; weights/training/README.md names their sources); without them the test is skipped."""
 import json
-import operator
 import os
 import pathlib
 import re
 import sys
+import tempfile
 import unittest
 
-from binary import REPOSITORY, WEIGHTS, jsonl, lines
+from binary import REPOSITORY, WEIGHTS, lines
 
 DATA = pathlib.Path(os.environ.get("BERTH_SHARED", REPOSITORY.parent / "shared")) / "data"
+
+# What docs/accuracy.md promises against FP32: least agreement of rows, largest loss of a score, least mean cosine.
+BOUNDS = {"bf16": (0.995, 0.003, 0.9995), "int8": (0.985, 0.005, 0.999)}
 
 
 def card(model):
@@ -20,12 +23,9 @@ def card(model):
     return dict(re.findall(r"^\| (.+?) \| (.+?) \|$", text, re.MULTILINE))
 
 
-def tab_separated(path):
-    return [line.split("\t") for line in (DATA / path).read_text(encoding="utf-8").split("\n") if "\t" in line]
-
-
-def run(command, model, texts, *arguments):
-    return lines(command, "--model", WEIGHTS / model, *arguments, stdin=jsonl(*({"text": text} for text in texts)))
+def evaluate(model, data, *arguments):
+    (row,) = lines("eval", "--model", WEIGHTS / model, "--data", data, *arguments)
+    return row
 
 
 class ModelCards(unittest.TestCase):
@@ -33,57 +33,53 @@ class ModelCards(unittest.TestCase):
         cell = card(model)[row]
         self.assertIn(percent_or_fraction, cell, f"weights/{model}/README.md says {cell}")
 
+    def expect_little_lost(self, model, data, score, *arguments):
+        for precision, (agreement, loss, cosine) in BOUNDS.items():
+            row = evaluate(model, data, "--precision", precision, *arguments)
+            against = row["against"]
+            self.assertEqual(against["precision"], "fp32")
+            self.assertGreaterEqual(against["agreement"], agreement, (model, precision))
+            self.assertGreaterEqual(row["scores"][score], against["scores"][score] - loss, (model, precision))
+            self.assertEqual("cosine" in against, model == "intent")
+            if model == "intent":
+                self.assertGreaterEqual(against["cosine"]["mean"], cosine, precision)
+
     def test_sentiment(self):
-        rows = [(row[0].strip(), int(row[1])) for row in tab_separated("sst2/sentence/test.tsv")]
-        self.assertEqual(len(rows), 1821)
-        answers = run("classify", "sentiment", [text for text, _ in rows])
-        right = sum(answer["labels"][0]["label"] == ("NEGATIVE", "POSITIVE")[label] for answer, (_, label) in zip(answers, rows))
-        self.expect("sentiment", "1,821 test sentences of the sentence-level SST-2 split", f"accuracy {100 * right / len(rows):.1f}%")
+        data = DATA / "sst2/sentence/test.tsv"
+        row = evaluate("sentiment", data)
+        self.assertEqual(row["rows"], 1821)
+        self.expect("sentiment", "1,821 test sentences of the sentence-level SST-2 split", f"accuracy {100 * row['scores']['accuracy']:.1f}%")
+        self.expect_little_lost("sentiment", data, "accuracy")
 
     def test_emotion(self):
-        names = (DATA / "goemotions/emotions.txt").read_text().split()
-        rows = [(text, {names[int(label)] for label in labels.split(",")}) for text, labels, _ in tab_separated("goemotions/test.tsv")]
-        self.assertEqual(len(rows), 5427)
-        answers = run("classify", "emotion", [text for text, _ in rows], "--top-k", "0")
-        true_positive, found, wanted = ({name: 0 for name in names} for _ in range(3))
-        for answer, (_, truth) in zip(answers, rows):
-            marked = {label["label"] for label in answer["labels"] if label["score"] > 0.3}
-            for name in names:
-                true_positive[name] += name in marked and name in truth
-                found[name] += name in marked
-                wanted[name] += name in truth
-        micro = 2 * sum(true_positive.values()) / (sum(found.values()) + sum(wanted.values()))
-        macro = sum(2 * true_positive[name] / max(1, found[name] + wanted[name]) for name in names) / len(names)
-        self.expect("emotion", "5,427 comments of the GoEmotions test split, threshold 0.3", f"micro-F1 {micro:.3f}")
-        self.expect("emotion", "the same", f"macro-F1 {macro:.2f}")
+        data = DATA / "goemotions/test.tsv"
+        row = evaluate("emotion", data, "--threshold", "0.3")
+        self.assertEqual(row["rows"], 5427)
+        self.expect("emotion", "5,427 comments of the GoEmotions test split, threshold 0.3", f"micro-F1 {row['scores']['micro_f1']:.3f}")
+        self.expect("emotion", "the same", f"macro-F1 {row['scores']['macro_f1']:.2f}")
+        self.expect_little_lost("emotion", data, "micro_f1", "--threshold", "0.3")
 
     def test_intent(self):
         data = json.loads((DATA / "clinc150/data_full.json").read_text(encoding="utf-8"))
         names = sorted({label for _, label in data["train"]})
         self.assertEqual(len(names), 150)
         unseen = set(names[2::5])
-        examples, count = [], {}
-        for text, label in data["train"]:
-            count[label] = count.get(label, 0) + 1
-            if count[label] <= 10:
-                examples.append((text, label))
-        tests = data["test"]
-        texts = [text for text, _ in examples + tests]
-        vectors = [answer["embedding"] for answer in run("encode", "intent", texts)]
-        candidates = [(vector, label) for vector, (_, label) in zip(vectors, examples)]
-        pools = [("the 30 intents whose labels were never seen in training, among themselves", unseen),
-                 ("the 120 intents seen in training, among themselves", set(names) - unseen), ("all 150", set(names))]
-        right, total = [0] * len(pools), [0] * len(pools)
-        for vector, (_, label) in zip(vectors[len(examples):], tests):
-            # The embeddings are normalised: the largest product is the largest cosine.
-            scored = sorted(((sum(map(operator.mul, vector, other)), name) for other, name in candidates), reverse=True)
-            for i, (_, pool) in enumerate(pools):
-                if label in pool:
-                    total[i] += 1
-                    right[i] += next(name for _, name in scored if name in pool) == label
-        self.assertEqual(total, [900, 3600, 4500])
-        for (row, _), good, all_of_them in zip(pools, right, total):
-            self.expect("intent", row, f"{100 * good / all_of_them:.1f}%")
+        pools = [("the 30 intents whose labels were never seen in training, among themselves", unseen, 900),
+                 ("the 120 intents seen in training, among themselves", set(names) - unseen, 3600), ("all 150", set(names), 4500)]
+        with tempfile.TemporaryDirectory() as folder:
+            tests, examples = pathlib.Path(folder, "test.tsv"), pathlib.Path(folder, "examples.tsv")
+            for row, pool, size in pools:
+                count, chosen = {}, []
+                for text, label in data["train"]:
+                    count[label] = count.get(label, 0) + 1
+                    if label in pool and count[label] <= 10:
+                        chosen.append((text, label))
+                for path, pairs in [(tests, [pair for pair in data["test"] if pair[1] in pool]), (examples, chosen)]:
+                    path.write_text("".join(f"{text}\t{label}\n" for text, label in pairs), encoding="utf-8")
+                result = evaluate("intent", tests, "--examples", examples)
+                self.assertEqual(result["rows"], size)
+                self.expect("intent", row, f"{100 * result['scores']['nearest_accuracy']:.1f}%")
+            self.expect_little_lost("intent", tests, "nearest_accuracy", "--examples", examples)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 // What config.json says, architecture by architecture: what is read, and that what is not known is refused by file, field and value.
 #include "engine/architecture.hpp"
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -13,6 +12,7 @@
 #include "base/files.hpp"
 #include "base/json.hpp"
 #include "engine/model.hpp"
+#include "tests/support/documentation.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/temp_directory.hpp"
 
@@ -86,21 +86,7 @@ std::string documentation() {
 
 // To write it anew after a change: BERTH_UPDATE_DOCS=1 engine_architectures_test.
 TEST(Architectures, AreAllInTheDocumentation) {
-  const std::string begin = "<!-- begin: made from the registry -->\n";
-  const std::string end = "<!-- end -->\n";
-  const std::filesystem::path path = std::filesystem::path(BERTH_SOURCE_DIR) / "docs/architectures.md";
-  std::string text = base::read_file(path, 1 << 20);
-  const std::size_t from = text.find(begin);
-  const std::size_t to = text.find(end);
-  ASSERT_NE(from, std::string::npos);
-  ASSERT_NE(to, std::string::npos);
-  const std::string written = text.substr(from + begin.size(), to - from - begin.size());
-  if (std::getenv("BERTH_UPDATE_DOCS") != nullptr) {
-    text.replace(from + begin.size(), written.size(), documentation());
-    std::ofstream(path) << text;
-    return;
-  }
-  EXPECT_EQ(written, documentation());
+  expect_documented("architectures.md", documentation());
 }
 
 TEST(Architectures, UnlistedModelTypesAreRefusedWithTheList) {

@@ -20,13 +20,15 @@ using Clock = std::chrono::steady_clock;
 
 constexpr const char* kDefaultModel = "intent";
 constexpr std::size_t kMinCalls = 5;
+constexpr std::size_t kDefaultLength = 128;
+constexpr double kPeakSeconds = 0.1;
 constexpr double kMegabyte = 1 << 20;
 
 struct Options {
   ModelOptions model;
   TextOptions text;  // only how to write
   std::size_t batch = 1;
-  std::size_t length = 128;
+  std::size_t length = 0;  // 0: kDefaultLength, or all positions where there are fewer
   std::size_t batch_tokens = 0;
   bool ragged = false;
   double seconds = 3;
@@ -34,9 +36,12 @@ struct Options {
 
 struct Result {
   Summary latency_ms;  // of one call with the whole batch
-  double sequences_per_second = 0, tokens_per_second = 0, load_ms = 0, load_peak_rss_mb = 0, peak_rss_mb = 0, rss_anon_mb = 0, rss_file_mb = 0, model_size_mb = 0, gflop = 0;
+  double sequences_per_second = 0, tokens_per_second = 0, load_ms = 0, load_peak_rss_mb = 0, peak_rss_mb = 0, rss_anon_mb = 0, rss_file_mb = 0, model_size_mb = 0, gflop = 0, peak_gflops = 0;
   std::uint64_t parameters = 0, threads = 0;
-  std::string isa;
+  std::string isa, precision;
+
+  double gflops() const { return 1000 * gflop / latency_ms.mean; }
+  double of_peak() const { return peak_gflops > 0 ? gflops() / peak_gflops : 0; }
 };
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
@@ -64,7 +69,8 @@ Result bench(const Options& options) {
 
   const auto positions = info.at("max_positions").get<std::size_t>();
   if (options.length > positions) throw DataError("--length " + std::to_string(options.length) + ": the model has " + std::to_string(positions) + " positions");
-  const auto lengths = row_lengths(options.batch, options.length, options.ragged);
+  const std::size_t length = options.length > 0 ? options.length : std::min(kDefaultLength, positions);
+  const auto lengths = row_lengths(options.batch, length, options.ragged);
   const auto rows = random_rows(lengths, info.at("vocab_size").get<std::size_t>());
   std::vector<Input> inputs;
   for (const auto& row : rows) inputs.push_back(Input::from_ids(row));
@@ -87,6 +93,8 @@ Result bench(const Options& options) {
   result.parameters = info.at("parameters").get<std::uint64_t>();
   result.gflop = batch_flop(lengths, info.at("flop_per_token").get<double>(), info.at("flop_per_token_squared").get<double>()) / 1e9;
   result.isa = info.at("isa").get<std::string>();
+  result.precision = info.at("precision").get<std::string>();
+  result.peak_gflops = model.measure_peak(std::min(kPeakSeconds, options.seconds)) / 1e9;
   result.threads = info.at("threads").get<std::uint64_t>();
   return result;
 }
@@ -108,6 +116,10 @@ std::string json_line(const Result& result) {
                                 {"model_size_mb", result.model_size_mb},
                                 {"parameters", result.parameters},
                                 {"gflop", result.gflop},
+                                {"gflops", result.gflops()},
+                                {"peak_gflops", result.peak_gflops},
+                                {"of_peak", result.of_peak()},
+                                {"precision", result.precision},
                                 {"isa", result.isa},
                                 {"threads", result.threads}};
   return out.dump() + "\n";
@@ -119,11 +131,12 @@ std::string for_people(const Result& result) {
   return field("latency", fixed(latency.mean, 3) + " ms mean, " + fixed(latency.std, 3) + " std, " + fixed(latency.p50, 3) + " median, " +
                               fixed(latency.p95, 3) + " p95, " + fixed(latency.p99, 3) + " p99") +
          field("throughput", grouped(result.sequences_per_second) + " sequences/s, " + grouped(result.tokens_per_second) + " tokens/s, " +
-                                 fixed(1000 * result.gflop / latency.mean, 1) + " GFLOP/s") +
+                                 fixed(result.gflops(), 1) + " GFLOP/s") +
+         field("of the peak", fixed(100 * result.of_peak(), 1) + "% of " + grouped(result.peak_gflops) + " GFLOP/s, measured in registers") +
          field("work per call", fixed(result.gflop, 3) + " GFLOP") + field("load", fixed(result.load_ms, 1) + " ms, " + fixed(result.load_peak_rss_mb, 1) + " MiB at its peak") +
          field("memory", fixed(result.peak_rss_mb, 1) + " MiB peak, " + fixed(result.rss_anon_mb, 1) + " MiB anonymous, " + fixed(result.rss_file_mb, 1) + " MiB of files") +
          field("model", fixed(result.model_size_mb, 1) + " MiB, " + grouped(static_cast<double>(result.parameters)) + " parameters") +
-         field("instruction set", result.isa) + field("threads", std::to_string(result.threads));
+         field("instruction set", result.isa) + field("precision", result.precision) + field("threads", std::to_string(result.threads));
 }
 
 void run(const Options& options) {
@@ -140,7 +153,7 @@ void add_bench(CommandLine& line) {
   const auto options = std::make_shared<Options>();
   add_model_options(*app, options->model, kDefaultModel);
   app->add_option("-b,--batch", options->batch, "Rows per call; default 1")->type_name("N")->check(check_positive);
-  app->add_option("-l,--length", options->length, "Tokens per row; default 128")->type_name("N")->check(check_positive);
+  app->add_option("-l,--length", options->length, "Tokens per row; default 128, or what the model has positions for")->type_name("N")->check(check_positive);
   app->add_flag("--ragged", options->ragged, "Rows of different lengths, from 8 to --length, a third of it on average");
   app->add_option("--batch-tokens", options->batch_tokens, "Run rows together up to this many tokens")->type_name("N")->check(check_limit);
   app->add_option("-s,--seconds", options->seconds, "How long to measure; default 3")->type_name("S")->check([](const std::string& text) {

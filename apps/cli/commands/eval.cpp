@@ -80,6 +80,26 @@ Dataset read(const Options& options, const std::string& path) {
   return read_dataset(path, how);
 }
 
+// The labels of a row by the model's names.
+Json expected_json(const Dataset& data, const Question& question, std::size_t row) {
+  const std::string& where = data.records[row].where;
+  if (question.measure == Measure::number || question.measure == Measure::similarity) return label_number(data.labels[row], where);
+  if (question.measure == Measure::nearest) return Json::array({data.labels[row]});
+  if (question.measure == Measure::single_label) return Json::array({question.labels[label_index(data.labels[row], question.labels, where)]});
+  Json out = Json::array();
+  const auto set = label_set(data.labels[row], question.labels, where);
+  for (std::size_t i = 0; i < set.size(); ++i)
+    if (set[i]) out.push_back(question.labels[i]);
+  return out;
+}
+
+std::string expected_cell(const Json& expected) {
+  if (!expected.is_array()) return expected.dump();
+  std::string out;
+  for (const Json& label : expected) out += (out.empty() ? "" : ", ") + one_line(label.get<std::string>(), 24);
+  return out.empty() ? "no label" : out;
+}
+
 // One precision's outputs with what they are worth.
 struct Judged {
   Outputs outputs;
@@ -151,7 +171,7 @@ Json difference_json(const Report& report, std::size_t row) {
   const Record& record = report.data.records[row];
   Json out = {{"where", record.where}, {"text", record.text}};
   if (record.text_pair) out["text_pair"] = *record.text_pair;
-  if (!report.data.labels.empty()) out["expected"] = report.data.labels[row];
+  if (!report.data.labels.empty()) out["expected"] = expected_json(report.data, report.question, row);
   if (report.question.measure != Measure::embedding) {
     out["answer"] = answer_json(report.given.verdict.answers[row]);
     out["against"] = answer_json(report.against->verdict.answers[row]);
@@ -209,7 +229,7 @@ std::string for_people(const Report& report, const Options& options, int columns
     out += "  " + record.where + ": " + fixed(comparison.differences[row], 6);
     if (report.question.measure != Measure::embedding)
       out += ": " + answer_cell(report.given.verdict.answers[row]) + " instead of " + answer_cell(report.against->verdict.answers[row]);
-    if (!report.data.labels.empty()) out += " (expected " + one_line(report.data.labels[row], 40) + ")";
+    if (!report.data.labels.empty()) out += " (expected " + expected_cell(expected_json(report.data, report.question, row)) + ")";
     out += "\n    " + describe(record, false, columns - 4) + "\n";
   }
   return out;
