@@ -40,7 +40,7 @@ struct Result {
   std::uint64_t parameters = 0, threads = 0;
   std::string isa, precision;
 
-  double gflops() const { return 1000 * gflop / latency_ms.mean; }
+  double gflops() const { return 1000 * gflop / latency_ms.p50; }  // of the median call
   double of_peak() const { return peak_gflops > 0 ? gflops() / peak_gflops : 0; }
 };
 
