@@ -30,7 +30,6 @@ std::string check_count(const std::string& text) {
   return whole_number_from(std::int64_t{0}, text) ? "" : "expected a whole number, 0 or more, got \"" + text + "\"";
 }
 
-<<<<<<< HEAD
 std::vector<std::string> split_list(const std::string& text) {
   std::vector<std::string> parts;
   for (std::size_t begin = 0; begin <= text.size();) {
@@ -42,7 +41,6 @@ std::vector<std::string> split_list(const std::string& text) {
   return parts;
 }
 
-=======
 std::string check_between(const std::string& text, double least, double most, const std::string& unit) {
   double value = 0;
   const char* end = text.data() + text.size();
@@ -57,5 +55,4 @@ std::string check_between(const std::string& text, double least, double most, co
 
 std::string check_fraction(const std::string& text) { return check_between(text, 0, 1, ""); }
 
->>>>>>> c2edad4 (berth eval and berth verify: scores on labelled texts with the cost of a precision, and results beside stored ones)
 }  // namespace berth::cli
