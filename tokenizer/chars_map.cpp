@@ -34,10 +34,6 @@ CharsMap::CharsMap(std::string_view bytes, const std::string& field) {
   for (std::size_t i = 0; i < units_.size(); ++i) units_[i] = read_u32(bytes, 4 + 4 * i);
   forms_ = bytes.substr(4 + size);
   check_forms(field);
-  for (unsigned c = 0; c < 128; ++c) {
-    const char text = static_cast<char>(c);
-    ascii_[c] = find({&text, 1}).has_value();
-  }
 }
 
 // Walks all of the trie. What a unit leads to depends on its place alone, so each is visited once.

@@ -1,7 +1,6 @@
 // sentencepiece's character map: a double-array trie from texts to their normalized forms.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,15 +17,12 @@ class CharsMap {
 
   // The form of the shortest text of the map that `text` begins with, as the reference takes it for all of `text`; absent when there is none.
   std::optional<std::string_view> find(std::string_view text) const noexcept;
-  // Whether find() of this ASCII character alone gives something.
-  bool maps_ascii(char c) const noexcept { return ascii_[static_cast<unsigned char>(c) & 0x7F]; }
 
  private:
   void check_forms(const std::string& field) const;
 
   std::vector<std::uint32_t> units_;
   std::string forms_;
-  std::array<bool, 128> ascii_{};
 };
 
 }  // namespace berth::tokenizer

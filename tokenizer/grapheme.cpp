@@ -62,4 +62,9 @@ std::size_t end_of_cluster(std::string_view text, std::size_t at) noexcept {
   return at;
 }
 
+bool stands_alone(char32_t c) noexcept {
+  constexpr unsigned kJoining = kGraphemeControl | kGraphemeExtend | kGraphemePrepend | kPictograph;
+  return (CharTable::instance()[c].flags & kJoining) == 0 && hangul(c) == Hangul::none && !is_regional(c) && c != kJoiner;
+}
+
 }  // namespace berth::tokenizer

@@ -10,4 +10,7 @@ namespace berth::tokenizer {
 // Where the cluster that begins at `at` ends; at < text.size().
 std::size_t end_of_cluster(std::string_view text, std::size_t at) noexcept;
 
+// Whether the character begins and ends a cluster beside any other that does, too.
+bool stands_alone(char32_t c) noexcept;
+
 }  // namespace berth::tokenizer

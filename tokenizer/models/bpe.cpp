@@ -1,6 +1,7 @@
 // BPE: the word's characters, then merges of neighbours, always the one of the lowest rank, of equals the leftmost.
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include "base/error.hpp"
 #include "base/utf8.hpp"
@@ -10,7 +11,11 @@
 namespace berth::tokenizer {
 namespace {
 
-constexpr std::size_t kShortWord = 32;  // symbols; up to here looking at every pair again beats a queue
+constexpr std::size_t kShortWord = 128;  // symbols; up to here looking at every pair again beats a queue
+constexpr unsigned kPlaceBits = 7;       // of a place in a short word
+static_assert(kShortWord == std::size_t{1} << kPlaceBits && kMaxMerges <= std::size_t{1} << (31 - kPlaceBits));
+constexpr std::size_t kPage = 256;      // code points
+constexpr char32_t kMaxCodePoint = 0x10FFFF;
 constexpr std::size_t kMaxWhole = 64;   // bytes of the tokens that are tried as whole words
 
 class Bpe final : public Model {
@@ -21,11 +26,8 @@ class Bpe final : public Model {
     if (options_.byte_fallback) byte_ids_ = byte_token_ids(vocabulary_);
     plain_ = options_.continuing_subword_prefix.empty() && options_.end_of_word_suffix.empty();
     ordered_ = options_.continuing_subword_prefix.empty() && vocabulary_.distinct_ids() && options_.unk_token != "";
-    for (std::size_t c = 0; c < character_ids_.size(); ++c) {
-      std::string text;
-      base::append_utf8(text, static_cast<char32_t>(c));
-      character_ids_[c] = vocabulary_.table().find(text);
-    }
+    for (const auto& entry : vocabulary_.entries().entries) longest_ = std::max<std::size_t>(longest_, entry.length);
+    if (plain_) find_characters();
     if (!options_.ignore_merges) find_whole_words();
   }
 
@@ -34,7 +36,7 @@ class Bpe final : public Model {
   std::string_view continuing_prefix() const override { return options_.continuing_subword_prefix; }
 
   void tokenize(std::string_view word, ModelScratch& scratch, std::vector<ModelToken>& tokens) const override {
-    const std::int32_t id = vocabulary_.table().find(word);
+    const std::int32_t id = word.size() <= longest_ ? vocabulary_.table().find(word) : StringTable::kNone;
     if (id != StringTable::kNone && (options_.ignore_merges || whole_[static_cast<std::size_t>(id)])) {
       tokens.push_back({id, {0, static_cast<std::uint32_t>(word.size())}});
     } else if (!merge_word(word, scratch, tokens)) {
@@ -44,6 +46,22 @@ class Bpe final : public Model {
   }
 
  private:
+  void find_characters() {
+    for (const auto& entry : vocabulary_.entries().entries) {
+      const std::string_view text = vocabulary_.entries().text(entry);
+      if (text.empty()) continue;
+      const base::CodePoint c = base::decode_utf8(text, 0);
+      if (c.length != text.size() || c.value > kMaxCodePoint) continue;
+      std::uint16_t& page = pages_[c.value / kPage];
+      if (page == 0) {
+        page = static_cast<std::uint16_t>(character_ids_.size() / kPage);
+        character_ids_.resize(character_ids_.size() + kPage, -1);
+      }
+      character_ids_[page * kPage + c.value % kPage] = vocabulary_.table().find(text);
+    }
+  }
+  std::int32_t character_id(char32_t c) const noexcept { return character_ids_[pages_[c / kPage] * kPage + c % kPage]; }
+
   // Most words of a text are one token. Which tokens' texts merge back to the token is found out once.
   void find_whole_words() {
     whole_.resize(static_cast<std::size_t>(vocabulary_.max_id()) + 1, false);
@@ -91,8 +109,8 @@ class Bpe final : public Model {
       const base::CodePoint c = base::decode_utf8(word, begin);
       std::string_view text = word.substr(begin, c.length);
       std::int32_t id = -1;
-      if (plain_ && c.value < character_ids_.size()) {
-        id = character_ids_[c.value];
+      if (plain_) {
+        id = character_id(c.value);
       } else {
         if (!plain_) text = decorated(word, begin, c.length, scratch.text);
         id = vocabulary_.table().find(text);
@@ -128,27 +146,46 @@ class Bpe final : public Model {
   }
 
   // Looks at all open pairs for each merge. What the queue would do is the same as long as the text of a merge tells which symbols it came from:
-  // no prefix that merges drop, no two tokens with one id, no empty token.
+  // no prefix that merges drop, no two tokens with one id, no empty token. A symbol merged into the one before keeps its place, with length 0.
   void merge_short(std::vector<MergeSymbol>& symbols) const noexcept {
-    std::array<MergeTable::Found, kShortWord> open;  // [i]: of symbols i and i + 1
-    std::size_t count = symbols.size();
-    const auto look = [&](std::size_t i) { open[i] = merges_.find(symbols[i].id, symbols[i + 1].id); };
-    for (std::size_t i = 0; i + 1 < count; ++i) look(i);
-    while (count > 1) {
-      std::size_t best = 0;
-      for (std::size_t i = 1; i + 1 < count; ++i) best = open[i].rank < open[best].rank ? i : best;
-      if (open[best].rank == MergeTable::kNone) break;
-      symbols[best].id = open[best].id;
-      symbols[best].length += symbols[best + 1].length;
-      for (std::size_t i = best + 1; i + 1 < count; ++i) {
-        symbols[i] = symbols[i + 1];
-        open[i] = open[i + 1];
-      }
-      --count;
-      if (best > 0) look(best - 1);
-      if (best + 1 < count) look(best);
+    constexpr std::int32_t kClosed = std::numeric_limits<std::int32_t>::max();
+    constexpr std::size_t kStep = 16;  // the search for the lowest goes by vectors
+    alignas(64) std::array<std::int32_t, kShortWord> open;  // [i]: rank of symbol i with the next one, then i: the lowest comes first, of equals the leftmost
+    std::array<std::int32_t, kShortWord> merged;            // [i]: what the two become
+    const auto count = static_cast<std::int32_t>(symbols.size());
+    const auto searched = (symbols.size() + kStep - 1) / kStep * kStep;
+    std::fill_n(open.begin(), searched, kClosed);
+    const auto at = [&](std::int32_t i) -> MergeSymbol& { return symbols[static_cast<std::size_t>(i)]; };
+    const auto look = [&](std::int32_t i) {
+      const MergeTable::Found found = merges_.find(at(i).id, at(at(i).next).id);
+      const auto place = static_cast<std::size_t>(i);
+      merged[place] = found.id;
+      open[place] = found.rank == MergeTable::kNone ? kClosed : static_cast<std::int32_t>(found.rank << kPlaceBits | static_cast<std::uint32_t>(i));
+    };
+    for (std::int32_t i = 0; i < count; ++i) {
+      at(i).previous = i - 1;
+      at(i).next = i + 1 < count ? i + 1 : -1;
     }
-    symbols.resize(count);
+    for (std::int32_t i = 0; i + 1 < count; ++i) look(i);
+    for (;;) {
+      std::int32_t best = kClosed;
+      for (std::size_t i = 0; i < searched; ++i) best = std::min(best, open[i]);
+      if (best == kClosed) return;
+      const std::int32_t place = best & static_cast<std::int32_t>(kShortWord - 1);
+      MergeSymbol& left = at(place);
+      const std::int32_t gone = left.next;
+      left.id = merged[static_cast<std::size_t>(place)];
+      left.length += at(gone).length;
+      left.next = at(gone).next;
+      at(gone).length = 0;
+      open[static_cast<std::size_t>(gone)] = kClosed;
+      open[static_cast<std::size_t>(place)] = kClosed;
+      if (left.next >= 0) {
+        at(left.next).previous = place;
+        look(place);
+      }
+      if (left.previous >= 0) look(left.previous);
+    }
   }
 
   // n log n at worst. An entry that is out of date still counts when the pair now in its place would make the same token.
@@ -190,8 +227,11 @@ class Bpe final : public Model {
   bool plain_ = false;    // characters are looked up as they are
   bool ordered_ = false;  // merge_short is allowed
   std::array<std::int32_t, 256> byte_ids_{};
-  std::array<std::int32_t, 0x800> character_ids_{};  // of the code points of one or two bytes, which is all of the byte-level alphabet
-  std::vector<bool> whole_;                          // [id]: the token's text as a word is this token
+  std::size_t longest_ = 0;               // bytes of the longest token
+  // The tokens of one character, by pages of code points; page 0 has none.
+  std::array<std::uint16_t, (kMaxCodePoint + 1) / kPage> pages_{};
+  std::vector<std::int32_t> character_ids_ = std::vector<std::int32_t>(kPage, -1);
+  std::vector<bool> whole_;  // [id]: the token's text as a word is this token
 };
 
 }  // namespace

@@ -12,11 +12,20 @@ namespace berth::tokenizer {
 namespace {
 
 constexpr std::size_t kLongCluster = 6;  // bytes
+constexpr char32_t kTable = 0x10000;         // code points that are looked at beforehand
 constexpr std::size_t kMaxMap = 6 << 20;     // bytes of base64
 
 class Precompiled final : public Normalizer {
  public:
-  explicit Precompiled(CharsMap map) : map_(std::move(map)) {}
+  explicit Precompiled(CharsMap map) : map_(std::move(map)), plain_(kTable) {
+    std::string text;
+    for (char32_t c = 0; c < kTable; ++c) {
+      if (c >= 0xD800 && c <= 0xDFFF) continue;  // not in UTF-8
+      text.clear();
+      base::append_utf8(text, c);
+      plain_[c] = (c < 0x80 ? c != U'\r' : stands_alone(c)) && !map_.find(text);
+    }
+  }
 
   void apply(TextView in, NormalizedText& out, NormalizerScratch&) const override {
     Pass pass{Rewriter(in, out), in.text};
@@ -68,16 +77,21 @@ class Precompiled final : public Normalizer {
     }
   };
 
-  // ASCII that the map leaves alone, and that nothing can join.
+  // Characters that the map leaves alone and that are clusters of their own: nearly all of most texts. (No ASCII joins what is before it, but for
+  // "\r\n".)
   std::size_t end_of_plain(std::string_view text, std::size_t at) const {
-    while (at < text.size()) {
-      const char c = text[at];
-      if (static_cast<unsigned char>(c) >= 0x80 || map_.maps_ascii(c) || c == '\r') break;
-      if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) >= 0x80) break;
-      ++at;
+    if (at == text.size()) return at;
+    for (base::CodePoint c = base::decode_utf8(text, at); is_plain(c.value);) {
+      const std::size_t after = at + c.length;
+      if (after == text.size()) return after;
+      const base::CodePoint next = base::decode_utf8(text, after);
+      if (next.value >= 0x80 && !is_plain(next.value)) break;
+      at = after;
+      c = next;
     }
     return at;
   }
+  bool is_plain(char32_t c) const noexcept { return c < kTable && plain_[c]; }
 
   void put_cluster(Pass& pass, std::size_t begin, std::size_t end) const {
     if (end - begin < kLongCluster) {
@@ -95,6 +109,7 @@ class Precompiled final : public Normalizer {
   }
 
   CharsMap map_;
+  std::vector<bool> plain_;  // [code point]
 };
 
 }  // namespace
