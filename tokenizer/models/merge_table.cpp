@@ -8,6 +8,7 @@ namespace berth::tokenizer {
 
 MergeTable::MergeTable(const MergeList& list, const Vocabulary& vocabulary, std::size_t prefix, const std::string& label) {
   slots_.resize(std::bit_ceil(list.merges.size() + list.merges.size() / 2 + 16));
+  tags_.resize(slots_.size());
   mask_ = slots_.size() - 1;
   shift_ = 64 - static_cast<unsigned>(std::countr_zero(slots_.size()));
   ids_.reserve(list.merges.size());
@@ -37,8 +38,10 @@ MergeTable::MergeTable(const MergeList& list, const Vocabulary& vocabulary, std:
 }
 
 void MergeTable::insert(std::uint64_t key, std::uint32_t rank, std::int32_t id) {
-  std::size_t i = place_of(key);
-  while (slots_[i].key != kEmpty && slots_[i].key != key) i = (i + 1) & mask_;
+  const std::uint64_t hash = hash_of(key);
+  std::size_t i = place_of(hash);
+  while (tags_[i] != 0 && slots_[i].key != key) i = (i + 1) & mask_;
+  tags_[i] = tag_of(hash);
   slots_[i] = {key, rank, id};
 }
 
