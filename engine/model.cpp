@@ -108,7 +108,6 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
   const std::optional<Precision> asked = precision_by_name(options.precision);
   std::unique_ptr<Model> model(new Model);
   model->isa_ = kernels::select_isa(options.isa);
-  model->precision_ = precision;
   model->kernels_ = &kernels::kernel_table(model->isa_);
   model->low_kernels_ = &kernels::low_kernel_table(model->isa_);
   model->pool_ = std::make_unique<base::ThreadPool>(options.threads > 0 ? options.threads : base::default_thread_count());
@@ -119,6 +118,7 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
   model->config_ = read_model_config(directory, *model->tensors_);
   const AutoPrecision automatic = auto_precision(model->config_, model->isa_);
   const Precision precision = asked.value_or(automatic.precision);
+  model->precision_ = precision;
   model->weights_ = bind_weights(model->config_, *model->tensors_, precision, model->compute());
   if (tokenizer::Tokenizer::present(directory.encoder)) {
     model->tokenizer_ = tokenizer::Tokenizer::load(directory.encoder);
