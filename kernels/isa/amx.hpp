@@ -78,7 +78,13 @@ struct AmxTile {
                    .out = out,
                    .ldo = ldo};
     if (rows > 16) {
-      panels == 2 ? tile<2, 2>(at, meanwhile) : tile<2, 1>(at, meanwhile);
+      // Rows that do not fit L1 anyway need not pass through it.
+      const bool cached = kRows * at.stride <= kCachedRows;
+      if (panels == 2) {
+        cached ? tile<2, 2>(at, meanwhile) : tile<2, 2, false>(at, meanwhile);
+      } else {
+        cached ? tile<2, 1>(at, meanwhile) : tile<2, 1, false>(at, meanwhile);
+      }
     } else {
       switch (panels) {
         case 4: tile<1, 4>(at, meanwhile); break;
@@ -91,6 +97,7 @@ struct AmxTile {
 
  private:
   static constexpr std::size_t kTileBytes = 1024;
+  static constexpr std::size_t kCachedRows = 40 * 1024;
   static constexpr std::size_t kPrefetch = 8 * kTileBytes;
 
   struct Place {
@@ -103,18 +110,18 @@ struct AmxTile {
     std::size_t ldo;
   };
 
-  // Many rows: their activations stay in L1 while weights pass, so weights are not to displace them.
-  template <int to, int row_tiles>
-  [[gnu::always_inline]] static void load_b(const unsigned char* b) noexcept {
-    if constexpr (row_tiles == 2) {
-      __asm__ volatile("tileloaddt1 (%0,%1,1), %%tmm%c2" : : "r"(b), "r"(std::size_t{64}), "i"(to));
+  // Many rows: their activations stay in L1 while weights pass, so weights are not to displace them. Assembly, as the products.
+  template <int to, bool through_l1>
+  [[gnu::always_inline]] static void load(const unsigned char* from, std::size_t stride) noexcept {
+    if constexpr (through_l1) {
+      __asm__ volatile("tileloadd (%0,%1,1), %%tmm%c2" : : "r"(from), "r"(stride), "i"(to));
     } else {
-      __asm__ volatile("tileloadd (%0,%1,1), %%tmm%c2" : : "r"(b), "r"(std::size_t{64}), "i"(to));
+      __asm__ volatile("tileloaddt1 (%0,%1,1), %%tmm%c2" : : "r"(from), "r"(stride), "i"(to));
     }
   }
 
   // Accumulators are tiles 0 to 3 (panel p of the upper rows p, of the lower rows 2 + p), A 4 and 5, B the rest.
-  template <int row_tiles, int panels, class Meanwhile>
+  template <int row_tiles, int panels, bool cached = true, class Meanwhile>
   static void tile(const Place& at, Meanwhile& meanwhile) noexcept {
     static_assert(row_tiles == 1 || panels <= 2);
     _tile_zero(0);
@@ -134,17 +141,17 @@ struct AmxTile {
             for (int line = 0; line < 16; ++line) __builtin_prefetch(lines + line * 64);
           }
         }
-        load_b<6, row_tiles>(b);
-        _tile_loadd(4, a, stride);
+        load<6, row_tiles == 1>(b, 64);
+        load<4, cached>(a, stride);
         Type::template step<0, 4, 6>();
         if constexpr (row_tiles == 2) {
           now.template pair<0>();
-          _tile_loadd(5, a + 16 * stride, stride);
+          load<5, cached>(a + 16 * stride, stride);
           Type::template step<2, 5, 6>();
           now.template pair<1>();
         }
         if constexpr (panels > 1) {
-          load_b<7, row_tiles>(b + panel_bytes);
+          load<7, row_tiles == 1>(b + panel_bytes, 64);
           Type::template step<1, 4, 7>();
           if constexpr (row_tiles == 2) {
             now.template pair<2>();
@@ -152,11 +159,11 @@ struct AmxTile {
           }
         }
         if constexpr (panels > 2) {
-          load_b<5, row_tiles>(b + 2 * panel_bytes);
+          load<5, row_tiles == 1>(b + 2 * panel_bytes, 64);
           Type::template step<2, 4, 5>();
         }
         if constexpr (panels > 3) {
-          load_b<6, row_tiles>(b + 3 * panel_bytes);
+          load<6, row_tiles == 1>(b + 3 * panel_bytes, 64);
           Type::template step<3, 4, 6>();
         }
         now.step();
