@@ -43,7 +43,7 @@ class LayerRun {
   void before_attention() noexcept {
     const float* in = block_input(layer_.attention_norm, layer_.query_key_value);
     if (attends_bf16_rows(compute_, config_, layer_, plan_, precision_)) {
-      run_linear(compute_, layer_.query_key_value, {.low = low_, .y_bf16 = bf16_rows(workspace_.wide_bf16(), 3 * config_.hidden_size), .rows = slice_.count});
+      run_linear(compute_, layer_.query_key_value, {.low = low_, .y_bf16 = bf16_rows(workspace_.wide_bf16(), 3 * config_.hidden_size), .rows = slice_.count, .next = &layer_.attention_output});
       return;
     }
     run_linear(compute_, layer_.query_key_value, {.x = in, .low = low_, .y = rows(workspace_.wide(), 3 * config_.hidden_size), .rows = slice_.count});
@@ -56,7 +56,7 @@ class LayerRun {
     const std::size_t size = config_.hidden_size;
     if (attends_bf16_rows(compute_, config_, layer_, plan_, precision_)) {
       const LowRows mixed = lower_bf16_rows(compute_, layer_.attention_output, bf16_rows(workspace_.mixed_bf16(), size), slice_.count, low_);
-      run_linear(compute_, layer_.attention_output, {.low = mixed, .y = summed_, .rows = slice_.count, .residual = x_});
+      run_linear(compute_, layer_.attention_output, {.low = mixed, .y = summed_, .rows = slice_.count, .residual = x_, .next = &layer_.intermediate});
     } else {
       const float* mixed = rows(workspace_.mixed(), size);
       lower_rows(compute_, layer_.attention_output, mixed, slice_.count, low_);
@@ -78,9 +78,9 @@ class LayerRun {
     const float* in = block_input(layer_.output_norm, layer_.intermediate);
     if (keeps_bf16_inner(compute_, config_, precision_)) {
       std::uint16_t* activated = workspace_.inner_bf16() + slice_.scratch * low_row_bytes(Precision::bf16, inner) / sizeof(*activated);
-      run_linear(compute_, layer_.intermediate, {.low = low_, .y_bf16 = activated, .rows = slice_.count, .activation = config_.activation});
+      run_linear(compute_, layer_.intermediate, {.low = low_, .y_bf16 = activated, .rows = slice_.count, .activation = config_.activation, .next = &layer_.output});
       const LowRows lowered = lower_bf16_rows(compute_, layer_.output, activated, slice_.count, low_);
-      run_linear(compute_, layer_.output, {.low = lowered, .y = summed_, .rows = slice_.count, .residual = x_});
+      run_linear(compute_, layer_.output, {.low = lowered, .y = summed_, .rows = slice_.count, .residual = x_, .next = next_});
       end_block(layer_.output_norm, {}, next_);
       return;
     }

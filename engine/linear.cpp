@@ -102,6 +102,11 @@ void run_f32(const Compute& compute, const Linear& layer, const LinearArgs& args
   });
 }
 
+const void* packed_data(const Linear& layer) noexcept {
+  if (layer.precision == Precision::int8) return layer.s8.view().data;
+  return layer.precision == Precision::bf16 ? static_cast<const void*>(layer.bf16.view().data) : nullptr;
+}
+
 template <class Gemm, class Packed, class Kernel>
 void run_low(const Compute& compute, const Linear& layer, const LinearArgs& args, const Packed& packed, Kernel kernel) noexcept {
   const Shape shape{.rows = args.rows,
@@ -118,6 +123,11 @@ void run_low(const Compute& compute, const Linear& layer, const LinearArgs& args
     gemm.lda = low_row_bytes(layer.precision, layer.in) / sizeof(*gemm.a);
     gemm.a = reinterpret_cast<decltype(gemm.a)>(args.low.data) + first * gemm.lda;
     if constexpr (requires { gemm.a_scales; }) gemm.a_scales = args.low.scales + first;
+    // Whoever computes all outputs of the last rows is likely to begin the next product, too.
+    if (args.next != nullptr && panel == 0 && end == shape.panels && first + rows == args.rows) {
+      gemm.next = packed_data(*args.next);
+      gemm.next_bytes = args.next->weight_bytes();
+    }
     kernel(gemm);
   });
 }

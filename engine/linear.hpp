@@ -24,6 +24,7 @@ struct LinearArgs {
   std::size_t rows = 0;
   kernels::Activation activation = kernels::Activation::none;
   const float* residual = nullptr;  // [rows, layer.out], dense, or null
+  const Linear* next = nullptr;     // the product that follows, whose first weights may be fetched meanwhile; or null
 };
 
 // y = activation(x W^T + b) + residual.

@@ -74,6 +74,9 @@ struct LowOutput {
   bool c_is_bf16 = false;
   std::size_t rows = 0;
   Activation activation = Activation::none;
+  // Packed weights of the product that follows, so many bytes; the kernel may fetch some of them into the second cache. Changes no result.
+  const void* next = nullptr;
+  std::size_t next_bytes = 0;
 };
 
 // product[i, j] = a_scales[i] * b.scales[j] * sum_k a[i, k] * b[j, k], the sums exact in 32 bits (k up to 131,072).

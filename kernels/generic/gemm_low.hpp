@@ -15,7 +15,7 @@
 // buffers, and the block before it is finished, some rows at each step of k, while its products run.
 //
 // Panels go in groups that stay in L2 while all rows pass over them, a tile's rows staying in L1 while the group's panels pass; meanwhile the next
-// group is fetched. Groups start small: nobody has fetched the first.
+// group is fetched; during the last one, the first of the product to come.
 #pragma once
 
 #include <cstddef>
@@ -140,15 +140,17 @@ struct GemmLow {
     const std::size_t most = Tile::panels(args.rows);
     const std::size_t panel_bytes = args.b.k_padded * kLowPanelWidth * kElementBytes;
     const std::size_t blocks = (args.rows + Tile::kRows - 1) / Tile::kRows;
-    std::size_t group = most;
+    const std::size_t steps = panel_bytes / (kLowPanelWidth * kLowRowBytes);
+    const std::size_t group = group_panels(args.panel_end - args.panel_begin, panel_bytes, most);
     for (std::size_t first = args.panel_begin, end = 0; first < args.panel_end; first = end) {
       end = args.panel_end - first < group ? args.panel_end : first + group;
-      if (2 * group * panel_bytes <= Tile::kGroupBytes) group *= 2;
-      const std::size_t next = args.panel_end - end < group ? args.panel_end - end : group;
-      meanwhile.ahead = reinterpret_cast<const unsigned char*>(args.b.data) + end * panel_bytes;
-      // Every tile of this group fetches its share of the next.
-      const std::size_t tiles = blocks * ((end - first + most - 1) / most);
-      meanwhile.ahead_lines = blocks == 1 ? 0 : (next * kLowPanelWidth + tiles - 1) / tiles;
+      // What comes after this group: the next one or, behind the last, the weights of the next product.
+      const bool last = end == args.panel_end;
+      const std::size_t follows = args.panel_end - end < group ? args.panel_end - end : group;
+      const std::size_t bytes = last ? (args.next_bytes < Tile::kGroupBytes ? args.next_bytes : Tile::kGroupBytes) : follows * panel_bytes;
+      meanwhile.ahead = last ? static_cast<const unsigned char*>(args.next) : reinterpret_cast<const unsigned char*>(args.b.data) + end * panel_bytes;
+      const std::size_t turns = steps * blocks * ((end - first + most - 1) / most);
+      meanwhile.ahead_lines = blocks == 1 ? 0 : (bytes / 64 + turns - 1) / turns;
       for (std::size_t row = 0, rows = 0; row < args.rows; row += rows) {
         rows = Tile::rows(args.rows - row);
         for (std::size_t panel = first, panels = 0; panel < end; panel += panels) {
@@ -163,6 +165,14 @@ struct GemmLow {
       }
     }
     meanwhile.finish_some(meanwhile.block.rows);
+  }
+
+  // Groups of nearly equal size, of whole tiles.
+  static std::size_t group_panels(std::size_t panels, std::size_t panel_bytes, std::size_t most) noexcept {
+    if (Tile::kGroupBytes == 0) return most;
+    const std::size_t groups = (panels * panel_bytes + Tile::kGroupBytes - 1) / Tile::kGroupBytes;
+    const std::size_t even = (panels + groups - 1) / groups;
+    return (even + most - 1) / most * most;
   }
 };
 
