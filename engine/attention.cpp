@@ -65,6 +65,7 @@ class HeadAttention {
     args.head_size = config_.head_size;
     args.scale = config_.attention_scale;
     args.window = plan_.window;
+    if (!workspace_.batch.attended.empty()) args.keys = workspace_.batch.attended[row];
     args.scratch = scratch;
     if (config_.relative_bias != RelativeBias::none) args.relative_bias = workspace_.positions.relative_bias(head);
     return args;

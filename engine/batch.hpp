@@ -10,6 +10,7 @@ namespace berth::engine {
 struct RaggedBatch {
   std::vector<std::int32_t> ids;                      // [tokens]
   std::vector<std::int32_t> type_ids;                 // [tokens]
+  std::vector<std::size_t> attended;                  // [rows]: a row's tokens from there on are seen by none of its tokens; empty: all are seen
   std::vector<std::size_t> cumulative_lengths = {0};  // [rows + 1]: row i is tokens [cumulative_lengths[i], cumulative_lengths[i + 1])
 
   std::size_t rows() const noexcept { return cumulative_lengths.size() - 1; }
@@ -24,6 +25,7 @@ struct RaggedBatch {
   void clear() noexcept {
     ids.clear();
     type_ids.clear();
+    attended.clear();
     cumulative_lengths.resize(1);
   }
 };

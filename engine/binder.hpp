@@ -24,8 +24,9 @@ class Binder {
   void linear(Linear& to, std::span<const std::string> names, std::size_t out, std::size_t in, Precision precision, bool bias = true) {
     MatrixJob job{.to = &to, .source = {.weights = {}, .biases = {}, .out = out, .in = in, .precision = precision}};
     for (const std::string& name : names) {
-      job.source.weights.push_back(find({name + ".weight"}, {out, in}));
-      if (bias) job.source.biases.push_back(find({name + ".bias"}, {out}));
+      const std::string prefix = name.empty() ? name : name + ".";  // a file may hold one layer and nothing else
+      job.source.weights.push_back(find({prefix + "weight"}, {out, in}));
+      if (bias) job.source.biases.push_back(find({prefix + "bias"}, {out}));
     }
     matrices_.push_back(std::move(job));
   }
@@ -47,8 +48,10 @@ class Binder {
     if (bias) vectors_.push_back({&to.bias, find({name + ".bias", name + ".beta"}, {size})});
   }
 
-  void table(TableView& to, const std::string& name, std::size_t rows, std::size_t columns) {
-    tables_.push_back({&to, find({name + ".weight"}, {rows, columns}), columns});
+  void table(TableView& to, const std::string& name, std::size_t rows, std::size_t columns) { whole_table(to, name + ".weight", rows, columns); }
+  // By its full name.
+  void whole_table(TableView& to, const std::string& name, std::size_t rows, std::size_t columns) {
+    tables_.push_back({&to, find({name}, {rows, columns}), columns});
   }
 
   // A small tensor, copied as FP32. `names` are full and alternatives.

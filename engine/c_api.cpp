@@ -34,8 +34,6 @@ namespace {
 // The message of this thread's last failure. A message that cannot be stored for lack of memory becomes a shorter one.
 thread_local std::string last_error;
 
-berth::engine::RunOptions run_options(const berth_run_options& options) { return {.max_length = options.max_length, .batch_tokens = options.batch_tokens}; }
-
 }  // namespace
 
 namespace berth::engine::c_api {
@@ -173,6 +171,11 @@ berth_status berth_tokenizer_load(const char* directory, berth_tokenizer** token
 
 void berth_tokenizer_free(berth_tokenizer* tokenizer) {
   if (tokenizer != nullptr && tokenizer->owned != nullptr) delete tokenizer;  // a model's tokenizer goes with the model
+}
+
+berth_string berth_tokenizer_token(const berth_tokenizer* tokenizer, int32_t id) {
+  const std::string_view token = tokenizer == nullptr ? std::string_view() : tokenizer->tokenizer->token(id);
+  return token.empty() ? berth_string{nullptr, 0} : berth_string{token.data(), token.size()};
 }
 
 berth_status berth_tokenize(const berth_tokenizer* tokenizer, const berth_input* input, const berth_tokenize_options* options,

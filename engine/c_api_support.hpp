@@ -57,6 +57,10 @@ Options read_options(const Options* options, const char* name) {
   return result;
 }
 
+inline RunOptions run_options(const berth_run_options& options) {
+  return {.max_length = options.max_length, .batch_tokens = options.batch_tokens, .truncate_dim = options.truncate_dim, .normalize = options.normalize != 0};
+}
+
 std::span<const berth_input> checked_inputs(const berth_model* model, const berth_input* inputs, std::size_t count);
 
 }  // namespace berth::engine::c_api

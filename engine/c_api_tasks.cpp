@@ -78,7 +78,7 @@ berth_status berth_rerank(const berth_model* model, const berth_input* inputs, s
     const auto checked = checked_inputs(model, inputs, count);
     require(scores != nullptr || count == 0, "scores is NULL");
     const berth_run_options given = read_options(options, "berth_run_options");
-    model->model->rerank(checked, {.max_length = given.max_length, .batch_tokens = given.batch_tokens}, given.raw_scores != 0, scores, rows);
+    model->model->rerank(checked, run_options(given), given.raw_scores != 0, scores, rows);
   });
 }
 

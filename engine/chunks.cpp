@@ -47,6 +47,8 @@ void copy_rows(const RaggedBatch& from, std::size_t first, std::size_t end, Ragg
   to.clear();
   to.ids.assign(ids.first, ids.second);
   to.type_ids.assign(type_ids.first, type_ids.second);
+  if (!from.attended.empty())
+    to.attended.assign(from.attended.begin() + static_cast<std::ptrdiff_t>(first), from.attended.begin() + static_cast<std::ptrdiff_t>(end));
   for (std::size_t row = first; row < end; ++row) to.cumulative_lengths.push_back(from.cumulative_lengths[row + 1] - begin_token);
 }
 
@@ -81,6 +83,7 @@ bool prepare_chunks(const Compute& compute, const ModelConfig& config, const Mod
     part.positions.reserve(config, weights.relative_bias.data(), batch.longest());
     part.batch.ids.reserve(most);
     part.batch.type_ids.reserve(most);
+    part.batch.attended.reserve(most_rows);
     part.batch.cumulative_lengths.reserve(most_rows + 1);
   }
   return true;

@@ -57,6 +57,12 @@ void run_token_head(const Compute& compute, const ModelConfig& config, std::span
   std::copy_n(workspace.pooled.data(), tokens * size, out);
 }
 
+std::size_t run_masked_steps(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, Workspace& workspace) {
+  const std::size_t tokens = workspace.batch.tokens();
+  workspace.pooled.assign(workspace.hidden(), workspace.hidden() + tokens * config.hidden_size);
+  return run_steps(compute, config, weights.head, tokens, config.hidden_size, workspace);
+}
+
 void run_masked_head(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::span<const std::size_t> tokens, Workspace& workspace,
                      float* out) {
   const std::size_t hidden = config.hidden_size;

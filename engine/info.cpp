@@ -44,7 +44,7 @@ std::string describe_model(const ModelFacts& facts) {
   info["vocab_size"] = config.vocab_size;
   info["max_positions"] = config.max_positions;
   info["max_length"] = facts.max_length;
-  info["embedding_size"] = embedding_size(facts.modules, config.hidden_size);
+  info["embedding_size"] = facts.embedding_size;
   info["pooling"] = describe_modules(facts.modules);
   info["labels"] = config.labels;
   if (config.head.kind == HeadKind::sequence_classifier) info["scores"] = name(config.score_function);

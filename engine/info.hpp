@@ -26,6 +26,7 @@ struct ModelFacts {
   Precision precision;
   const AutoPrecision& automatic;
   std::size_t max_length;
+  std::size_t embedding_size;
   const loaders::ModelDirectory& directory;
 };
 

@@ -16,10 +16,38 @@ using base::ErrorCode;
 
 std::string input_name(std::size_t index) { return "input " + std::to_string(index); }
 
+// Static models have no special tokens, and what is too long is cut after tokens were left out.
+tokenizer::Encoding encode_own_tokens(std::string_view text, const berth_input& input, std::size_t index, const InputRules& rules) {
+  if (input.text_pair.data != nullptr) throw Error(ErrorCode::invalid_argument, input_name(index) + ": a static model takes single texts, not pairs");
+  std::string prompted;
+  if (!rules.prompt.empty()) text = prompted = std::string(rules.prompt).append(text);
+  std::size_t end = text.size();
+  if (rules.max_code_points > 0) {
+    end = 0;
+    for (std::size_t i = 0; i < rules.max_code_points && end < text.size(); ++i) end += base::decode_utf8(text, end).length;
+  }
+  tokenizer::EncodeOptions options;
+  options.add_special_tokens = false;
+  const tokenizer::Encoding all = rules.tokenizer->encode(text.substr(0, end), options);
+  tokenizer::Encoding kept;
+  kept.truncated = end < text.size();
+  for (std::size_t t = 0; t < all.ids.size(); ++t) {
+    if (rules.dropped && all.ids[t] == *rules.dropped) continue;
+    if (kept.ids.size() == rules.max_length) {
+      kept.truncated = true;
+      break;
+    }
+    kept.ids.push_back(all.ids[t]);
+    kept.type_ids.push_back(all.type_ids[t]);
+  }
+  return kept;
+}
+
 tokenizer::Encoding encode(const berth_input& input, std::size_t index, const InputRules& rules) {
   std::string_view text = checked_text(input.text, "text", index);
+  if (rules.only_own_tokens) return encode_own_tokens(text, input, index, rules);
   tokenizer::EncodeOptions options;
-  options.truncation = tokenizer::Truncation{.max_length = rules.max_length, .side = rules.tokenizer->truncation_side()};
+  options.truncation = tokenizer::Truncation{.max_length = rules.max_length - (rules.marker && rules.max_length > 0 ? 1 : 0), .side = rules.tokenizer->truncation_side()};
   std::string prompted, lower_case_text, lower_case_pair;  // hold the texts where those as given are not what is tokenized
   if (!rules.prompt.empty()) text = prompted = std::string(rules.prompt).append(text);
   const auto prepare = [&rules](std::string_view given, std::string& lower_case) -> std::string_view {
@@ -31,6 +59,19 @@ tokenizer::Encoding encode(const berth_input& input, std::size_t index, const In
   if (input.text_pair.data == nullptr) return rules.tokenizer->encode(text, options);
   const std::string_view pair = prepare(checked_text(input.text_pair, "text_pair", index), lower_case_pair);
   return rules.tokenizer->encode(text, pair, options);
+}
+
+// Adds what late-interaction models have besides the text; returns how many tokens are seen.
+std::size_t add_marks(const InputRules& rules, tokenizer::Encoding& encoding) {
+  const auto insert = [&encoding](std::size_t at, std::size_t count, std::int32_t id) {
+    encoding.ids.insert(encoding.ids.begin() + static_cast<std::ptrdiff_t>(at), count, id);
+    encoding.type_ids.insert(encoding.type_ids.begin() + static_cast<std::ptrdiff_t>(at), count, 0);
+  };
+  if (rules.marker) insert(std::min<std::size_t>(1, encoding.ids.size()), 1, *rules.marker);
+  const std::size_t tokens = encoding.ids.size();
+  if (tokens >= rules.fill_length) return 0;
+  insert(tokens, rules.fill_length - tokens, rules.fill_id);
+  return rules.fill_attended ? 0 : tokens;
 }
 
 }  // namespace
@@ -76,13 +117,15 @@ void InputRows::read(std::span<const berth_input> inputs, std::size_t first, con
     if (rules.tokenizer == nullptr)
       throw Error(ErrorCode::invalid_argument, "the model's directory has no tokenizer files: give ids instead of text");
     encodings_.resize(inputs.size());
+    attended_.resize(inputs.size());
   }
   errors_.assign(encodings_.size(), nullptr);
   pool.parallel_for(encodings_.size(), [&](std::size_t i, std::size_t) noexcept {
     if (!is_text(inputs[i])) return;
     try {
       encodings_[i] = encode(inputs[i], first + i, rules);
-      check_encoding(encodings_[i], first + i, rules.config);
+      attended_[i] = add_marks(rules, encodings_[i]);
+      if (!rules.only_own_tokens) check_encoding(encodings_[i], first + i, rules.config);
     } catch (...) {
       errors_[i] = std::current_exception();
     }
@@ -93,7 +136,7 @@ void InputRows::read(std::span<const berth_input> inputs, std::size_t first, con
       continue;
     }
     if (errors_[i]) std::rethrow_exception(errors_[i]);
-    rows_[i] = {.ids = encodings_[i].ids, .type_ids = encodings_[i].type_ids, .truncated = encodings_[i].truncated};
+    rows_[i] = {.ids = encodings_[i].ids, .type_ids = encodings_[i].type_ids, .truncated = encodings_[i].truncated, .attended = attended_[i]};
   }
 }
 

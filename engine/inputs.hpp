@@ -24,12 +24,24 @@ struct InputRules {
   bool strip_text;                        // white space at both ends, as older sentence-transformers do
   bool lower_text;                        // lower case, as they do where "do_lower_case" is set
   std::size_t max_length;                 // of texts, special tokens included; longer ones are cut
+
+  // Of texts of static models:
+  bool only_own_tokens = false;             // no special ones, and there may be none at all
+  std::optional<std::int32_t> dropped = {};  // these tokens are left out before anything is cut
+  std::size_t max_code_points = 0;          // texts are cut to before they are tokenized; 0: they are not
+
+  // Of texts of late-interaction models:
+  std::optional<std::int32_t> marker = {};  // put behind the first token; counts for max_length
+  std::size_t fill_length = 0;              // shorter texts are filled up to so many tokens
+  std::int32_t fill_id = 0;                 // with this one
+  bool fill_attended = false;               // whether the others see those
 };
 
 struct InputRow {
   std::span<const std::int32_t> ids;
   std::span<const std::int32_t> type_ids;  // empty: all 0
   bool truncated = false;
+  std::size_t attended = 0;  // tokens from there on are seen by none; 0: all are seen
 };
 
 // Rows [0, inputs.size()) of a call, tokenized on the pool's threads. Rows given as ids are passed through without a copy, and reading them allocates
@@ -50,6 +62,7 @@ class InputRows {
 
  private:
   std::vector<tokenizer::Encoding> encodings_;  // of the texts
+  std::vector<std::size_t> attended_;           // likewise
   std::vector<std::exception_ptr> errors_;
   std::vector<InputRow> rows_;
 };

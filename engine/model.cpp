@@ -44,17 +44,19 @@ void check_options(const LoadOptions& options) {
 // The modules behind the transformer; mean pooling without normalising for a directory that is not sentence-transformers'.
 std::vector<SentenceModule> bind_modules(const loaders::ModelDirectory& directory, const ModelConfig& config, const Compute& compute) {
   std::vector<SentenceModule> modules;
-  if (!directory.sentence_transformers) {
-    modules.push_back({.type = ModuleType::pooling, .pooling = {loaders::PoolingMode::mean}, .dense = {}});
-    return modules;
-  }
+  if (directory.sentence_transformers && (directory.sentence_transformers->splade || directory.sentence_transformers->late_interaction)) return modules;
+  const bool is_static = directory.static_kind != loaders::StaticKind::none;
+  if (!directory.sentence_transformers || is_static) modules.push_back({.type = ModuleType::pooling, .pooling = {loaders::PoolingMode::mean}, .dense = {}});
+  if (directory.static_kind == loaders::StaticKind::model2vec && base::JsonObject(directory.config, directory.config_label).boolean_or("normalize", false))
+    modules.push_back({.type = ModuleType::normalize, .pooling = {}, .dense = {}});
+  if (!directory.sentence_transformers) return modules;
   for (const loaders::ModuleSpec& spec : directory.sentence_transformers->modules) {
     if (spec.type == ModuleType::transformer) continue;
     const std::string label = (directory.root / spec.path / "config.json").string();
     if (modules.empty() != (spec.type == ModuleType::pooling))
       throw Error(ErrorCode::unsupported, (directory.root / "modules.json").string() + ": the transformer must be followed by one Pooling module, then by Dense or Normalize");
     SentenceModule module{.type = spec.type, .pooling = {}, .dense = {}};
-    const std::size_t size = embedding_size(modules, config.hidden_size);
+    const std::size_t size = modules.empty() ? config.hidden_size : embedding_size(modules, config.hidden_size);
     const auto check_size = [&](const char* field, std::size_t stated) {
       if (stated != size)
         throw Error(ErrorCode::corrupt_file, label + ": field \"" + field + "\": expected " + std::to_string(size) + ", which the module before gives, got " + std::to_string(stated));
@@ -115,20 +117,35 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
 
   const loaders::ModelDirectory directory = loaders::ModelDirectory::open(path, access);
   model->tensors_ = loaders::TensorStore::open(directory.encoder, access);
-  model->config_ = read_model_config(directory, *model->tensors_);
-  const AutoPrecision automatic = auto_precision(model->config_, model->isa_);
+  const bool is_static = directory.static_kind != loaders::StaticKind::none;
+  if (!is_static) model->config_ = read_model_config(directory, *model->tensors_);
+  const AutoPrecision automatic = is_static ? AutoPrecision{.precision = Precision::fp32, .reason = "a static model has no layers"} : auto_precision(model->config_, model->isa_);
   const Precision precision = asked.value_or(automatic.precision);
   model->precision_ = precision;
-  model->weights_ = bind_weights(model->config_, *model->tensors_, precision, model->compute());
-  if (tokenizer::Tokenizer::present(directory.encoder)) {
-    model->tokenizer_ = tokenizer::Tokenizer::load(directory.encoder);
-    check_vocabulary(*model->tokenizer_, model->config_, directory);
+  if (!is_static) {
+    model->weights_ = bind_weights(model->config_, *model->tensors_, precision, model->compute());
   }
+  if (tokenizer::Tokenizer::present(directory.encoder)) model->tokenizer_ = tokenizer::Tokenizer::load(directory.encoder);
+  if (is_static) model->static_ = bind_static_embedding(directory, *model->tensors_, model->tokenizer(), model->compute(), model->config_, model->weights_);
+  if (model->tokenizer_) check_vocabulary(*model->tokenizer_, model->config_, directory);
   model->modules_ = bind_modules(directory, model->config_, model->compute());
+  model->token_vectors_ = bind_token_vectors(directory, *model->tensors_, model->config_, model->tokenizer(), model->compute(), access);
+  model->token_weights_ = bind_token_weights(directory, model->config_, model->tokenizer(), model->compute(), access);
+  if (directory.sentence_transformers && directory.sentence_transformers->splade) {
+    model->splade_ = directory.sentence_transformers->splade;
+    model->need_head({HeadKind::masked_lm}, "masked-language-model");
+  }
+  if (directory.sentence_transformers && directory.sentence_transformers->truncate_dim) {
+    model->truncate_dim_ = *directory.sentence_transformers->truncate_dim;
+    if (model->truncate_dim_ > model->full_embedding_size())
+      throw Error(ErrorCode::corrupt_file, (directory.root / "config_sentence_transformers.json").string() + ": field \"truncate_dim\": expected 1 to " +
+                                               std::to_string(model->full_embedding_size()) + ", the size of the model's embeddings, got " +
+                                               std::to_string(model->truncate_dim_));
+  }
   model->prompt_ = default_prompt(directory);
-  model->strip_text_ = directory.sentence_transformers && directory.sentence_transformers->generation == loaders::Generation::first;
+  model->strip_text_ = !is_static && directory.sentence_transformers && directory.sentence_transformers->generation == loaders::Generation::first;
   model->lower_text_ = model->strip_text_ && directory.sentence_transformers->do_lower_case;  // the newer generation has no such field
-  model->max_length_ = text_limit(directory, model->config_, model->tokenizer());
+  model->max_length_ = is_static ? model->static_->max_length : text_limit(directory, model->config_, model->tokenizer());
   model->info_ = describe_model({.config = model->config_,
                                  .weights = model->weights_,
                                  .modules = model->modules_,
@@ -139,6 +156,7 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
                                  .precision = precision,
                                  .automatic = automatic,
                                  .max_length = model->max_length_,
+                                 .embedding_size = model->embedding_size(),
                                  .directory = directory});
   base::return_free_memory();  // what parsing and packing needed
   return model;
@@ -146,11 +164,23 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
 
 template <class Finish>
 void Model::run(std::span<const berth_input> inputs, const RunOptions& options, std::optional<std::size_t> layers, berth_row* rows, const Finish& finish,
-                std::string_view prompt) const {
+                std::string_view prompt, const TokenVectors::Side* side) const {
   const base::FloatingPointScope scope;  // pooling, heads and norms run on this thread too
-  const std::size_t limit = options.max_length == 0 ? max_length_ : std::min(max_length_, options.max_length);
+  std::size_t limit = options.max_length == 0 ? max_length_ : std::min(max_length_, options.max_length);
+  if (side != nullptr && side->length > 0) limit = std::min(limit, side->length);
   const std::size_t batch_tokens = options.batch_tokens == 0 ? kDefaultBatchTokens : options.batch_tokens;
-  const InputRules rules{.config = config_, .tokenizer = tokenizer(), .prompt = prompt, .strip_text = strip_text_, .lower_text = lower_text_, .max_length = limit};
+  InputRules rules{.config = config_, .tokenizer = tokenizer(), .prompt = prompt, .strip_text = strip_text_, .lower_text = lower_text_, .max_length = limit};
+  if (static_) {
+    rules.only_own_tokens = true;
+    rules.dropped = static_->dropped;
+    rules.max_code_points = static_->code_points_a_token == 0 ? 0 : limit * static_->code_points_a_token;
+  }
+  if (side != nullptr) {
+    rules.marker = side->marker;
+    rules.fill_length = std::min(side->fill, limit);
+    rules.fill_id = token_vectors_->fill_id;
+    rules.fill_attended = token_vectors_->fill_attended;
+  }
   WorkspacePool::Lease workspace = workspaces_.borrow();
   RaggedBatch& batch = workspace->batch;
   for (std::size_t first = 0; first < inputs.size(); first += kRowsAtATime) {
@@ -175,6 +205,7 @@ void Model::run(std::span<const berth_input> inputs, const RunOptions& options, 
         batch.type_ids.insert(batch.type_ids.end(), row.type_ids.begin(), row.type_ids.end());
       }
       batch.cumulative_lengths.push_back(batch.ids.size());
+      if (side != nullptr && side->fill > 0) batch.attended.push_back(row.attended == 0 ? row.ids.size() : row.attended);
       if (rows != nullptr) rows[first + i] = {static_cast<std::uint32_t>(row.ids.size()), row.truncated ? 1U : 0U};
     }
     flush();
@@ -182,6 +213,7 @@ void Model::run(std::span<const berth_input> inputs, const RunOptions& options, 
 }
 
 void Model::run_batch(Workspace& workspace, std::optional<std::size_t> layers) const {
+  if (static_) return;  // a row's embedding comes straight from the table
   prepare(compute(), config_, weights_, workspace);
   run_encoder(compute(), config_, weights_, layers, workspace);
 }
@@ -193,23 +225,87 @@ void Model::check_finite(const float* values, std::size_t rows, std::size_t size
   }
 }
 
+std::size_t Model::embedding_size(const RunOptions& options) const {
+  if (options.truncate_dim <= full_embedding_size()) return options.truncate_dim == 0 ? embedding_size() : options.truncate_dim;
+  throw Error(ErrorCode::invalid_argument, "truncate_dim: expected 1 to " + std::to_string(full_embedding_size()) +
+                                               ", the size of the model's embeddings, got " + std::to_string(options.truncate_dim));
+}
+
 void Model::encode(std::span<const berth_input> inputs, const RunOptions& options, float* out, berth_row* rows, TokenValues* tokens) const {
-  const std::size_t size = embedding_size();
-  if (tokens != nullptr) tokens->size = config_.hidden_size;
+  encode_vectors(inputs, options, {.dense = out, .tokens = tokens}, rows);
+}
+
+void Model::encode_vectors(std::span<const berth_input> inputs, const RunOptions& options, const VectorRequest& request, berth_row* rows) const {
+  const std::size_t size = embedding_size(options);
+  const std::size_t full_size = full_embedding_size();
+  if (request.dense != nullptr && modules_.empty())
+    throw Error(ErrorCode::unsupported, splade_ ? "the directory's modules.json makes sparse vectors, no sentence embeddings: ask for sparse ones (--sparse)"
+                                                : "the directory's modules.json makes a vector for each token, no sentence embeddings: ask for those (--multi-vector)");
+  if (request.sparse != nullptr && !token_weights_) need_head({HeadKind::masked_lm}, "masked-language-model");
+  if (request.multi != nullptr) {
+    if (!token_vectors_)
+      throw Error(ErrorCode::unsupported, "the directory is no late-interaction model: its modules.json does not end in modules that work on tokens, and there is "
+                                          "no colbert_linear.safetensors");
+    request.multi->size = token_vectors_->size;
+  }
+  const TokenVectors::Side* side = request.multi == nullptr ? nullptr : &token_vectors_->side(request.query);
+  if (request.tokens != nullptr) request.tokens->size = config_.hidden_size;
   run(inputs, options, {}, rows, [&](Workspace& workspace, std::size_t first, std::size_t count) {
     const RaggedBatch& batch = workspace.batch;
-    if (out != nullptr) {
-      run_modules(compute(), modules_, config_.hidden_size, workspace, out + first * size);
-      check_finite(out + first * size, count, size, first);
+    if (request.dense != nullptr) {
+      float* out = request.dense + first * size;
+      if (static_) {
+        pool_static_embedding(compute(), *static_, config_.hidden_size, workspace);
+        run_dense_modules(compute(), std::span(modules_).subspan(1), count, config_.hidden_size, workspace);
+      } else {
+        run_modules(compute(), modules_, config_.hidden_size, workspace);
+      }
+      for (std::size_t row = 0; row < count; ++row) std::copy_n(workspace.pooled.data() + row * full_size, size, out + row * size);
+      if (options.normalize) normalize_rows(*kernels_, out, count, size);
+      check_finite(out, count, size, first);
     }
-    if (tokens == nullptr) return;
+    if (request.multi != nullptr) run_token_vectors(compute(), *token_vectors_, request.query, config_.hidden_size, first, workspace, *request.multi);
+    if (request.sparse != nullptr && token_weights_)
+      run_token_weights(compute(), *token_weights_, config_.hidden_size, request.max_active_dims, first, workspace, *request.sparse);
+    if (request.sparse != nullptr && !token_weights_)
+      run_splade(compute(), config_, weights_, splade_.value_or(loaders::SpladeSpec{}), request.max_active_dims, first, workspace, *request.sparse);
+    if (request.tokens == nullptr) return;
+    if (static_) run_static_embedding(compute(), *static_, config_.hidden_size, workspace);
     for (std::size_t row = 0; row < count; ++row) {
       const float* begin = workspace.hidden() + batch.cumulative_lengths[row] * config_.hidden_size;
       check_finite(begin, 1, batch.length(row) * config_.hidden_size, first + row);
-      tokens->values.insert(tokens->values.end(), begin, begin + batch.length(row) * config_.hidden_size);
-      tokens->first_token.push_back(tokens->first_token.back() + batch.length(row));
+      request.tokens->values.insert(request.tokens->values.end(), begin, begin + batch.length(row) * config_.hidden_size);
+      request.tokens->first_token.push_back(request.tokens->first_token.back() + batch.length(row));
     }
-  }, prompt_);
+  }, side == nullptr || side->prompt.empty() ? std::string_view(prompt_) : std::string_view(side->prompt), side);
+}
+
+unsigned Model::vector_kinds() const noexcept {
+  const bool sparse = token_weights_ || config_.head.kind == HeadKind::masked_lm;
+  return (modules_.empty() ? 0U : unsigned{BERTH_DENSE}) | (sparse ? unsigned{BERTH_SPARSE} : 0U) | (token_vectors_ ? unsigned{BERTH_MULTI} : 0U);
+}
+
+unsigned Model::default_vector_kind() const noexcept {
+  if (!modules_.empty()) return BERTH_DENSE;
+  return splade_ ? BERTH_SPARSE : BERTH_MULTI;
+}
+
+void Model::rerank_late(const berth_input& query, std::span<const berth_input> texts, const RunOptions& options, float* out, berth_row* rows) const {
+  constexpr std::size_t kTextsAtATime = 64;  // whose vectors exist together
+  TokenValues of_query;
+  encode_vectors({&query, 1}, options, {.multi = &of_query, .query = true}, rows);
+  const base::FloatingPointScope scope;
+  const std::size_t size = of_query.size;
+  for (std::size_t first = 0; first < texts.size(); first += kTextsAtATime) {
+    const std::size_t count = std::min(kTextsAtATime, texts.size() - first);
+    TokenValues of_texts;
+    encode_vectors(texts.subspan(first, count), options, {.multi = &of_texts}, rows == nullptr ? nullptr : rows + 1 + first);
+    const std::span<const float> values(of_texts.values);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t begin = of_texts.first_token[i];
+      out[first + i] = max_similarity(*kernels_, of_query.values, values.subspan(begin * size, (of_texts.first_token[i + 1] - begin) * size), size);
+    }
+  }
 }
 
 void Model::classify(std::span<const berth_input> inputs, const RunOptions& options, bool raw, float* out, berth_row* rows) const {
@@ -284,6 +380,7 @@ void Model::masked_logits(std::span<const berth_input> inputs, const RunOptions&
 }
 
 void Model::hidden_states(std::span<const berth_input> inputs, std::size_t layers, TokenValues& tokens) const {
+  if (static_) throw Error(ErrorCode::unsupported, "a static model has no hidden states");
   tokens.size = config_.hidden_size;
   run(inputs, {}, layers, nullptr, [&](Workspace& workspace, std::size_t, std::size_t count) {
     const RaggedBatch& batch = workspace.batch;

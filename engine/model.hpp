@@ -14,6 +14,9 @@
 #include "base/parallel.hpp"
 #include "engine/model_config.hpp"
 #include "engine/pooling.hpp"
+#include "engine/splade.hpp"
+#include "engine/static_embedding.hpp"
+#include "engine/token_vectors.hpp"
 #include "engine/weights.hpp"
 #include "engine/workspace.hpp"
 #include "kernels/isa.hpp"
@@ -33,17 +36,12 @@ struct LoadOptions {
 struct RunOptions {
   std::size_t max_length = 0;    // 0: the model's limit
   std::size_t batch_tokens = 0;  // 0: kDefaultBatchTokens
+  std::size_t truncate_dim = 0;  // of embeddings: their first values only; 0: what the directory says, else all
+  bool normalize = false;        // embeddings, after that
 };
 
 // Tokens run together by default: beyond some hundreds a product is no more efficient, and more would leave the caches.
 inline constexpr std::size_t kDefaultBatchTokens = 1024;
-
-// Values of every token of some rows.
-struct TokenValues {
-  std::vector<float> values;                // [tokens of all rows, size]
-  std::vector<std::size_t> first_token{0};  // [rows + 1]
-  std::size_t size = 0;
-};
 
 struct TokenPlace {
   std::size_t input;  // which input
@@ -54,13 +52,30 @@ struct MaskedLogits {
   std::vector<float> values;       // [places, vocabulary]
 };
 
+// What encode_vectors() is to find. `dense` is [inputs, embedding_size(options)]; null where it is not wanted.
+struct VectorRequest {
+  float* dense = nullptr;
+  SparseVectors* sparse = nullptr;
+  std::size_t max_active_dims = 0;  // of a sparse vector: its largest values only; 0: all
+  TokenValues* tokens = nullptr;    // last hidden states
+  TokenValues* multi = nullptr;     // one vector a token, of late-interaction models
+  bool query = false;               // for those: the texts are queries, not documents
+};
+
 class Model {
  public:
   // base::Error as the loaders and bind_weights throw it.
   static std::unique_ptr<const Model> load(const std::string& directory, const LoadOptions& options);
 
-  // out: [inputs, embedding_size()]; may be null when only `tokens` is wanted. rows, tokens: may be null.
+  // out: [inputs, embedding_size(options)]; may be null when only `tokens` is wanted. rows, tokens: may be null.
   void encode(std::span<const berth_input> inputs, const RunOptions& options, float* out, berth_row* rows, TokenValues* tokens) const;
+  // Several kinds of vectors from one pass. base::Error{unsupported} for a kind that the directory does not give.
+  void encode_vectors(std::span<const berth_input> inputs, const RunOptions& options, const VectorRequest& request, berth_row* rows) const;
+  // Of berth_vector_kind: what encode_vectors() can give; the first is what the directory is made for.
+  unsigned vector_kinds() const noexcept;
+  unsigned default_vector_kind() const noexcept;
+  // MaxSim of texts for a query, [texts], by a model that gives vectors for each token; rows: [1 + texts] or null, the query's first.
+  void rerank_late(const berth_input& query, std::span<const berth_input> texts, const RunOptions& options, float* out, berth_row* rows) const;
   // out: [inputs, labels]: scores, or logits when `raw`.
   void classify(std::span<const berth_input> inputs, const RunOptions& options, bool raw, float* out, berth_row* rows) const;
   // out: [inputs]: how well the texts of pairs (query, text) answer their queries, as sentence-transformers' CrossEncoder says; the logit when `raw`.
@@ -74,7 +89,10 @@ class Model {
   const ModelConfig& config() const noexcept { return config_; }
   const ModelWeights& weights() const noexcept { return weights_; }
   const tokenizer::Tokenizer* tokenizer() const noexcept { return tokenizer_ ? &*tokenizer_ : nullptr; }
-  std::size_t embedding_size() const noexcept { return engine::embedding_size(modules_, config_.hidden_size); }
+  std::size_t full_embedding_size() const noexcept { return engine::embedding_size(modules_, config_.hidden_size); }
+  std::size_t embedding_size() const noexcept { return truncate_dim_ == 0 ? full_embedding_size() : truncate_dim_; }
+  // base::Error{invalid_argument} when there are not so many values.
+  std::size_t embedding_size(const RunOptions& options) const;
   std::size_t max_length() const noexcept { return max_length_; }
   const std::string& info() const noexcept { return info_; }  // JSON
   Compute compute() const noexcept { return {*kernels_, *low_kernels_, *pool_}; }
@@ -92,7 +110,7 @@ class Model {
   // finish(workspace, first, rows) is called for each batch that has run, with the index of its first row and its rows' number.
   template <class Finish>
   void run(std::span<const berth_input> inputs, const RunOptions& options, std::optional<std::size_t> layers, berth_row* rows, const Finish& finish,
-           std::string_view prompt = {}) const;
+           std::string_view prompt = {}, const TokenVectors::Side* side = nullptr) const;
   void run_batch(Workspace& workspace, std::optional<std::size_t> layers) const;
   void row_scores(std::span<const berth_input> inputs, const RunOptions& options, ScoreFunction function, float* out, berth_row* rows) const;
   void need_head(std::initializer_list<HeadKind> kinds, std::string_view what) const;
@@ -108,6 +126,11 @@ class Model {
   ModelWeights weights_;
   std::optional<tokenizer::Tokenizer> tokenizer_;
   std::vector<SentenceModule> modules_;  // pooling first; mean pooling where the directory has none
+  std::optional<loaders::SpladeSpec> splade_;  // the directory's; where it is there, the directory gives no sentence embeddings
+  std::optional<StaticEmbedding> static_;  // in place of weights_ and the encoder
+  std::optional<TokenVectors> token_vectors_;
+  std::optional<TokenWeights> token_weights_;
+  std::size_t truncate_dim_ = 0;         // of the directory's; 0: none
   std::string prompt_;  // sentence-transformers' default prompt: goes before every text that is embedded
   bool strip_text_ = false;
   bool lower_text_ = false;

@@ -38,15 +38,14 @@ void pool_row(const kernels::KernelTable& kernels, PoolingMode mode, const float
   }
 }
 
-// x / max(|x|, 1e-12) for each row.
-void normalize(const kernels::KernelTable& kernels, float* x, std::size_t rows, std::size_t size) noexcept {
+}  // namespace
+
+void normalize_rows(const kernels::KernelTable& kernels, float* x, std::size_t rows, std::size_t size) noexcept {
   for (std::size_t row = 0; row < rows; ++row, x += size) {
     const float length = std::sqrt(kernels.dot(x, x, size));
     kernels.scale(x, 1.0F / std::max(length, 1e-12F), size);
   }
 }
-
-}  // namespace
 
 void pool(const Compute& compute, std::span<const PoolingMode> modes, std::size_t size, Workspace& workspace, float* out) noexcept {
   const RaggedBatch& batch = workspace.batch;
@@ -61,7 +60,7 @@ void pool(const Compute& compute, std::span<const PoolingMode> modes, std::size_
 }
 
 std::size_t embedding_size(std::span<const SentenceModule> modules, std::size_t hidden_size) {
-  std::size_t size = hidden_size;
+  std::size_t size = modules.empty() ? 0 : hidden_size;
   for (const SentenceModule& module : modules) {
     if (module.type == ModuleType::pooling) size *= module.pooling.size();
     if (module.type == ModuleType::dense) size = module.dense.linear.out;
@@ -69,13 +68,17 @@ std::size_t embedding_size(std::span<const SentenceModule> modules, std::size_t 
   return size;
 }
 
-void run_modules(const Compute& compute, std::span<const SentenceModule> modules, std::size_t hidden_size, Workspace& workspace, float* out) {
+void run_modules(const Compute& compute, std::span<const SentenceModule> modules, std::size_t hidden_size, Workspace& workspace) {
   const std::size_t rows = workspace.batch.rows();
   if (rows == 0) return;
-  std::size_t size = hidden_size * modules.front().pooling.size();
+  const std::size_t size = hidden_size * modules.front().pooling.size();
   workspace.pooled.resize(rows * size);
   pool(compute, modules.front().pooling, hidden_size, workspace, workspace.pooled.data());
-  for (const SentenceModule& module : modules.subspan(1)) {
+  run_dense_modules(compute, modules.subspan(1), rows, size, workspace);
+}
+
+void run_dense_modules(const Compute& compute, std::span<const SentenceModule> modules, std::size_t rows, std::size_t size, Workspace& workspace) {
+  for (const SentenceModule& module : modules) {
     if (module.type == ModuleType::dense) {
       const Linear& linear = module.dense.linear;
       workspace.pooled2.resize(rows * linear.out);
@@ -84,10 +87,9 @@ void run_modules(const Compute& compute, std::span<const SentenceModule> modules
       workspace.pooled.swap(workspace.pooled2);
       size = linear.out;
     } else if (module.type == ModuleType::normalize) {
-      normalize(compute.kernels, workspace.pooled.data(), rows, size);
+      normalize_rows(compute.kernels, workspace.pooled.data(), rows, size);
     }
   }
-  std::copy_n(workspace.pooled.data(), rows * size, out);
 }
 
 }  // namespace berth::engine

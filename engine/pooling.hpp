@@ -23,8 +23,14 @@ std::size_t embedding_size(std::span<const SentenceModule> modules, std::size_t 
 // out [batch rows, modes.size() * size] from the hidden states in `workspace`.
 void pool(const Compute& compute, std::span<const loaders::PoolingMode> modes, std::size_t size, Workspace& workspace, float* out) noexcept;
 
-// out [batch rows, embedding_size] from the hidden states in `workspace`. The first module is the pooling. Throws std::bad_alloc when the
-// workspace's vectors have to grow.
-void run_modules(const Compute& compute, std::span<const SentenceModule> modules, std::size_t hidden_size, Workspace& workspace, float* out);
+// x / max(|x|, 1e-12) for each row of x [rows, size].
+void normalize_rows(const kernels::KernelTable& kernels, float* x, std::size_t rows, std::size_t size) noexcept;
+
+// workspace.pooled = [batch rows, embedding_size] from the hidden states in `workspace`. The first module is the pooling. Throws std::bad_alloc when
+// the workspace's vectors have to grow.
+void run_modules(const Compute& compute, std::span<const SentenceModule> modules, std::size_t hidden_size, Workspace& workspace);
+
+// The modules behind the pooling, over workspace.pooled [rows, size].
+void run_dense_modules(const Compute& compute, std::span<const SentenceModule> modules, std::size_t rows, std::size_t size, Workspace& workspace);
 
 }  // namespace berth::engine

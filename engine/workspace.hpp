@@ -37,6 +37,19 @@ struct WorkspacePlan {
 
 WorkspacePlan plan_workspace(const ModelConfig& config, Precision precision, const Compute& compute, std::size_t tokens, std::size_t longest);
 
+// What is computed with the whole vocabulary, a stretch of it at a time (engine/splade.hpp).
+struct VocabularyScratch {
+  std::vector<kernels::PackedF32> packed;  // of each thread: the stretch
+  std::vector<float> rows;                 // of each thread: its bias, a few rows as they are read, logits of a few tokens
+  std::vector<float> folded;               // [rows of a group, vocabulary]
+
+  std::size_t bytes() const noexcept {
+    std::size_t bytes = (rows.capacity() + folded.capacity()) * sizeof(float);
+    for (const kernels::PackedF32& one : packed) bytes += one.bytes();
+    return bytes;
+  }
+};
+
 class Workspace {
  public:
   // Room for `plan`; throws std::bad_alloc. Contents are lost.
@@ -67,6 +80,7 @@ class Workspace {
   std::vector<std::unique_ptr<Workspace>> parts;  // what they are computed in, one for each thread
   std::vector<float> pooled;   // [rows, ...]: between pooling, dense modules and heads
   std::vector<float> pooled2;
+  VocabularyScratch vocabulary;
 
  private:
   WorkspacePlan plan_;

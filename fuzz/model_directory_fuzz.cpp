@@ -72,7 +72,17 @@ std::vector<std::string> berth::fuzz::seeds() {
                                   R"("type":"sentence_transformers.sentence_transformer.modules.pooling.Pooling"}])";
   const std::string dense = R"({"in_features":4,"out_features":2,"bias":true,"activation_function":"torch.nn.modules.activation.Tanh"})";
   const std::string prompts = R"({"prompts":{"query":"query: "},"default_prompt_name":"query","similarity_fn_name":"dot","model_type":"SentenceTransformer"})";
+  const std::string sparse = R"([{"path":"","type":"sentence_transformers.sparse_encoder.models.MLMTransformer"},)"
+                             R"({"path":"1_Pooling","type":"sentence_transformers.sparse_encoder.models.SpladePooling"}])";
+  const std::string late = R"([{"path":"","type":"sentence_transformers.models.Transformer"},{"path":"2_Dense","type":"pylate.models.Dense.Dense"}])";
+  const std::string masked = R"([{"path":"","type":"sentence_transformers.base.modules.transformer.Transformer"},)"
+                             R"({"path":"1_Pooling","type":"sentence_transformers.multi_vector_encoder.modules.multi_vector_mask.MultiVectorMask"}])";
   return {
+      pack({sparse, R"({"pooling_strategy":"sum","activation_function":"log1p_relu"})", "", R"({"model_type":"SparseEncoder"})", "", config, index, weights}),
+      pack({late, "", dense, R"({"similarity_fn_name":"MaxSim","query_prefix":"[Q] ","query_length":32,"skiplist_words":["!"]})", "", config, index, weights}),
+      pack({masked, R"({"skiplist_words":["."],"skiplist_tasks":"document"})", "", R"({"model_type":"MultiVectorEncoder","truncate_dim":2})",
+            R"({"query_expansion":{"strategy":"fixed","attend":true,"length":16}})", config, index, weights}),
+      pack({R"([{"path":".","type":"sentence_transformers.models.StaticEmbedding"}])", "", "", "", "", R"({"model_type":"model2vec"})", index, weights}),
       pack({old_modules, R"({"word_embedding_dimension":4,"pooling_mode_cls_token":false,"pooling_mode_mean_tokens":true,"include_prompt":true})", dense,
             prompts, R"({"max_seq_length":48,"do_lower_case":false})", config, index, weights}),
       pack({new_modules, R"({"embedding_dimension":4,"pooling_mode":["mean","cls"],"include_prompt":false})", "", "",

@@ -103,6 +103,7 @@ struct AttentionShape {
   float scale = 1.0F;
   float* scratch = nullptr;  // as many floats as the kernel's *_scratch(tokens, head_size) says, 64-byte aligned
   std::size_t window = static_cast<std::size_t>(-1);  // query i sees the keys j with |i - j| <= window
+  std::size_t keys = static_cast<std::size_t>(-1);    // no query sees the keys from here on; at least one is in every window
   // Added to the scaled scores: relative_bias[j - i], from -(tokens - 1) to tokens - 1; points at the middle. Null: nothing.
   const float* relative_bias = nullptr;
   // Added to the products before they are scaled: query_positions[i, p] and key_positions[j, p] with p = position_index[j - i]; either may be null.

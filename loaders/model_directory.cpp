@@ -1,5 +1,6 @@
 #include "loaders/model_directory.hpp"
 
+#include <algorithm>
 #include <system_error>
 #include <utility>
 
@@ -36,6 +37,19 @@ void hint_at_hub_cache(const fs::path& directory) {
   throw Error(ErrorCode::not_found, base::display(directory) + ": this is a hub cache folder; name one of the directories in its snapshots/");
 }
 
+bool is_colbert(const base::Json& config) {
+  const auto classes = config.find("architectures");
+  if (classes == config.end() || !classes->is_array()) return false;
+  return std::find(classes->begin(), classes->end(), "HF_ColBERT") != classes->end();
+}
+
+bool is_model2vec(const fs::path& directory) {
+  const fs::path file = directory / "config.json";
+  if (!base::file_exists(file)) return false;
+  const base::Json config = base::read_json_file(file);
+  return config.is_object() && config.contains("model_type") && config["model_type"] == "model2vec";
+}
+
 }  // namespace
 
 ModelDirectory ModelDirectory::open(const fs::path& directory, base::FileAccess access) {
@@ -43,19 +57,33 @@ ModelDirectory ModelDirectory::open(const fs::path& directory, base::FileAccess 
   ModelDirectory model;
   model.root = directory;
   model.encoder = directory;
-  if (base::file_exists(directory / "modules.json")) {
+  if (is_model2vec(directory)) {  // its modules.json says the same as its config.json
+    model.static_kind = StaticKind::model2vec;
+  } else if (base::file_exists(directory / "modules.json")) {
     SentenceTransformersFiles files = read_sentence_transformers(directory, access);
+    if (files.static_embedding) model.static_kind = StaticKind::sentence_transformers;
     model.encoder = std::move(files.encoder);
     model.sentence_transformers = std::move(files.spec);
   }
   const fs::path config = model.encoder / "config.json";
   model.config_label = base::display(config);
   if (!base::file_exists(config)) {
+    if (model.static_kind == StaticKind::sentence_transformers) {
+      model.config = base::Json::object();
+      return model;
+    }
     hint_at_hub_cache(directory);
     throw Error(ErrorCode::not_found, model.config_label + ": no such file; a model directory has a config.json");
   }
   model.config = base::read_json_file(config);
   static_cast<void>(base::JsonObject(model.config, model.config_label));  // an object, or an error that says so
+  if (!model.sentence_transformers && model.static_kind == StaticKind::none && is_colbert(model.config)) {
+    SentenceTransformersSpec spec;
+    spec.generation = Generation::second;
+    spec.modules.push_back({ModuleType::transformer, "", {}, {}});
+    spec.late_interaction = read_colbert(directory);
+    model.sentence_transformers = std::move(spec);
+  }
   return model;
 }
 

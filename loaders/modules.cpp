@@ -106,11 +106,11 @@ std::string_view name(PoolingMode mode) {
   return std::find_if(kModes.begin(), kModes.end(), [&](const ModeFacts& facts) { return facts.mode == mode; })->name;
 }
 
-void require_sentence_embedding(const JsonObject& config, const char* key) {
-  const std::string got = config.string_or(key, "sentence_embedding");
-  if (got == "sentence_embedding") return;
+void require_feature(const JsonObject& config, const char* key, const char* wanted) {
+  const std::string got = config.string_or(key, wanted);
+  if (got == wanted) return;
   throw Error(ErrorCode::unsupported,
-              config.label() + ": field " + base::quoted(key) + ": got " + base::quoted(got) + ", berth applies this module to \"sentence_embedding\" only");
+              config.label() + ": field " + base::quoted(key) + ": got " + base::quoted(got) + ", berth applies this module to " + base::quoted(wanted) + " here");
 }
 
 PoolingSpec read_pooling(const fs::path& folder, std::string& output_key) {
@@ -127,7 +127,20 @@ PoolingSpec read_pooling(const fs::path& folder, std::string& output_key) {
   return spec;
 }
 
-DenseSpec read_dense(const fs::path& folder, base::FileAccess access) {
+SpladeSpec read_splade(const fs::path& folder) {
+  const fs::path file = folder / "config.json";
+  const base::Json document = base::read_json_file(file);
+  const JsonObject config(document, base::display(file));
+  const auto one_of = [&config](const char* key, const char* usual, const char* other) {
+    const std::string got = config.string_or(key, usual);
+    if (got != usual && got != other)
+      throw Error(ErrorCode::unsupported, config.label() + ": field " + base::quoted(key) + ": got " + base::quoted(got) + ", expected " + usual + " or " + other);
+    return got == other;
+  };
+  return {.sum = one_of("pooling_strategy", "max", "sum"), .twice = one_of("activation_function", "relu", "log1p_relu")};
+}
+
+DenseSpec read_dense(const fs::path& folder, base::FileAccess access, const char* of) {
   const fs::path file = folder / "config.json";
   const base::Json document = base::read_json_file(file);
   const JsonObject config(document, base::display(file));
@@ -136,8 +149,8 @@ DenseSpec read_dense(const fs::path& folder, base::FileAccess access) {
   spec.out_features = static_cast<std::size_t>(config.integer("out_features", 1, kMaxFeatures));
   spec.bias = config.boolean_or("bias", true);
   spec.activation = activation_name(config);
-  require_sentence_embedding(config, "module_input_name");
-  require_sentence_embedding(config, "module_output_name");
+  require_feature(config, "module_input_name", of);
+  require_feature(config, "module_output_name", of);
   if (config.boolean_or("use_residual", false)) {
     throw Error(ErrorCode::unsupported, config.label() + ": field \"use_residual\": got true, berth has no residual Dense");
   }

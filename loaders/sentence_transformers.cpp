@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -19,6 +20,7 @@ using base::JsonObject;
 
 constexpr std::size_t kMaxModules = 64;
 constexpr std::string_view kOutput = "sentence_embedding";
+constexpr std::string_view kPylateDense = "pylate.models.Dense.Dense";
 
 // Old classes gave their config a name of their own; the first that is there counts.
 constexpr std::array kTransformerConfigs = {
@@ -51,7 +53,7 @@ std::vector<Module> read_modules(const fs::path& directory) {
     module.type = object.string("type");
     module.kind = module.type.substr(module.type.rfind('.') + 1);  // npos + 1 is 0
     module.path = object.string("path");
-    module.folder = module.path.empty() ? directory : base::join_checked(directory, module.path, label + ": field \"" + object.field("path") + "\"");
+    module.folder = module.path.empty() || module.path == "." ? directory : base::join_checked(directory, module.path, label + ": field \"" + object.field("path") + "\"");
     modules.push_back(std::move(module));
   }
   return modules;
@@ -59,19 +61,20 @@ std::vector<Module> read_modules(const fs::path& directory) {
 
 // Only the library's own classes are known by name: one of another package ("custom_st.Transformer") may do anything.
 void check_module_types(const std::vector<Module>& modules, const std::string& label) {
-  constexpr std::array kKnown = {"Transformer", "Pooling", "Dense", "Normalize", "Dropout"};
+  constexpr std::array kKnown = {"Transformer", "MLMTransformer", "Pooling", "Dense", "Normalize", "Dropout", "SpladePooling", "MultiVectorMask", "StaticEmbedding"};
   base::Problems unknown;
   for (std::size_t i = 0; i < modules.size(); ++i) {
     const bool ours = modules[i].type.starts_with("sentence_transformers.");
     if (ours && std::find(kKnown.begin(), kKnown.end(), modules[i].kind) != kKnown.end()) continue;
+    if (modules[i].type == kPylateDense) continue;
     unknown.add("field \"[" + std::to_string(i) + "].type\": berth does not have the module " + base::quoted(modules[i].type, 200) +
-                "; it has Transformer, Pooling, Dense, Normalize and Dropout of sentence_transformers");
+                "; it has Transformer, MLMTransformer, Pooling, Dense, Normalize, Dropout, SpladePooling, MultiVectorMask and StaticEmbedding of sentence_transformers, and Dense of pylate");
   }
   unknown.throw_if_any(ErrorCode::unsupported, label);
   for (std::size_t i = 0; i < modules.size(); ++i) {
-    if ((modules[i].kind == "Transformer") == (i == 0)) continue;
+    if ((modules[i].kind.ends_with("Transformer") || modules[i].kind == "StaticEmbedding") == (i == 0)) continue;
     throw Error(ErrorCode::unsupported, label + ": field \"[" + std::to_string(i) + "].type\": " + base::quoted(modules[i].type, 200) +
-                                            ": berth runs exactly one Transformer, as the first module");
+                                            ": berth runs exactly one Transformer or StaticEmbedding, as the first module");
   }
 }
 
@@ -101,24 +104,61 @@ std::string read_model_config(const fs::path& directory, SentenceTransformersSpe
     spec.default_prompt_name = config.string("default_prompt_name");
     if (!spec.prompts.contains(*spec.default_prompt_name)) config.fail("default_prompt_name", "expected a name that \"prompts\" has");
   }
+  if (config.has("truncate_dim")) spec.truncate_dim = static_cast<std::size_t>(config.integer("truncate_dim", 1, 1 << 20));
   spec.similarity = config.string_or("similarity_fn_name", "cosine");
-  constexpr std::array kSimilarities = {"cosine", "dot", "euclidean", "manhattan"};
+  constexpr std::array kSimilarities = {"cosine", "dot", "euclidean", "manhattan", "MaxSim", "maxsim"};
   if (std::find(kSimilarities.begin(), kSimilarities.end(), spec.similarity) == kSimilarities.end()) {
     throw Error(ErrorCode::unsupported,
-                config.label() + ": field \"similarity_fn_name\": got " + base::quoted(spec.similarity) + ", expected cosine, dot, euclidean or manhattan");
+                config.label() + ": field \"similarity_fn_name\": got " + base::quoted(spec.similarity) + ", expected cosine, dot, euclidean, manhattan or maxsim");
   }
   const std::string type = config.string_or("model_type", "SentenceTransformer");
-  if (type != "SentenceTransformer" && type != "CrossEncoder") {
-    throw Error(ErrorCode::unsupported,
-                config.label() + ": field \"model_type\": got " + base::quoted(type) + ", berth runs SentenceTransformer and CrossEncoder models");
+  constexpr std::array kTypes = {"SentenceTransformer", "CrossEncoder", "SparseEncoder", "MultiVectorEncoder", "ColBERT"};
+  if (std::find(kTypes.begin(), kTypes.end(), type) == kTypes.end()) {
+    throw Error(ErrorCode::unsupported, config.label() + ": field \"model_type\": got " + base::quoted(type) +
+                                            ", berth runs SentenceTransformer, CrossEncoder, SparseEncoder, MultiVectorEncoder and ColBERT models");
   }
   return type;
+}
+
+bool makes_token_vectors(const std::vector<Module>& modules, const std::string& model_type, const SentenceTransformersSpec& spec) {
+  if (std::any_of(modules.begin(), modules.end(), [](const Module& module) { return module.kind == "Pooling"; })) return false;
+  return model_type == "ColBERT" || model_type == "MultiVectorEncoder" || spec.similarity == "MaxSim" || spec.similarity == "maxsim" ||
+         std::any_of(modules.begin(), modules.end(), [](const Module& module) { return module.type == kPylateDense || module.kind == "MultiVectorMask"; });
+}
+
+// What comes after the Transformer of a late-interaction model, in order.
+void add_token_modules(const std::vector<Module>& modules, const fs::path& directory, const std::string& label, base::FileAccess access,
+                       const std::string& model_type, SentenceTransformersSpec& spec) {
+  constexpr const char* kTokens = "token_embeddings";
+  const bool pylate = model_type != "MultiVectorEncoder" &&
+                      std::none_of(modules.begin(), modules.end(), [](const Module& module) { return module.kind == "MultiVectorMask"; });
+  fs::path mask;
+  for (const Module& module : std::span(modules).subspan(1)) {
+    if (module.kind == "MultiVectorMask") {
+      mask = module.folder;
+    } else if (module.kind == "Dense") {
+      spec.modules.push_back({ModuleType::dense, module.path, {}, read_dense(module.folder, access, kTokens)});
+    } else if (module.kind == "Normalize") {
+      const fs::path file = module.folder / "config.json";
+      if (!module.path.empty() && base::file_exists(file)) {
+        const base::Json document = base::read_json_file(file);
+        require_feature(JsonObject(document, base::display(file)), "module_input_name", kTokens);
+      }
+      spec.modules.push_back({ModuleType::normalize, module.path, {}, {}});
+    } else if (module.kind != "Dropout") {
+      throw Error(ErrorCode::unsupported, label + ": module " + base::quoted(module.type, 200) + ": a late-interaction model has Dense, MultiVectorMask and Normalize");
+    }
+  }
+  // PyLate normalises when it encodes, whatever its modules are.
+  if (pylate && spec.modules.back().type != ModuleType::normalize) spec.modules.push_back({ModuleType::normalize, "", {}, {}});
+  spec.late_interaction = read_late_interaction(directory, modules.front().folder, mask, pylate);
 }
 
 // What comes after the Transformer, in order.
 class Chain {
  public:
-  Chain(const std::string& label, base::FileAccess access) : label_(label), access_(access) {}
+  // `pooled`: what comes first gives sentence embeddings already.
+  Chain(const std::string& label, base::FileAccess access, bool pooled) : label_(label), access_(access), pooled_(pooled) {}
 
   void add(const Module& module, std::vector<ModuleSpec>& out) {
     if (module.kind == "Dropout") return;
@@ -132,6 +172,8 @@ class Chain {
       if (pooled_) refuse(module, "there is a second Pooling; berth runs one");
       pooled_ = true;
       if (spec.pooling.embedding_dimension) width_ = *spec.pooling.embedding_dimension * spec.pooling.modes.size();
+    } else if (module.kind == "SpladePooling" || module.kind == "MultiVectorMask") {
+      refuse(module, "berth runs it without Pooling, in a SparseEncoder or a late-interaction model only");
     } else if (!pooled_) {
       refuse(module, "berth runs " + module.kind + " after Pooling only");
     } else if (module.kind == "Dense") {
@@ -147,7 +189,7 @@ class Chain {
       const fs::path file = module.folder / "config.json";
       if (!module.path.empty() && base::file_exists(file)) {
         const base::Json document = base::read_json_file(file);
-        require_sentence_embedding(JsonObject(document, base::display(file)), "module_input_name");
+        require_feature(JsonObject(document, base::display(file)), "module_input_name", "sentence_embedding");
       }
     }
     out.push_back(std::move(spec));
@@ -162,7 +204,7 @@ class Chain {
 
   const std::string& label_;
   base::FileAccess access_;
-  bool pooled_ = false;
+  bool pooled_;
   std::optional<std::size_t> width_;  // of the sentence embedding so far, when the files state it
 };
 
@@ -176,19 +218,32 @@ SentenceTransformersFiles read_sentence_transformers(const fs::path& directory, 
   SentenceTransformersSpec spec;
   const std::string model_type = read_model_config(directory, spec);
   const Module& transformer = modules.front();
+  const bool is_static = transformer.kind == "StaticEmbedding";
+  if (is_static && model_type != "SentenceTransformer")
+    throw Error(ErrorCode::unsupported, label + ": a StaticEmbedding makes sentence embeddings, not what a " + model_type + " does");
   if (model_type == "CrossEncoder") {
-    if (modules.size() == 1) return {transformer.folder, std::nullopt};
+    if (modules.size() == 1) return {transformer.folder, false, std::nullopt};
     throw Error(ErrorCode::unsupported,
                 label + ": " + base::quoted(modules[1].type, 200) + ": berth runs CrossEncoder models whose only module is the Transformer");
   }
   // The library moved its classes when it changed the format.
   spec.generation = transformer.type.starts_with("sentence_transformers.models.") ? Generation::first : Generation::second;
-  read_transformer_config(transformer.folder, spec);
+  if (!is_static) read_transformer_config(transformer.folder, spec);
   spec.modules.push_back({ModuleType::transformer, transformer.path, {}, {}});
-  Chain chain(label, access);
+  if (!is_static && modules.size() == 2 && modules[1].kind == "SpladePooling") {
+    spec.splade = read_splade(modules[1].folder);
+    return {transformer.folder, false, std::move(spec)};
+  }
+  if (transformer.kind == "MLMTransformer" || model_type == "SparseEncoder")
+    throw Error(ErrorCode::unsupported, label + ": a SparseEncoder is a transformer with one SpladePooling behind it; berth runs no other");
+  if (!is_static && makes_token_vectors(modules, model_type, spec)) {
+    add_token_modules(modules, directory, label, access, model_type, spec);
+    return {transformer.folder, false, std::move(spec)};
+  }
+  Chain chain(label, access, is_static);
   for (std::size_t i = 1; i < modules.size(); ++i) chain.add(modules[i], spec.modules);
   if (!chain.pooled()) throw Error(ErrorCode::unsupported, label + ": no Pooling module: nothing makes one vector of a text's tokens");
-  return {transformer.folder, std::move(spec)};
+  return {transformer.folder, is_static, std::move(spec)};
 }
 
 }  // namespace berth::loaders

@@ -156,6 +156,14 @@ TensorStore TensorStore::open(const fs::path& directory, base::FileAccess access
   return store;
 }
 
+TensorStore TensorStore::open_file(const fs::path& file, base::FileAccess access) {
+  TensorStore store;
+  store.label_ = base::display(file);
+  store.add_file(file, file.filename().string(), access);
+  std::sort(store.tensors_.begin(), store.tensors_.end(), [](const TensorView& a, const TensorView& b) { return a.name < b.name; });
+  return store;
+}
+
 const TensorView* TensorStore::find(std::string_view name) const {
   const auto found = std::lower_bound(tensors_.begin(), tensors_.end(), name, [](const TensorView& tensor, std::string_view key) { return tensor.name < key; });
   return found == tensors_.end() || found->name != name ? nullptr : &*found;

@@ -38,6 +38,9 @@ class TensorStore {
   // (naming pytorch_model.bin and other formats it found but does not read), corrupt_file otherwise.
   static TensorStore open(const std::filesystem::path& directory, base::FileAccess access = base::FileAccess::map);
 
+  // One file that is a store of its own.
+  static TensorStore open_file(const std::filesystem::path& file, base::FileAccess access = base::FileAccess::map);
+
   const TensorView* find(std::string_view name) const;                       // null when absent; valid as long as the store
   std::span<const TensorView> tensors() const noexcept { return tensors_; }  // sorted by name
   std::uint64_t total_bytes() const noexcept;

@@ -25,6 +25,7 @@ void add_fill_mask(CommandLine& line);
 void add_answer(CommandLine& line);
 void add_tokenize(CommandLine& line);
 void add_info(CommandLine& line);
+void add_calibrate_ranges(CommandLine& line);
 void add_bench(CommandLine& line);
 void add_eval(CommandLine& line);
 void add_verify(CommandLine& line);

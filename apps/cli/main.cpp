@@ -53,6 +53,7 @@ void describe(CommandLine& line) {
   add_answer(line);
   add_tokenize(line);
   add_info(line);
+  add_calibrate_ranges(line);
   add_bench(line);
   add_eval(line);
   add_verify(line);

@@ -94,7 +94,7 @@ BERTH_API void berth_model_free(berth_model* model);
 BERTH_API const char* berth_model_info(const berth_model* model);
 
 BERTH_API size_t berth_model_hidden_size(const berth_model* model);
-BERTH_API size_t berth_model_embedding_size(const berth_model* model); /* of berth_encode's rows */
+BERTH_API size_t berth_model_embedding_size(const berth_model* model); /* of berth_encode's rows, without a truncate_dim */
 BERTH_API size_t berth_model_num_labels(const berth_model* model);     /* of sequences or tokens; 0: no such head */
 BERTH_API const char* berth_model_label(const berth_model* model, size_t index); /* owned by the model; NULL when out of range */
 BERTH_API size_t berth_model_vocab_size(const berth_model* model); /* ids are below it */
@@ -112,10 +112,17 @@ typedef struct berth_run_options {
   size_t max_length;   /* lowers the model's limit; 0: the limit itself */
   size_t batch_tokens; /* rows are run together up to this many tokens; 0: a good default. Never changes a result */
   int32_t raw_scores;  /* berth_classify: 1 gives the head's logits */
+  int32_t normalize;   /* embeddings: 1 divides each by its length, after truncate_dim */
+  size_t truncate_dim; /* embeddings: their first values only (Matryoshka); 0: all, or what the directory's truncate_dim says */
 } berth_run_options;
 
+/* Values of each embedding under these options; fails where truncate_dim is more than there are. */
+BERTH_API berth_status berth_embedding_size(const berth_model* model, const berth_run_options* options, size_t* size);
+
 /* Sentence embeddings: the directory's sentence-transformers modules, or mean pooling without normalising where there are none.
- * embeddings: [count, berth_model_embedding_size]; rows: [count] or NULL. Both are the caller's; on failure their contents are unspecified. */
+ * As there, modules run first, then embeddings are cut to truncate_dim, then they are normalised if that is asked for: cutting what a model's own
+ * modules have normalised leaves it shorter than 1.
+ * embeddings: [count, berth_embedding_size]; rows: [count] or NULL. Both are the caller's; on failure their contents are unspecified. */
 BERTH_API berth_status berth_encode(const berth_model* model, const berth_input* inputs, size_t count, const berth_run_options* options,
                                     float* embeddings, berth_row* rows);
 
@@ -137,6 +144,76 @@ BERTH_API berth_status berth_classify(const berth_model* model, const berth_inpu
  * sigmoid; raw_scores gives the logits. */
 BERTH_API berth_status berth_rerank(const berth_model* model, const berth_input* inputs, size_t count, const berth_run_options* options,
                                     float* scores, berth_row* rows);
+
+/* ---- vectors of several kinds from one pass ---- */
+
+typedef enum berth_vector_kind {
+  BERTH_DENSE = 1, /* one embedding a row, as berth_encode's */
+  BERTH_SPARSE = 2, /* weights of vocabulary entries: SPLADE, by the masked-language-model head, or of BGE-M3's sparse_linear.safetensors */
+  BERTH_MULTI = 4   /* one vector a token: late interaction (ColBERT), or BGE-M3's colbert_linear.safetensors */
+} berth_vector_kind;
+
+/* The kinds that the model gives, added up. */
+BERTH_API uint32_t berth_model_vector_kinds(const berth_model* model);
+/* The one that its directory is made for. */
+BERTH_API uint32_t berth_model_default_vector_kind(const berth_model* model);
+
+typedef struct berth_vector_options {
+  size_t size;
+  size_t max_length;      /* as in berth_run_options */
+  size_t batch_tokens;
+  uint32_t kinds;         /* the wanted ones, added up; 0: the default one */
+  int32_t normalize;      /* dense: as in berth_run_options */
+  size_t truncate_dim;
+  size_t max_active_dims; /* sparse: the largest values only; 0: all */
+  int32_t query;          /* multi: 1 for queries, 0 for documents, where the directory tells them apart */
+} berth_vector_options;
+
+typedef struct berth_vectors berth_vectors;
+
+typedef struct berth_sparse_value {
+  uint32_t index; /* of the vocabulary */
+  float value;    /* above 0 */
+} berth_sparse_value;
+
+BERTH_API berth_status berth_encode_vectors(const berth_model* model, const berth_input* inputs, size_t count, const berth_vector_options* options,
+                                            berth_vectors** vectors, berth_row* rows);
+/* Of row `index`; owned by the handle; NULL when out of range or not asked for. */
+BERTH_API const float* berth_vectors_dense(const berth_vectors* vectors, size_t index, size_t* size);
+/* By ascending index. */
+BERTH_API const berth_sparse_value* berth_vectors_sparse(const berth_vectors* vectors, size_t index, size_t* count);
+/* [vectors, size]; documents may have fewer vectors than tokens. */
+BERTH_API const float* berth_vectors_multi(const berth_vectors* vectors, size_t index, size_t* count, size_t* size);
+BERTH_API void berth_vectors_free(berth_vectors* vectors);
+
+/* MaxSim: the sum over the query's vectors of the largest product with any of the document's. 0 where either has none. */
+BERTH_API berth_status berth_max_similarity(const berth_model* model, const float* query, size_t query_vectors, const float* document, size_t document_vectors,
+                                            size_t size, float* score);
+
+/* How well texts answer a query, by a late-interaction model: scores [count] are their MaxSim. rows: [1 + count] or NULL, the query's first. kinds and
+ * query of the options mean nothing here. */
+BERTH_API berth_status berth_rerank_late(const berth_model* model, const berth_input* query, const berth_input* texts, size_t count,
+                                         const berth_vector_options* options, float* scores, berth_row* rows);
+
+/* ---- embeddings in fewer bits, as sentence-transformers' quantize_embeddings has them ---- */
+
+typedef enum berth_output_type {
+  BERTH_FLOAT32 = 0,
+  BERTH_INT8 = 1,    /* floor((x - min) / ((max - min) / 255)) of the value's dimension, kept in [0, 255], minus 128 */
+  BERTH_UINT8 = 2,   /* the same without the minus 128 */
+  BERTH_BINARY = 3,  /* int8: eight values a byte, the first in the highest bit, which is 1 where x > 0; minus 128 */
+  BERTH_UBINARY = 4  /* uint8: the same without the minus 128 */
+} berth_output_type;
+
+/* Bytes of an embedding with `dimensions` values; bits of a last byte that is not full are 0. 0 for an unknown type. */
+BERTH_API size_t berth_quantized_size(berth_output_type type, size_t dimensions);
+
+/* ranges: [2, dimensions]. Puts each dimension's minimum and maximum over embeddings [count, dimensions] there; with `widen` 1 over what is in
+ * ranges already, too. */
+BERTH_API berth_status berth_find_ranges(const float* embeddings, size_t count, size_t dimensions, int widen, float* ranges);
+
+/* out: [count, berth_quantized_size]. ranges: [2, dimensions], minima then maxima; read for int8 and uint8, may be NULL for the others. */
+BERTH_API berth_status berth_quantize(const float* embeddings, size_t count, size_t dimensions, berth_output_type type, const float* ranges, void* out);
 
 /* ---- findings: what tasks find in rows ---- */
 
@@ -233,6 +310,9 @@ typedef struct berth_tokenize_options {
   size_t max_length;         /* cut to this many tokens; 0: do not cut */
   int32_t no_special_tokens; /* 1: only the text's own tokens */
 } berth_tokenize_options;
+
+/* The token with this id: "##ing"; {NULL, 0} when there is none. Owned by the tokenizer. */
+BERTH_API berth_string berth_tokenizer_token(const berth_tokenizer* tokenizer, int32_t id);
 
 /* ids of the input are not accepted here. */
 BERTH_API berth_status berth_tokenize(const berth_tokenizer* tokenizer, const berth_input* input, const berth_tokenize_options* options,

@@ -86,6 +86,8 @@ struct RunOptions {
   std::size_t max_length = 0;    // lowers the model's limit, in tokens; 0: the limit itself
   std::size_t batch_tokens = 0;  // rows run together up to this many tokens; never changes a result; 0: a good default
   bool raw_scores = false;       // classify: logits instead of scores
+  std::size_t truncate_dim = 0;  // embeddings: their first values only (Matryoshka); 0: all, or what the directory says
+  bool normalize = false;        // embeddings: each divided by its length, after truncate_dim
 };
 
 using Row = berth_row;  // .tokens the model ran on, .truncated when the text was cut
@@ -123,6 +125,50 @@ class TokenEmbeddings {
   std::unique_ptr<berth_token_embeddings, Free> handle_;
   std::size_t hidden_size_ = 0;
   Matrix embeddings_;
+};
+
+// Vectors of several kinds.
+class Vectors {
+ public:
+  // Of a row; empty where that kind was not asked for. Valid as long as this object.
+  std::span<const float> dense(std::size_t row) const {
+    std::size_t size = 0;
+    const float* values = berth_vectors_dense(handle_.get(), row, &size);
+    return {values, size};
+  }
+  std::span<const berth_sparse_value> sparse(std::size_t row) const {  // by ascending index
+    std::size_t count = 0;
+    const berth_sparse_value* values = berth_vectors_sparse(handle_.get(), row, &count);
+    return {values, count};
+  }
+  std::span<const float> multi(std::size_t row) const {  // [vectors, multi_size()]
+    std::size_t count = 0, size = 0;
+    const float* values = berth_vectors_multi(handle_.get(), row, &count, &size);
+    return {values, count * size};
+  }
+  std::size_t multi_size() const {
+    std::size_t count = 0, size = 0;
+    berth_vectors_multi(handle_.get(), 0, &count, &size);
+    return size;
+  }
+  const std::vector<Row>& rows() const noexcept { return rows_; }
+  std::size_t size() const noexcept { return rows_.size(); }
+
+ private:
+  friend class Model;
+  struct Free { void operator()(berth_vectors* handle) const noexcept { berth_vectors_free(handle); } };
+  std::unique_ptr<berth_vectors, Free> handle_;
+  std::vector<Row> rows_;
+};
+
+struct VectorOptions {
+  unsigned kinds = 0;  // BERTH_DENSE, BERTH_SPARSE, BERTH_MULTI, added up; 0: what the directory is made for
+  std::size_t max_length = 0;
+  std::size_t batch_tokens = 0;
+  std::size_t truncate_dim = 0;     // dense: as in RunOptions
+  bool normalize = false;
+  std::size_t max_active_dims = 0;  // sparse: the largest values only; 0: all
+  bool query = false;               // multi: the texts are queries, not documents
 };
 
 // A text's tokens. Spans are valid as long as this object.
@@ -230,6 +276,11 @@ class Tokenizer {
     }));
   }
 
+  std::string_view token(std::int32_t id) const noexcept {  // "" when there is none
+    const berth_string text = berth_tokenizer_token(handle_.get(), id);
+    return {text.data, text.size};
+  }
+
   Encoding tokenize(const Input& input, const TokenizeOptions& options = {}) const {
     berth_tokenize_options c_options{};
     c_options.size = sizeof(c_options);
@@ -266,6 +317,13 @@ class Model {
 
   std::size_t hidden_size() const noexcept { return berth_model_hidden_size(handle_.get()); }
   std::size_t embedding_size() const noexcept { return berth_model_embedding_size(handle_.get()); }
+  // Under these options; throws Error where truncate_dim is more than there are.
+  std::size_t embedding_size(const RunOptions& options) const {
+    const berth_run_options c_options = convert(options);
+    std::size_t size = 0;
+    detail::check(berth_embedding_size(handle_.get(), &c_options, &size));
+    return size;
+  }
   std::size_t num_labels() const noexcept { return berth_model_num_labels(handle_.get()); }  // of sequences or tokens; 0: no such head
   std::string_view label(std::size_t index) const noexcept {
     const char* name = berth_model_label(handle_.get(), index);
@@ -291,14 +349,14 @@ class Model {
 
   // Sentence embeddings, [inputs, embedding_size].
   Matrix encode(std::span<const Input> inputs, const RunOptions& options = {}) const {
-    Matrix result = matrix(inputs.size(), embedding_size());
+    Matrix result = matrix(inputs.size(), embedding_size(options));
     encode(inputs, result.values, result.rows, options);
     return result;
   }
   Matrix encode(std::initializer_list<Input> inputs, const RunOptions& options = {}) const { return encode(as_span(inputs), options); }
-  // The same into the caller's memory: `embeddings` holds inputs.size() * embedding_size() floats, `rows` inputs.size() entries or none.
+  // The same into the caller's memory: `embeddings` holds inputs.size() * embedding_size(options) floats, `rows` inputs.size() entries or none.
   void encode(std::span<const Input> inputs, std::span<float> embeddings, std::span<Row> rows, const RunOptions& options = {}) const {
-    check_size("embeddings", embeddings.size(), inputs.size() * embedding_size());
+    check_size("embeddings", embeddings.size(), inputs.size() * embedding_size(options));
     if (!rows.empty()) check_size("rows", rows.size(), inputs.size());
     thread_local std::vector<berth_input> c_inputs;  // kept from call to call, so that nothing is allocated in the long run
     c_inputs.clear();
@@ -311,7 +369,7 @@ class Model {
   TokenEmbeddings encode_tokens(std::span<const Input> inputs, const RunOptions& options = {}) const {
     TokenEmbeddings result;
     result.hidden_size_ = hidden_size();
-    result.embeddings_ = matrix(inputs.size(), embedding_size());
+    result.embeddings_ = matrix(inputs.size(), embedding_size(options));
     const auto c_inputs = convert(inputs);
     const berth_run_options c_options = convert(options);
     berth_token_embeddings* handle = nullptr;
@@ -321,6 +379,40 @@ class Model {
     return result;
   }
   TokenEmbeddings encode_tokens(std::initializer_list<Input> inputs, const RunOptions& options = {}) const { return encode_tokens(as_span(inputs), options); }
+
+  // Several kinds of vectors from one pass.
+  Vectors encode_vectors(std::span<const Input> inputs, const VectorOptions& options = {}) const {
+    const berth_vector_options c_options = convert(options);
+    Vectors result;
+    result.rows_.resize(inputs.size());
+    const auto c_inputs = convert(inputs);
+    berth_vectors* handle = nullptr;
+    detail::check(berth_encode_vectors(handle_.get(), c_inputs.data(), c_inputs.size(), &c_options, &handle, result.rows_.data()));
+    result.handle_.reset(handle);
+    return result;
+  }
+  Vectors encode_vectors(std::initializer_list<Input> inputs, const VectorOptions& options = {}) const { return encode_vectors(as_span(inputs), options); }
+  // MaxSim of two texts' vectors, each [vectors, size].
+  float max_similarity(std::span<const float> query, std::span<const float> document, std::size_t size) const {
+    float score = 0;
+    detail::check(berth_max_similarity(handle_.get(), query.data(), size == 0 ? 0 : query.size() / size, document.data(), size == 0 ? 0 : document.size() / size,
+                                       size, &score));
+    return score;
+  }
+  // How well texts answer a query, by a late-interaction model: [texts, 1]; `query_row` tells what became of the query.
+  Matrix rerank_late(const Input& query, std::span<const Input> texts, const VectorOptions& options = {}, Row* query_row = nullptr) const {
+    Matrix result = matrix(texts.size(), 1);
+    std::vector<Row> rows(texts.size() + 1);
+    const auto c_inputs = convert(texts);
+    const berth_input c_query = query.c_input();
+    const berth_vector_options c_options = convert(options);
+    detail::check(berth_rerank_late(handle_.get(), &c_query, c_inputs.data(), c_inputs.size(), &c_options, result.values.data(), rows.data()));
+    std::copy(rows.begin() + 1, rows.end(), result.rows.begin());
+    if (query_row != nullptr) *query_row = rows.front();
+    return result;
+  }
+  unsigned vector_kinds() const noexcept { return berth_model_vector_kinds(handle_.get()); }  // BERTH_DENSE, ... that it gives, added up
+  unsigned default_vector_kind() const noexcept { return berth_model_default_vector_kind(handle_.get()); }  // what its directory is made for
 
   // Scores of every label, [inputs, num_labels], as Hugging Face's text-classification pipeline gives them.
   Matrix classify(std::span<const Input> inputs, const RunOptions& options = {}) const {
@@ -455,6 +547,20 @@ class Model {
     result.max_length = options.max_length;
     result.batch_tokens = options.batch_tokens;
     result.raw_scores = options.raw_scores ? 1 : 0;
+    result.truncate_dim = options.truncate_dim;
+    result.normalize = options.normalize ? 1 : 0;
+    return result;
+  }
+  static berth_vector_options convert(const VectorOptions& options) {
+    berth_vector_options result{};
+    result.size = sizeof(result);
+    result.max_length = options.max_length;
+    result.batch_tokens = options.batch_tokens;
+    result.kinds = options.kinds;
+    result.normalize = options.normalize ? 1 : 0;
+    result.truncate_dim = options.truncate_dim;
+    result.max_active_dims = options.max_active_dims;
+    result.query = options.query ? 1 : 0;
     return result;
   }
   static void check_size(const char* name, std::size_t have, std::size_t want) {
@@ -464,6 +570,22 @@ class Model {
 
   std::shared_ptr<berth_model> handle_;
 };
+
+// The least and the greatest value of each dimension of embeddings, as quantize() wants them: [2, columns].
+inline std::vector<float> find_ranges(const Matrix& embeddings) {
+  std::vector<float> ranges(2 * embeddings.columns);
+  detail::check(berth_find_ranges(embeddings.values.data(), embeddings.size(), embeddings.columns, 0, ranges.data()));
+  return ranges;
+}
+
+// Embeddings in fewer bits: [rows, berth_quantized_size(type, columns)] bytes. `ranges` only for int8 and uint8.
+inline std::vector<std::byte> quantize(const Matrix& embeddings, berth_output_type type, std::span<const float> ranges = {}) {
+  if (!ranges.empty() && ranges.size() != 2 * embeddings.columns)
+    throw Error(BERTH_INVALID_ARGUMENT, "ranges has " + std::to_string(ranges.size()) + " entries, " + std::to_string(2 * embeddings.columns) + " are needed");
+  std::vector<std::byte> out(embeddings.size() * berth_quantized_size(type, embeddings.columns));
+  detail::check(berth_quantize(embeddings.values.data(), embeddings.size(), embeddings.columns, type, ranges.empty() ? nullptr : ranges.data(), out.data()));
+  return out;
+}
 
 // What this machine offers, as JSON (see berth_system_info). Throws Error when BERTH_ISA is unknown or unsupported.
 inline std::string system_info() {

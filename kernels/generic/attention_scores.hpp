@@ -22,8 +22,8 @@ struct AttentionScores {
   // The keys that one of the queries [first, first + count) sees.
   static Keys visible(const AttentionShape& args, std::size_t first, std::size_t count) noexcept {
     const std::size_t last = first + count - 1;
-    return {.begin = first > args.window ? first - args.window : 0,
-            .end = args.tokens - 1 - last > args.window ? last + args.window + 1 : args.tokens};
+    const std::size_t end = args.tokens - 1 - last > args.window ? last + args.window + 1 : args.tokens;
+    return {.begin = first > args.window ? first - args.window : 0, .end = end < args.keys ? end : args.keys};
   }
 
   // x[j], for the visible keys j of a query, is their product. Adds what positions add, and returns the factor that is still to be applied.

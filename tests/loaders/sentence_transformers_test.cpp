@@ -122,9 +122,9 @@ TEST_F(Directory, UnknownModulesAreRefusedByNameAllAtOnce) {
   modules({{"", kOldTransformer},
            {"1_Pooling", kOldPooling},
            {"2_CNN", "sentence_transformers.models.CNN"},
-           {"3", "sentence_transformers.sparse_encoder.modules.SpladePooling"}});
+           {"3", "sentence_transformers.models.WordWeights"}});
   rejects(ErrorCode::unsupported,
-          {"modules.json", "2 problems", "\"[2].type\"", "sentence_transformers.models.CNN", "SpladePooling", "Transformer, Pooling, Dense, Normalize"});
+          {"modules.json", "2 problems", "\"[2].type\"", "sentence_transformers.models.CNN", "WordWeights", "Transformer, MLMTransformer, Pooling, Dense, Normalize"});
   for (const char* type : {"custom_st.Transformer", "Transformer", "sentence_transformers.models.Pooling2", "", "sentence_transformers.models.", "os.system"}) {
     modules({{"", type}, {"1_Pooling", kOldPooling}});
     rejects(ErrorCode::unsupported, {"modules.json", "\"[0].type\"", std::string("\"") + type + "\""});
@@ -133,7 +133,7 @@ TEST_F(Directory, UnknownModulesAreRefusedByNameAllAtOnce) {
 
 TEST_F(Directory, ModulesInAnOrderThatCannotRun) {
   modules({{"1_Pooling", kOldPooling}, {"", kOldTransformer}});
-  rejects(ErrorCode::unsupported, {"modules.json", "exactly one Transformer, as the first"});
+  rejects(ErrorCode::unsupported, {"modules.json", "exactly one Transformer or StaticEmbedding, as the first"});
   modules({{"", kOldTransformer}, {"", kOldTransformer}, {"1_Pooling", kOldPooling}});
   rejects(ErrorCode::unsupported, {"exactly one Transformer"});
   modules({{"", kOldTransformer}});
@@ -141,6 +141,10 @@ TEST_F(Directory, ModulesInAnOrderThatCannotRun) {
   modules({{"", kOldTransformer}, {"2_Normalize", "sentence_transformers.models.Normalize"}, {"1_Pooling", kOldPooling}});
   rejects(ErrorCode::unsupported, {"Normalize", "after Pooling only"});
   modules({{"", kOldTransformer}, {"1_Pooling", kOldPooling}, {"1_Pooling", kOldPooling}});
+  rejects(ErrorCode::unsupported, {"second Pooling"});
+  modules({{"", kOldTransformer}, {"1_Pooling", kOldPooling}, {"2_Splade", "sentence_transformers.sparse_encoder.models.SpladePooling"}});
+  rejects(ErrorCode::unsupported, {"SpladePooling", "SparseEncoder"});
+  modules({{"", "sentence_transformers.models.StaticEmbedding"}, {"1_Pooling", kOldPooling}});
   rejects(ErrorCode::unsupported, {"second Pooling"});
 }
 
@@ -323,7 +327,8 @@ TEST_F(Directory, BadModelConfigs) {
   bad(R"({"prompts":{"query":5}})", ErrorCode::corrupt_file, {"\"prompts.query\"", "got 5"});
   bad(R"({"prompts":{"a":""},"default_prompt_name":"b"})", ErrorCode::corrupt_file, {"\"default_prompt_name\"", "got \"b\""});
   bad(R"({"similarity_fn_name":"hamming"})", ErrorCode::unsupported, {"\"hamming\"", "cosine, dot"});
-  bad(R"({"model_type":"SparseEncoder"})", ErrorCode::unsupported, {"\"model_type\"", "SparseEncoder"});
+  bad(R"({"model_type":"WordEncoder"})", ErrorCode::unsupported, {"\"model_type\"", "WordEncoder", "SparseEncoder"});
+  bad(R"({"truncate_dim":0})", ErrorCode::corrupt_file, {"\"truncate_dim\"", "0"});
 }
 
 TEST_F(Directory, ACrossEncoderIsAClassifierAndHasNoSentenceModules) {

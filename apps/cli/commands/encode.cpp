@@ -1,9 +1,13 @@
-// berth encode: sentence embeddings, and every token's last hidden state with --tokens.
+// berth encode: sentence embeddings, as floats or in fewer bits; sparse vectors; a vector for each token; every token's last hidden state
+// with --tokens.
 #include <algorithm>
 #include <memory>
 
 #include "apps/cli/commands.hpp"
+#include "apps/cli/embeddings.hpp"
+#include "apps/cli/errors.hpp"
 #include "apps/cli/json_text.hpp"
+#include "apps/cli/option_checks.hpp"
 #include "apps/cli/people.hpp"
 #include "apps/cli/rows.hpp"
 
@@ -16,40 +20,61 @@ constexpr std::size_t kTokenEmbeddingBytes = std::size_t{64} << 20;  // of a chu
 struct Options {
   ModelOptions model;
   RunLimits limits;
+  EmbeddingOptions embedding;
+  QuantizeOptions quantize;
   TextOptions text;
+  std::size_t max_active_dims = 0;
+  bool dense = false;
+  bool sparse = false;
+  bool multi = false;
+  std::string role = "document";
   bool tokens = false;
+
+  unsigned kinds() const { return (dense ? unsigned{BERTH_DENSE} : 0U) | (sparse ? unsigned{BERTH_SPARSE} : 0U) | (multi ? unsigned{BERTH_MULTI} : 0U); }
 };
 
-void append_tokens(std::string& out, std::span<const float> values, std::size_t hidden_size) {
-  out += "\"token_embeddings\":[";
-  for (std::size_t i = 0; i + hidden_size <= values.size(); i += hidden_size) {
-    if (i > 0) out += ',';
-    append_array(out, values.subspan(i, hidden_size));
-  }
-  out += "],";
+// What there is to write of one row.
+struct RowVectors {
+  std::span<const float> embedding;  // these are empty where they are not wanted
+  std::span<const berth_sparse_value> sparse;
+  std::span<const float> multi;
+  std::size_t multi_size = 0;
+  std::span<const float> tokens;
+  Row row;
+};
+
+std::string cell(float value) {
+  const std::string number = fixed(static_cast<double>(value), 4);
+  return (number.starts_with('-') ? "" : " ") + number;
+}
+std::string cell(std::int32_t value) {
+  const std::string number = std::to_string(value);
+  return std::string(number.size() < 4 ? 4 - number.size() : 0, ' ') + number;
 }
 
-std::string people_line(const Record& record, std::span<const float> embedding, const Row& row, int columns) {
+// The first values of an embedding, for people.
+template <class Value>
+std::string some_values(std::span<const Value> embedding) {
   constexpr std::size_t kShown = 4;
   std::string values = "[";
-  for (std::size_t i = 0; i < std::min(kShown, embedding.size()); ++i) {
-    const std::string number = fixed(static_cast<double>(embedding[i]), 4);
-    values += (i > 0 ? ", " : "") + std::string(number.starts_with('-') ? "" : " ") + number;
-  }
-  values += embedding.size() > kShown ? ", … " + std::to_string(embedding.size()) + " values]  " : "]  ";
-  return values + describe(record, row.truncated != 0, columns - display_width(values)) + "\n";
+  for (std::size_t i = 0; i < std::min(kShown, embedding.size()); ++i) values += (i > 0 ? ", " : "") + cell(embedding[i]);
+  return values + (embedding.size() > kShown ? ", … " + std::to_string(embedding.size()) + " values]  " : "]  ");
 }
 
 class Encoder {
  public:
-  Encoder(const Model& model, const Options& options, Output& output) : model_(model), options_(options), output_(output) {
-    run_options_.max_length = options.limits.max_length;
-    run_options_.batch_tokens = options.limits.batch_tokens;
-  }
+  Encoder(const Model& model, const Options& options, Output& output)
+      : model_(model),
+        options_(options),
+        output_(output),
+        tokenizer_(model.tokenizer()),
+        run_options_(run_options(model, options.limits, options.embedding)),
+        kinds_(options.kinds() == 0 && !options.tokens ? model.default_vector_kind() : options.kinds()),
+        quantizer_(quantize_options(), model.embedding_size(run_options_)) {}
 
   ChunkLimits limits() const {
     ChunkLimits result = chunk_limits(options_.limits);
-    if (options_.tokens) {
+    if (options_.tokens || (kinds_ & BERTH_MULTI) != 0) {
       const std::size_t row_bytes = std::max<std::size_t>(1, model_.max_length() * model_.hidden_size() * sizeof(float));
       result.rows = std::clamp<std::size_t>(kTokenEmbeddingBytes / row_bytes, 1, result.rows);
     }
@@ -60,35 +85,123 @@ class Encoder {
     const auto inputs = inputs_of(records);
     if (options_.tokens) {
       const TokenEmbeddings tokens = model_.encode_tokens(inputs, run_options_);
-      for (std::size_t i = 0; i < records.size(); ++i) write(records[i], tokens.embeddings()[i], tokens.embeddings().rows[i], tokens[i]);
-    } else {
+      const Matrix& embeddings = tokens.embeddings();
+      for (std::size_t i = 0; i < records.size(); ++i) write(records[i], {.embedding = embeddings[i], .sparse = {}, .multi = {}, .tokens = tokens[i], .row = embeddings.rows[i]});
+    } else if (kinds_ == BERTH_DENSE) {
       const Matrix embeddings = model_.encode(inputs, run_options_);
-      for (std::size_t i = 0; i < records.size(); ++i) write(records[i], embeddings[i], embeddings.rows[i], {});
+      for (std::size_t i = 0; i < records.size(); ++i) write(records[i], {.embedding = embeddings[i], .sparse = {}, .multi = {}, .tokens = {}, .row = embeddings.rows[i]});
+    } else {
+      const Vectors vectors = model_.encode_vectors(inputs, vector_options());
+      for (std::size_t i = 0; i < records.size(); ++i)
+        write(records[i], {.embedding = vectors.dense(i),
+                           .sparse = vectors.sparse(i),
+                           .multi = vectors.multi(i),
+                           .multi_size = vectors.multi_size(),
+                           .tokens = {},
+                           .row = vectors.rows()[i]});
     }
   }
 
  private:
-  void write(const Record& record, std::span<const float> embedding, const Row& row, std::span<const float> tokens) const {
-    require_finite(embedding, record);
-    require_finite(tokens, record);
-    if (output_.people()) return output_.write(people_line(record, embedding, row, output_.columns()));
+  const QuantizeOptions& quantize_options() const {
+    if (options_.quantize.type != "float32" && (kinds_ & BERTH_DENSE) == 0 && !options_.tokens)
+      throw UsageError("--output-type is for embeddings, which are not among what is asked for");
+    return options_.quantize;
+  }
+
+  VectorOptions vector_options() const {
+    return {.kinds = kinds_,
+            .max_length = run_options_.max_length,
+            .batch_tokens = run_options_.batch_tokens,
+            .truncate_dim = run_options_.truncate_dim,
+            .normalize = run_options_.normalize,
+            .max_active_dims = options_.max_active_dims,
+            .query = options_.role == "query"};
+  }
+
+  void write(const Record& record, const RowVectors& vectors) const {
+    require_finite(vectors.embedding, record);
+    require_finite(vectors.tokens, record);
+    if (output_.people()) return write_for_people(record, vectors);
     std::string out = "{";
     append_texts(out, record);
-    out += "\"embedding\":";
-    append_array(out, embedding);
-    out += ',';
-    if (options_.tokens) append_tokens(out, tokens, model_.hidden_size());
-    append_row(out, row.tokens, row.truncated != 0);
+    if (!vectors.embedding.empty()) {
+      out += "\"embedding\":";
+      if (quantizer_.floats()) {
+        append_array(out, vectors.embedding);
+      } else {
+        append_array(out, std::span<const std::int32_t>(quantizer_(vectors.embedding)));
+      }
+      out += ',';
+    }
+    if ((kinds_ & BERTH_SPARSE) != 0) append_sparse(out, vectors.sparse);
+    if ((kinds_ & BERTH_MULTI) != 0) {
+      out += "\"multi_vector\":";
+      append_matrix(out, vectors.multi, vectors.multi_size);
+      out += ',';
+    }
+    if (options_.tokens) {
+      out += "\"token_embeddings\":";
+      append_matrix(out, vectors.tokens, model_.hidden_size());
+      out += ',';
+    }
+    append_row(out, vectors.row.tokens, vectors.row.truncated != 0);
     output_.write(out + "}\n");
+  }
+
+  void write_for_people(const Record& record, const RowVectors& vectors) const {
+    std::string line;
+    if (!vectors.embedding.empty())
+      line = quantizer_.floats() ? some_values(vectors.embedding) : some_values(std::span<const std::int32_t>(quantizer_(vectors.embedding)));
+    if ((kinds_ & BERTH_SPARSE) != 0) line += heaviest(vectors.sparse);
+    if ((kinds_ & BERTH_MULTI) != 0)
+      line += "[" + std::to_string(vectors.multi.size() / std::max<std::size_t>(1, vectors.multi_size)) + " x " + std::to_string(vectors.multi_size) + "]  ";
+    output_.write(line + describe(record, vectors.row.truncated != 0, output_.columns() - display_width(line)) + "\n");
+  }
+
+  std::string_view token(std::uint32_t id) const { return tokenizer_ ? tokenizer_->token(static_cast<std::int32_t>(id)) : std::string_view(); }
+
+  void append_sparse(std::string& out, std::span<const berth_sparse_value> values) const {
+    out += "\"sparse\":[";
+    for (const berth_sparse_value& value : values) {
+      if (out.back() != '[') out += ',';
+      out += "{\"index\":";
+      append_number(out, std::uint64_t{value.index});
+      if (const std::string_view text = token(value.index); !text.empty()) {
+        out += ",\"token\":";
+        append_string(out, text);
+      }
+      out += ",\"value\":";
+      append_number(out, value.value);
+      out += '}';
+    }
+    out += "],";
+  }
+
+  // The largest values of a sparse vector, for people.
+  std::string heaviest(std::span<const berth_sparse_value> values) const {
+    constexpr std::size_t kShown = 4;
+    std::vector<float> weights;
+    for (const berth_sparse_value& value : values) weights.push_back(value.value);
+    std::string out = "{";
+    for (const std::size_t i : best(weights, kShown)) {
+      const std::string_view text = token(values[i].index);
+      out += (out.size() > 1 ? ", " : "") + (text.empty() ? std::to_string(values[i].index) : std::string(text)) + " " + fixed(static_cast<double>(weights[i]), 2);
+    }
+    return out + (values.size() > kShown ? ", … " + std::to_string(values.size()) + " values}  " : "}  ");
   }
 
   const Model& model_;
   const Options& options_;
   Output& output_;
+  std::optional<Tokenizer> tokenizer_;
   RunOptions run_options_;
+  unsigned kinds_;
+  Quantizer quantizer_;
 };
 
 void run(const Options& options, std::vector<std::string> arguments) {
+  if (options.tokens && (options.sparse || options.multi)) throw UsageError("--tokens goes with embeddings, not with --sparse or --multi-vector");
   Source source = open_source(options.text, std::move(arguments));
   const Model model = load_model(options.model, kDefaultModel);
   Output output(options.text.json, options.text.table);
@@ -99,10 +212,23 @@ void run(const Options& options, std::vector<std::string> arguments) {
 }  // namespace
 
 void add_encode(CommandLine& line) {
-  CLI::App* app = line.app.add_subcommand("encode", "Turn texts into embeddings");
+  CLI::App* app = line.app.add_subcommand("encode", "Turn texts into embeddings: dense, sparse, or one a token");
   const auto options = std::make_shared<Options>();
   add_model_options(*app, options->model, kDefaultModel);
   add_run_options(*app, options->limits);
+  add_embedding_options(*app, options->embedding);
+  add_quantize_options(*app, options->quantize);
+  app->add_flag("--dense", options->dense, "One embedding a text, the default where the directory does not say otherwise; may be combined");
+  app->add_flag("--sparse", options->sparse, "Weights of vocabulary entries: SPLADE, with a masked-language model");
+  app->add_flag("--multi-vector", options->multi, "A vector for each token: late interaction, with a ColBERT-style model");
+  app->add_option("--role", options->role, "For --multi-vector: the texts are each a query or, the default, a document")
+      ->type_name("query|document")
+      ->check([](const std::string& text) {
+        return text == "query" || text == "document" ? std::string() : "expected query or document, got \"" + text + "\"";
+      });
+  app->add_option("--max-active-dims", options->max_active_dims, "Keep the N largest values of a sparse vector; 0, the default: all")
+      ->type_name("N")
+      ->check(check_count);
   app->add_flag("--tokens", options->tokens, "Add the last hidden state of every token (JSON output)");
   add_text_options(*app, options->text);
   app->callback([&line, app, options] { line.run = [=, texts = text_arguments(line, *app)] { run(*options, texts); }; });

@@ -1,5 +1,6 @@
-// berth rerank: texts in the order in which they answer a query, by a cross-encoder.
+// berth rerank: texts in the order in which they answer a query, by a cross-encoder or by late interaction.
 #include <memory>
+#include <utility>
 
 #include "apps/cli/commands.hpp"
 #include "apps/cli/errors.hpp"
@@ -21,6 +22,7 @@ struct Options {
   std::size_t top_k = 0;
   bool raw_scores = false;
   bool return_texts = false;
+  bool max_similarity = false;
 };
 
 std::size_t candidates(const Record& record) { return record.texts.size() + record.id_rows.size(); }  // one of the two is empty
@@ -68,29 +70,64 @@ std::string people_lines(const Record& record, const Ranking& ranking, int colum
   return out;
 }
 
-void run(const Options& options, std::vector<std::string> arguments) {
-  Source source = open_source(options.text, std::move(arguments), kFields, options.query);
-  const Model model = load_model(options.model, "");
-  Output output(options.text.json, options.text.table);
+// One line's scores, and what became of its texts.
+struct Scored {
+  std::vector<float> scores;
+  std::vector<Row> rows;
+};
+
+// All pairs of all lines together, so that batches are full.
+std::vector<Scored> score_pairs(const Model& model, const Options& options, std::span<const Record> records) {
   RunOptions run_options;
   run_options.max_length = options.limits.max_length;
   run_options.batch_tokens = options.limits.batch_tokens;
   run_options.raw_scores = options.raw_scores;
+  std::vector<Input> inputs;
+  for (const Record& record : records) append_inputs(inputs, record);
+  const Matrix scores = model.rerank(inputs, run_options);
+  std::vector<Scored> all;
+  auto value = scores.values.begin();
+  auto row = scores.rows.begin();
+  for (const Record& record : records) {
+    const auto count = static_cast<std::ptrdiff_t>(candidates(record));
+    all.push_back({{value, value + count}, {row, row + count}});
+    value += count;
+    row += count;
+  }
+  return all;
+}
+
+// Line by line: the query's vectors are made once.
+std::vector<Scored> score_late(const Model& model, const Options& options, std::span<const Record> records) {
+  VectorOptions vector_options;
+  vector_options.max_length = options.limits.max_length;
+  vector_options.batch_tokens = options.limits.batch_tokens;
+  std::vector<Scored> all;
+  for (const Record& record : records) {
+    if (!record.id_rows.empty()) throw Error(BERTH_INVALID_ARGUMENT, "ids are of pairs; late interaction takes \"query\" and \"texts\"");
+    const std::vector<Input> texts(record.texts.begin(), record.texts.end());
+    Row query_row{};
+    Matrix scores = model.rerank_late(record.text, texts, vector_options, &query_row);
+    scores.rows.push_back(query_row);
+    all.push_back({std::move(scores.values), std::move(scores.rows)});
+  }
+  return all;
+}
+
+void run(const Options& options, std::vector<std::string> arguments) {
+  Source source = open_source(options.text, std::move(arguments), kFields, options.query);
+  const Model model = load_model(options.model, "");
+  Output output(options.text.json, options.text.table);
+  const bool late = options.max_similarity || (model.num_labels() == 0 && (model.vector_kinds() & BERTH_MULTI) != 0);
   for_each_chunk(source, output, chunk_limits(options.limits), [&](std::span<const Record> records) {
-    std::vector<Input> inputs;
-    for (const Record& record : records) append_inputs(inputs, record);
-    const Matrix scores = model.rerank(inputs, run_options);
-    std::size_t first = 0;
-    for (const Record& record : records) {
-      const std::size_t count = candidates(record);
-      Ranking ranking{.scores = std::span<const float>(scores.values).subspan(first, count), .order = {}};
-      ranking.order = best(ranking.scores, options.top_k);
-      for (std::size_t i = first; i < first + count; ++i) {
-        ranking.tokens += scores.rows[i].tokens;
-        ranking.truncated |= scores.rows[i].truncated != 0;
+    const std::vector<Scored> all = late ? score_late(model, options, records) : score_pairs(model, options, records);
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      Ranking ranking{.scores = all[i].scores, .order = best(all[i].scores, options.top_k)};
+      for (const Row& row : all[i].rows) {
+        ranking.tokens += row.tokens;
+        ranking.truncated |= row.truncated != 0;
       }
-      first += count;
-      output.write(output.people() ? people_lines(record, ranking, output.columns()) : json_line(record, ranking, options.return_texts));
+      output.write(output.people() ? people_lines(records[i], ranking, output.columns()) : json_line(records[i], ranking, options.return_texts));
     }
   });
 }
@@ -98,7 +135,7 @@ void run(const Options& options, std::vector<std::string> arguments) {
 }  // namespace
 
 void add_rerank(CommandLine& line) {
-  CLI::App* app = line.app.add_subcommand("rerank", "Sort texts by how well they answer a query, with a cross-encoder");
+  CLI::App* app = line.app.add_subcommand("rerank", "Sort texts by how well they answer a query, with a cross-encoder or by late interaction");
   const auto options = std::make_shared<Options>();
   add_model_options(*app, options->model, "");
   add_run_options(*app, options->limits);
@@ -106,6 +143,8 @@ void add_rerank(CommandLine& line) {
   app->add_option("-k,--top-k", options->top_k, "Texts to report, best first; 0: all, the default")->type_name("N")->check(check_count);
   app->add_flag("--return-texts", options->return_texts, "Report the texts besides their numbers");
   app->add_flag("--raw-scores", options->raw_scores, "Report the head's logits instead of scores");
+  app->add_flag("--maxsim", options->max_similarity,
+                "Score by late interaction: the sum over the query's vectors of the best product with any of the text's; the default for models made for it");
   add_text_options(*app, options->text);
   app->callback([&line, app, options] { line.run = [=, texts = text_arguments(line, *app)] { run(*options, texts); }; });
 }

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "apps/cli/commands.hpp"
+#include "apps/cli/embeddings.hpp"
 #include "apps/cli/errors.hpp"
 #include "apps/cli/json_text.hpp"
 #include "apps/cli/metrics.hpp"
@@ -24,6 +25,7 @@ constexpr std::size_t kNearest = 3;  // shown per text where the table would be 
 struct Options {
   ModelOptions model;
   RunLimits limits;
+  EmbeddingOptions embedding;
   TextOptions text;
 };
 
@@ -141,10 +143,7 @@ void run(const Options& options, std::vector<std::string> arguments) {
   Source source = open_source(options.text, std::move(arguments));
   const Model model = load_model(options.model, kDefaultModel);
   Output output(options.text.json, options.text.table);
-  RunOptions run_options;
-  run_options.max_length = options.limits.max_length;
-  run_options.batch_tokens = options.limits.batch_tokens;
-
+  const RunOptions run_options = cli::run_options(model, options.limits, options.embedding);
   Collected all;
   std::optional<bool> pairs;  // decided by the first line
   for_each_chunk(source, output, chunk_limits(options.limits), [&](std::span<const Record> records) {
@@ -177,6 +176,7 @@ void add_similarity(CommandLine& line) {
   const auto options = std::make_shared<Options>();
   add_model_options(*app, options->model, kDefaultModel);
   add_run_options(*app, options->limits);
+  add_truncate_dim_option(*app, options->embedding);
   add_text_options(*app, options->text);
   app->callback([&line, app, options] { line.run = [=, texts = text_arguments(line, *app)] { run(*options, texts); }; });
 }
