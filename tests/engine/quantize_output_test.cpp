@@ -78,7 +78,7 @@ TEST(QuantizeOutput, WhatIsRefused) {
   std::vector<float> ranges(4);
   expect_error(ErrorCode::non_finite, {"embedding 1"}, [&] { engine::find_ranges(x.data(), 2, 2, false, ranges.data()); });
   expect_error(ErrorCode::invalid_argument, {"no embeddings"}, [&] { engine::find_ranges(x.data(), 0, 2, false, ranges.data()); });
-  EXPECT_EQ(berth_quantize(x.data(), 1, 2, static_cast<berth_output_type>(9), nullptr, out.data()), BERTH_INVALID_ARGUMENT);
+  EXPECT_EQ(berth_quantize(x.data(), 1, 2, static_cast<berth_output_type>(7), nullptr, out.data()), BERTH_INVALID_ARGUMENT);
   EXPECT_EQ(berth_quantize(nullptr, 1, 2, BERTH_BINARY, nullptr, out.data()), BERTH_INVALID_ARGUMENT);
   EXPECT_EQ(berth_find_ranges(x.data(), 1, 2, 0, nullptr), BERTH_INVALID_ARGUMENT);
 }
