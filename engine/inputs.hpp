@@ -54,6 +54,7 @@ class InputRows {
   void clear() noexcept {
     encodings_.clear();
     errors_.clear();
+    attended_.clear();
     rows_.clear();
   }
 
