@@ -2,7 +2,7 @@
 """Writes the benchmark's models: Hugging Face directories of the usual shapes, with random weights that are the same on every run.
 
     models.py minilm-l6 --out build/bench/models/minilm-l6
-    models.py multilingual-minilm-l12 --out DIR --vocab-size 250037
+    models.py multilingual-minilm-l12 --out DIR
 
 The weights mean nothing, but their scale is that of trained models: products keep their variance and the softmax is neither flat nor a
 single spike, so that an error anywhere shows in the output.
@@ -17,8 +17,9 @@ from dataclasses import asdict, dataclass, replace
 import numpy
 
 import tensor_file
+import xlmr_tokenizer
 
-GENERATOR_VERSION = 1  # raise when the files below change: cached directories are then written again
+GENERATOR_VERSION = 2  # raise when the files below change: cached directories are then written again
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Shape:
     vocab_size: int = 30522
     positions: int = 512
     type_vocab_size: int = 2  # DistilBERT has none
+    pieces: int = 0  # of XLM-R's kind of tokenizer, in a sentence-transformers directory; 0: a plain one with WordPiece
 
 
 SHAPES = {
@@ -38,7 +40,7 @@ SHAPES = {
     "minilm-l12": Shape("bert", 12, 384, 12, 1536),
     "distilbert": Shape("distilbert", 6, 768, 12, 3072),
     "bert-base": Shape("bert", 12, 768, 12, 3072),
-    "multilingual-minilm-l12": Shape("bert", 12, 384, 12, 1536, vocab_size=250037),
+    "multilingual-minilm-l12": Shape("bert", 12, 384, 12, 1536, vocab_size=250037, pieces=250002),  # paraphrase-multilingual-MiniLM-L12-v2
 }
 
 
@@ -146,14 +148,40 @@ def write(shape, directory, seed=0):
             file.write("\n")
 
     write_json("config.json", config(shape))
+    if shape.pieces > 0:
+        write_sentence_transformers(shape, directory, write_json, seed)
+    else:
+        write_wordpiece(shape, directory, write_json)
+    tensor_file.write(os.path.join(directory, "model.safetensors"), tensors(shape, seed))
+    write_json(".generated.json", stamp)
+
+
+def write_wordpiece(shape, directory, write_json):
     write_json("tokenizer_config.json", {
         "do_lower_case": True, "model_max_length": shape.positions, "tokenizer_class": "BertTokenizer", "unk_token": "[UNK]",
         "sep_token": "[SEP]", "pad_token": "[PAD]", "cls_token": "[CLS]", "mask_token": "[MASK]",
         "tokenize_chinese_chars": True, "strip_accents": None})
     with open(os.path.join(directory, "vocab.txt"), "w", encoding="utf-8") as file:
         file.write("\n".join(vocabulary(shape.vocab_size)) + "\n")
-    tensor_file.write(os.path.join(directory, "model.safetensors"), tensors(shape, seed))
-    write_json(".generated.json", stamp)
+
+
+def write_sentence_transformers(shape, directory, write_json, seed):
+    """XLM-R's tokenizer and mean pooling: the files of paraphrase-multilingual-MiniLM-L12-v2 beside its weights."""
+    roles = {"bos_token": "<s>", "cls_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>", "mask_token": "<mask>"}
+    write_json("tokenizer_config.json", {"model_max_length": shape.positions, "tokenizer_class": "PreTrainedTokenizerFast", **roles})
+    write_json("special_tokens_map.json", roles)
+    write_json("modules.json", [
+        {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+        {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}])
+    write_json("sentence_bert_config.json", {"max_seq_length": 128, "do_lower_case": False})
+    os.makedirs(os.path.join(directory, "1_Pooling"), exist_ok=True)
+    write_json("1_Pooling/config.json", {
+        "word_embedding_dimension": shape.hidden, "pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True,
+        "pooling_mode_max_tokens": False, "pooling_mode_mean_sqrt_len_tokens": False})
+    xlmr_tokenizer.write(os.path.join(directory, "tokenizer.json"), shape.pieces, seed)
+    vocab = os.path.join(directory, "vocab.txt")
+    if os.path.exists(vocab):  # an earlier version's
+        os.remove(vocab)
 
 
 def main():
@@ -161,7 +189,7 @@ def main():
     parser.add_argument("name", choices=SHAPES)
     parser.add_argument("--out", required=True, metavar="DIR")
     parser.add_argument("--seed", type=int, default=0)
-    for field in ("layers", "hidden", "heads", "intermediate", "vocab_size", "positions"):
+    for field in ("layers", "hidden", "heads", "intermediate", "vocab_size", "positions", "pieces"):
         parser.add_argument("--" + field.replace("_", "-"), type=int, help="instead of the shape's own")
     arguments = parser.parse_args()
     changes = {key: value for key, value in vars(arguments).items() if key not in ("name", "out", "seed") and value is not None}
