@@ -9,6 +9,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/memory.hpp"
+
 namespace berth::base {
 
 template <class T>
@@ -23,8 +25,8 @@ class AlignedBuffer {
   explicit AlignedBuffer(std::size_t size) : size_(size) {
     if (size == 0) return;
     if (size > (std::numeric_limits<std::size_t>::max() - kAlignment) / sizeof(T)) throw std::bad_alloc();
-    const std::size_t bytes = (size * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment;
-    data_ = static_cast<T*>(std::aligned_alloc(kAlignment, bytes));
+    const std::size_t bytes = bytes_of(size);
+    data_ = static_cast<T*>(bytes >= kLarge ? map_pages(bytes) : std::aligned_alloc(kAlignment, bytes));
     if (data_ == nullptr) throw std::bad_alloc();
   }
   AlignedBuffer(AlignedBuffer&& other) noexcept
@@ -34,7 +36,13 @@ class AlignedBuffer {
     std::swap(size_, other.size_);
     return *this;
   }
-  ~AlignedBuffer() { std::free(data_); }
+  ~AlignedBuffer() {
+    if (bytes_of(size_) >= kLarge) {
+      unmap_pages(data_, bytes_of(size_));
+    } else {
+      std::free(data_);
+    }
+  }
 
   T* data() noexcept { return data_; }
   const T* data() const noexcept { return data_; }
@@ -45,6 +53,13 @@ class AlignedBuffer {
   std::span<const T> span() const noexcept { return {data_, size_}; }
 
  private:
+#if defined(__SANITIZE_ADDRESS__)
+  static constexpr std::size_t kLarge = std::numeric_limits<std::size_t>::max();  // the sanitizer watches what malloc gave
+#else
+  static constexpr std::size_t kLarge = kHugePage;
+#endif
+  static constexpr std::size_t bytes_of(std::size_t size) noexcept { return (size * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment; }
+
   T* data_ = nullptr;
   std::size_t size_ = 0;
 };

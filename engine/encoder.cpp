@@ -172,7 +172,7 @@ void add_convolution(const Compute& compute, const ModelConfig& config, const Mo
 struct Slices {
   static constexpr std::size_t kRows = 128;
   static constexpr std::size_t kFewRows = 32;
-  static constexpr std::size_t kCachedWeights = std::size_t{4} << 20;
+  static constexpr std::size_t kCachedWeights = std::size_t{8} << 20;
 
   std::size_t count = 1;
 

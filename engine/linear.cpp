@@ -48,39 +48,60 @@ Grid cut(const Shape& shape, std::size_t threads) {
   return grid;
 }
 
-// Calls body(first row, rows, first panel, panel end) for every task. Blocks of rows end where tiles end.
+// Rows [first, first + rows) and panels [panel, end) of a product.
+struct Task {
+  std::size_t first;
+  std::size_t rows;
+  std::size_t panel;
+  std::size_t end;
+  // The thread that is likely to run it, of so many, and whether it is that thread's last.
+  std::size_t thread;
+  std::size_t threads;
+  bool last;
+};
+
+// Calls body(task) for every task. Blocks of rows end where tiles end.
 template <class Body>
 void for_tasks(const Compute& compute, const Shape& shape, Body&& body) noexcept {
-  const Grid grid = cut(shape, static_cast<std::size_t>(compute.pool.threads()));
+  const auto threads = static_cast<std::size_t>(compute.pool.threads());
+  const Grid grid = cut(shape, threads);
   const std::size_t tiles = divide_up(shape.rows, shape.tile_rows);
-  compute.pool.parallel_for(grid.row_blocks * grid.panel_groups, [&](std::size_t task, std::size_t) noexcept {
+  const std::size_t count = grid.row_blocks * grid.panel_groups;
+  compute.pool.parallel_for(count, [&](std::size_t task, std::size_t) noexcept {
     const std::size_t block = task / grid.panel_groups;
     const std::size_t group = task % grid.panel_groups;
     const std::size_t first = std::min(shape.rows, tiles * block / grid.row_blocks * shape.tile_rows);
     const std::size_t last = std::min(shape.rows, tiles * (block + 1) / grid.row_blocks * shape.tile_rows);
     if (first == last) return;
     const std::size_t panel = group * grid.panels_per_task;
-    body(first, last - first, panel, std::min(shape.panels, panel + grid.panels_per_task));
+    const std::size_t thread = task * threads / count;
+    body(Task{.first = first,
+              .rows = last - first,
+              .panel = panel,
+              .end = std::min(shape.panels, panel + grid.panels_per_task),
+              .thread = thread,
+              .threads = threads,
+              .last = (task + 1) * threads / count != thread});
   });
 }
 
 // What the arguments of all products have in common.
 template <class Gemm>
-void set_common(Gemm& gemm, const Linear& layer, const LinearArgs& args, std::size_t first, std::size_t rows, std::size_t panel, std::size_t end) {
-  gemm.panel_begin = panel;
-  gemm.panel_end = end;
+void set_common(Gemm& gemm, const Linear& layer, const LinearArgs& args, const Task& task) {
+  gemm.panel_begin = task.panel;
+  gemm.panel_end = task.end;
   gemm.bias = layer.bias.size() == 0 ? nullptr : layer.bias.data();
-  gemm.residual = args.residual == nullptr ? nullptr : args.residual + first * layer.out;
+  gemm.residual = args.residual == nullptr ? nullptr : args.residual + task.first * layer.out;
   gemm.ldr = layer.out;
   gemm.ldc = layer.out;
   if constexpr (requires { gemm.c_is_bf16; }) {
     gemm.c_is_bf16 = args.y_bf16 != nullptr;
     if (gemm.c_is_bf16) gemm.ldc = low_row_bytes(Precision::bf16, layer.out) / sizeof(std::uint16_t);
-    gemm.c = gemm.c_is_bf16 ? static_cast<void*>(args.y_bf16 + first * gemm.ldc) : args.y + first * gemm.ldc;
+    gemm.c = gemm.c_is_bf16 ? static_cast<void*>(args.y_bf16 + task.first * gemm.ldc) : args.y + task.first * gemm.ldc;
   } else {
-    gemm.c = args.y + first * gemm.ldc;
+    gemm.c = args.y + task.first * gemm.ldc;
   }
-  gemm.rows = rows;
+  gemm.rows = task.rows;
   gemm.activation = args.activation;
 }
 
@@ -92,11 +113,11 @@ void run_f32(const Compute& compute, const Linear& layer, const LinearArgs& args
                     .tile_rows = compute.kernels.tile_rows,
                     .tile_panels = 1,
                     .task_work = kTaskWork};
-  for_tasks(compute, shape, [&](std::size_t first, std::size_t rows, std::size_t panel, std::size_t end) noexcept {
+  for_tasks(compute, shape, [&](const Task& task) noexcept {
     kernels::GemmF32Args gemm;
-    set_common(gemm, layer, args, first, rows, panel, end);
+    set_common(gemm, layer, args, task);
     gemm.lda = args.x_stride == 0 ? layer.in : args.x_stride;
-    gemm.a = args.x + first * gemm.lda;
+    gemm.a = args.x + task.first * gemm.lda;
     gemm.b = layer.f32.view();
     compute.kernels.gemm_f32(gemm);
   });
@@ -104,7 +125,22 @@ void run_f32(const Compute& compute, const Linear& layer, const LinearArgs& args
 
 const void* packed_data(const Linear& layer) noexcept {
   if (layer.precision == Precision::int8) return layer.s8.view().data;
-  return layer.precision == Precision::bf16 ? static_cast<const void*>(layer.bf16.view().data) : nullptr;
+  return layer.bf16.view().data;
+}
+
+// Which weights this task's thread is likely to want next: those of its next task or, behind its last, its share of the next product.
+template <class Gemm>
+void fetch_next(Gemm& gemm, const Linear& layer, const LinearArgs& args, const Task& task, const Shape& shape) noexcept {
+  if (!task.last) {
+    if (task.end == shape.panels) return;  // another block of rows
+    const std::size_t panel_bytes = gemm.b.k_padded * kernels::kLowPanelWidth * sizeof(*gemm.b.data);
+    gemm.next = reinterpret_cast<const std::byte*>(gemm.b.data) + task.end * panel_bytes;
+    gemm.next_bytes = std::min(shape.panels - task.end, task.end - task.panel) * panel_bytes;
+  } else if (args.next != nullptr && args.next->precision == layer.precision) {
+    const std::size_t bytes = args.next->weight_bytes();
+    gemm.next = static_cast<const std::byte*>(packed_data(*args.next)) + bytes / task.threads * task.thread;
+    gemm.next_bytes = bytes / task.threads;
+  }
 }
 
 template <class Gemm, class Packed, class Kernel>
@@ -116,18 +152,14 @@ void run_low(const Compute& compute, const Linear& layer, const LinearArgs& args
                     .tile_rows = compute.low.tile_rows,
                     .tile_panels = compute.low.tile_panels,
                     .task_work = kLowTaskWork};
-  for_tasks(compute, shape, [&](std::size_t first, std::size_t rows, std::size_t panel, std::size_t end) noexcept {
+  for_tasks(compute, shape, [&](const Task& task) noexcept {
     Gemm gemm;
-    set_common(gemm, layer, args, first, rows, panel, end);
+    set_common(gemm, layer, args, task);
     gemm.b = packed.view();
     gemm.lda = low_row_bytes(layer.precision, layer.in) / sizeof(*gemm.a);
-    gemm.a = reinterpret_cast<decltype(gemm.a)>(args.low.data) + first * gemm.lda;
-    if constexpr (requires { gemm.a_scales; }) gemm.a_scales = args.low.scales + first;
-    // Whoever computes all outputs of the last rows is likely to begin the next product, too.
-    if (args.next != nullptr && panel == 0 && end == shape.panels && first + rows == args.rows) {
-      gemm.next = packed_data(*args.next);
-      gemm.next_bytes = args.next->weight_bytes();
-    }
+    gemm.a = reinterpret_cast<decltype(gemm.a)>(args.low.data) + task.first * gemm.lda;
+    if constexpr (requires { gemm.a_scales; }) gemm.a_scales = args.low.scales + task.first;
+    fetch_next(gemm, layer, args, task, shape);
     kernel(gemm);
   });
 }
