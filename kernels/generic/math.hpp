@@ -46,8 +46,18 @@ struct VectorMath {
   // The same with relative error below 1.1e-4, for results that are rounded to BF16; 2^0 is exactly 1. On several vectors in step.
   template <int n>
   [[gnu::always_inline]] static void exp2_of_nonpositive_low(F32 (&x)[n]) {
-    F32 whole[n];
     F32 p[n];
+    if constexpr (requires(F32 y) { Isa::above_floor(y); }) {
+      // 2^x = 2^floor(x) 2^r with 0 <= r < 1; scaling takes the floor itself, and minus infinity to 0.
+      F32 r[n];
+      for (int v = 0; v < n; ++v) r[v] = Isa::above_floor(x[v]);
+      for (int v = 0; v < n; ++v) p[v] = Isa::fma(Isa::set1(0.0770670548F), r[v], Isa::set1(0.22764498F));
+      for (int v = 0; v < n; ++v) p[v] = Isa::fma(p[v], r[v], Isa::set1(0.695116818F));
+      for (int v = 0; v < n; ++v) p[v] = Isa::fma(p[v], r[v], Isa::set1(1.0F));
+      for (int v = 0; v < n; ++v) x[v] = Isa::scale_by_floor(p[v], x[v]);
+      return;
+    }
+    F32 whole[n];
     for (int v = 0; v < n; ++v) x[v] = Isa::max(Isa::set1(-126.0F), x[v]);
     for (int v = 0; v < n; ++v) whole[v] = Isa::round(x[v]);
     for (int v = 0; v < n; ++v) x[v] = Isa::sub(x[v], whole[v]);

@@ -23,6 +23,9 @@ struct Softmax {
     F32 maximum[rows];
     maximum_of<rows>(x, ldx, size, padded, maximum);
     const F32 factor = Isa::set1(scale * 1.44269504F);
+    // One multiply-add with the scaled maximum: its rounding shifts all of a row's exponents alike, which the division takes out again.
+    F32 shift[rows];
+    for (int r = 0; r < rows; ++r) shift[r] = Isa::mul(Isa::sub(Isa::set1(0.0F), maximum[r]), factor);
     F32 sum[rows];
     for (int r = 0; r < rows; ++r) sum[r] = Isa::set1(0.0F);
     const auto row_of = [](int r) { return static_cast<std::size_t>(r); };
@@ -31,14 +34,14 @@ struct Softmax {
       F32 e[2 * rows];
       for (int r = 0; r < rows; ++r)
         for (int v = 0; v < 2; ++v)
-          e[2 * r + v] = Isa::mul(Isa::sub(Isa::load(x + row_of(r) * ldx + i + row_of(v) * kLanes), maximum[r]), factor);
+          e[2 * r + v] = Isa::fma(Isa::load(x + row_of(r) * ldx + i + row_of(v) * kLanes), factor, shift[r]);
       VectorMath<Isa>::exp2_of_nonpositive_low(e);
       for (int r = 0; r < rows; ++r) {
         Isa::store_bf16(w + row_of(r) * ldw + i, e[2 * r], e[2 * r + 1]);
         sum[r] = Isa::add(sum[r], Isa::add(e[2 * r], e[2 * r + 1]));
       }
     }
-    for (int r = 0; r < rows; ++r) sums[r] = Isa::reduce_add(Isa::add(sum[r], rest_low(x + row_of(r) * ldx, i, size, maximum[r], factor, w + row_of(r) * ldw)));
+    for (int r = 0; r < rows; ++r) sums[r] = Isa::reduce_add(Isa::add(sum[r], rest_low(x + row_of(r) * ldx, i, size, factor, shift[r], w + row_of(r) * ldw)));
   }
 
   // Hands e^(scale (x[i] - max)) to store(i, vector) for each vector of i < size, zeros in the lanes from `size` on, and returns their sum. x has
@@ -84,10 +87,10 @@ struct Softmax {
   }
 
   // The end of a row, from i on: less than two vectors. Returns its numerators, added up by lanes.
-  static F32 rest_low(float* x, std::size_t i, std::size_t size, F32 maximum, F32 factor, std::uint16_t* w) noexcept {
+  static F32 rest_low(float* x, std::size_t i, std::size_t size, F32 factor, F32 shift, std::uint16_t* w) noexcept {
     F32 sum = Isa::set1(0.0F);
     for (; i < size; i += kLanes) {
-      F32 e[1] = {Isa::mul(Isa::sub(Isa::load(x + i), maximum), factor)};
+      F32 e[1] = {Isa::fma(Isa::load(x + i), factor, shift)};
       VectorMath<Isa>::exp2_of_nonpositive_low(e);
       alignas(64) std::uint16_t lanes[kLanes];
       Isa::store_bf16(lanes, e[0]);

@@ -43,6 +43,9 @@ struct Avx512 {
   [[gnu::always_inline]] static F32 sqrt(F32 x) { return _mm512_sqrt_ps(x); }
   [[gnu::always_inline]] static F32 round(F32 x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
   [[gnu::always_inline]] static F32 scale_by_power_of_two(F32 x, F32 n) { return _mm512_scalef_ps(x, n); }
+  // x - floor(x), and x 2^floor(n); minus infinity has the fraction 0.
+  [[gnu::always_inline]] static F32 above_floor(F32 x) { return _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
+  [[gnu::always_inline]] static F32 scale_by_floor(F32 x, F32 n) { return _mm512_scalef_ps(x, n); }
   [[gnu::always_inline]] static F32 select_less(F32 a, F32 b, F32 then, F32 otherwise) {
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), otherwise, then);
   }
