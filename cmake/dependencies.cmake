@@ -4,12 +4,17 @@ include(FetchContent)
 
 find_package(Threads REQUIRED)
 
-find_package(TBB QUIET)
-if(NOT TBB_FOUND)
-  set(TBB_TEST OFF CACHE BOOL "" FORCE)
-  FetchContent_Declare(oneTBB GIT_REPOSITORY https://github.com/oneapi-src/oneTBB.git
-                       GIT_TAG a00cc3b8b5fb4d8115e9de56bf713157073ed68c SYSTEM)  # v2021.9.0
-  FetchContent_MakeAvailable(oneTBB)
+set(oneTBB_release GIT_REPOSITORY https://github.com/oneapi-src/oneTBB.git GIT_TAG a00cc3b8b5fb4d8115e9de56bf713157073ed68c)  # v2021.9.0
+if(BERTH_STATIC)
+  FetchContent_Declare(oneTBB ${oneTBB_release} SOURCE_SUBDIR none)
+  include(static_dependencies)
+else()
+  find_package(TBB QUIET)
+  if(NOT TBB_FOUND)
+    set(TBB_TEST OFF CACHE BOOL "" FORCE)
+    FetchContent_Declare(oneTBB ${oneTBB_release} SYSTEM)
+    FetchContent_MakeAvailable(oneTBB)
+  endif()
 endif()
 
 find_package(nlohmann_json 3.11 QUIET)

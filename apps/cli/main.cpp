@@ -9,10 +9,11 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
-#include <berth/berth.hpp>
+#include <unistd.h>
 
 #include "apps/cli/commands.hpp"
 #include "apps/cli/errors.hpp"
+#include "apps/cli/version.hpp"
 
 namespace berth::cli {
 namespace {
@@ -36,7 +37,7 @@ void describe(CommandLine& line) {
   line.app.name("berth");
   line.app.description("Runs BERT-style encoders on CPUs: text in, labels and embeddings out.");
   line.app.require_subcommand(1);
-  line.app.set_version_flag("--version", std::string("berth ") + berth_version());
+  line.app.set_version_flag("--version", version_text);
   line.app.formatter(std::make_shared<Formatter>());
   line.app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   line.app.footer(
@@ -58,6 +59,14 @@ void describe(CommandLine& line) {
   add_eval(line);
   add_verify(line);
   for (CLI::App* command : line.app.get_subcommands({})) command->allow_extras();
+}
+
+// The kernel drops signals that a container's first process leaves to their default action: without a handler `docker stop` would have to kill
+// it. 128 and the signal's number is what shells and containers report for a process that a signal ended. Nothing is lost: answers are whole
+// lines, written as they come.
+void end_on_signals_as_first_process() {
+  if (getpid() != 1) return;
+  for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM}) std::signal(number, [](int received) { _exit(128 + received); });
 }
 
 int parse_and_run(std::vector<std::string> arguments) {
@@ -99,5 +108,6 @@ int main_with_status(std::vector<std::string> arguments) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write(), see Output
+  berth::cli::end_on_signals_as_first_process();
   return berth::cli::main_with_status({argv + 1, argv + argc});
 }

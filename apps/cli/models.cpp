@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include <CLI/CLI.hpp>
+#include <sys/auxv.h>
 
 #include "apps/cli/errors.hpp"
 #include "apps/cli/option_checks.hpp"
@@ -14,6 +15,16 @@ namespace berth::cli {
 namespace {
 
 namespace fs = std::filesystem;
+
+// The program's own file; empty when the system does not say. An empty root directory has no /proc: then it is the path the program was called by.
+fs::path program_file() {
+  std::error_code failed;
+  fs::path program = fs::read_symlink("/proc/self/exe", failed);
+  if (!failed) return program;
+  const char* called = reinterpret_cast<const char*>(getauxval(AT_EXECFN));  // NOLINT(performance-no-int-to-ptr)
+  program = called == nullptr ? fs::path() : fs::absolute(called, failed);
+  return failed ? fs::path() : program.lexically_normal();
+}
 
 }  // namespace
 
@@ -49,9 +60,7 @@ void add_run_options(CLI::App& app, RunLimits& limits) {
 std::vector<std::string> default_model_roots() {
   std::vector<std::string> roots;
   if (const char* named = std::getenv("BERTH_WEIGHTS"); named != nullptr && *named != '\0') roots.emplace_back(named);
-  std::error_code ignored;
-  const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
-  if (!ignored) roots.push_back((program.parent_path().parent_path() / "share" / "berth").string());
+  if (const fs::path program = program_file(); !program.empty()) roots.push_back((program.parent_path().parent_path() / "share" / "berth").string());
   if (roots.empty() || roots.back() != BERTH_DATA_DIR) roots.emplace_back(BERTH_DATA_DIR);
   roots.emplace_back("./weights");
   return roots;

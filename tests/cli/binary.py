@@ -2,12 +2,15 @@
 import json
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
 
 BERTH = pathlib.Path(sys.argv.pop(1)).resolve()
 REPOSITORY = pathlib.Path(sys.argv.pop(1)).resolve()
 WEIGHTS = REPOSITORY / "weights"
+RUNNER = shlex.split(os.environ.get("BERTH_TEST_RUNNER", ""))  # what programs are run by: tests/static/empty_root.py
+COMMAND = [*RUNNER, BERTH]
 
 
 def environment(**extra):
@@ -19,7 +22,7 @@ def berth(*arguments, stdin=b"", env=None, cwd=None):
     """Runs berth; .stdout is bytes, .stderr text."""
     if isinstance(stdin, str):
         stdin = stdin.encode()
-    done = subprocess.run([BERTH, *arguments], input=stdin, capture_output=True, env=env or environment(), cwd=cwd, timeout=240)
+    done = subprocess.run([*COMMAND, *arguments], input=stdin, capture_output=True, env=env or environment(), cwd=cwd, timeout=240)
     done.stderr = done.stderr.decode()
     return done
 

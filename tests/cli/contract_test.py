@@ -14,7 +14,7 @@ import threading
 import time
 import unittest
 
-from binary import BERTH, WEIGHTS, berth, environment, jsonl, lines, parse
+from binary import BERTH, COMMAND, REPOSITORY, RUNNER, WEIGHTS, berth, environment, jsonl, lines, parse
 from reference import CASES
 
 TEXTS = ["A warm, funny film.", "", "  spaces  kept  ", "NUL \0 byte", "quotes \" and \\ and \t tab", "Ünïcödé 日本語 😀 e\u0301", "line separator \u2028 kept",
@@ -298,7 +298,13 @@ class Options(unittest.TestCase):
             self.assertIn("classifier.weight", done.stderr)
 
     def test_help_and_version(self):
-        self.assertRegex(berth("--version").stdout.decode(), r"^berth \d+\.\d+\.\d+\n$")
+        version = berth("--version").stdout.decode()
+        self.assertRegex(version, r"^berth \d+\.\d+\.\d+\nbuild type: \w+\ncompiler: (GNU|Clang) \d+\.\S+\ninstruction sets: [a-z0-9 ]+\nlinked: (stat|dynam)ically\n$")
+        (about,) = lines("info")
+        self.assertEqual(version.split()[1], about["version"])
+        self.assertEqual(sorted(version.splitlines()[3].split()[2:]), sorted(isa["name"] for isa in about["isas"]))
+        self.assertIn(f"project(berth VERSION {about['version']} ", (REPOSITORY / "CMakeLists.txt").read_text())
+        self.assertIn(f"## {about['version']}", (REPOSITORY / "CHANGELOG.md").read_text())
         for arguments in [("--help",), ("-h",), ("classify", "--help"), ("bench", "-h")]:
             done = berth(*arguments)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
@@ -339,7 +345,7 @@ class Options(unittest.TestCase):
             (folder / "prefix/share").mkdir()
             shutil.copy(BERTH, folder / "prefix/bin/berth")
             os.symlink(WEIGHTS, folder / "prefix/share/berth")
-            moved = subprocess.run([folder / "prefix/bin/berth", "classify", "ok"], env=bare, cwd=elsewhere, capture_output=True)
+            moved = subprocess.run([*RUNNER, folder / "prefix/bin/berth", "classify", "ok"], env=bare, cwd=elsewhere, capture_output=True)
             self.assertEqual(moved.stdout, expected, moved.stderr)
 
 
@@ -394,7 +400,7 @@ class Bench(unittest.TestCase):
 class Streams(unittest.TestCase):
     def test_threads_that_were_asked_for_work(self):
         for threads in [1, 3, 8]:
-            with subprocess.Popen([BERTH, "bench", "--threads", str(threads), "--seconds", "1"], stdout=subprocess.PIPE, env=environment()) as process:
+            with subprocess.Popen([*COMMAND, "bench", "--threads", str(threads), "--seconds", "1"], stdout=subprocess.PIPE, env=environment()) as process:
                 most = 0
                 while process.poll() is None:
                     most = max(most, len(os.listdir(f"/proc/{process.pid}/task")))
@@ -402,7 +408,7 @@ class Streams(unittest.TestCase):
                 self.assertEqual((most, process.returncode), (threads, 0))
 
     def test_answers_come_while_the_input_is_still_open(self):
-        with subprocess.Popen([BERTH, "classify"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()) as process:
+        with subprocess.Popen([*COMMAND, "classify"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()) as process:
             timer = threading.Timer(120, process.kill)
             timer.start()
             for text in ["one", "two", "three"]:
@@ -416,7 +422,7 @@ class Streams(unittest.TestCase):
     def test_a_reader_that_leaves(self):
         def restore():
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-        with subprocess.Popen([BERTH, "tokenize"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), preexec_fn=restore) as process:
+        with subprocess.Popen([*COMMAND, "tokenize"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), preexec_fn=restore) as process:
             process.stdout.close()
             with self.assertRaises(BrokenPipeError):  # berth ends at its first answer, long before it has read all this
                 with process.stdin:
@@ -425,7 +431,7 @@ class Streams(unittest.TestCase):
 
     def test_a_full_disk(self):
         with open("/dev/full", "wb") as full:
-            done = subprocess.run([BERTH, "classify", "ok"], stdout=full, stderr=subprocess.PIPE, env=environment())
+            done = subprocess.run([*COMMAND, "classify", "ok"], stdout=full, stderr=subprocess.PIPE, env=environment())
         self.assertEqual(done.returncode, 1)
         self.assertIn(b"standard output", done.stderr)
 

@@ -6,13 +6,13 @@ import tempfile
 import threading
 import unittest
 
-from binary import BERTH, environment
+from binary import COMMAND, environment
 
 
 def run(arguments, chunks):
     """Feeds chunks of bytes while counting lines; gives (status, lines, peak memory in MiB)."""
     with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen([BERTH, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environment())
+        process = subprocess.Popen([*COMMAND, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environment())
 
         def feed():
             with process.stdin:

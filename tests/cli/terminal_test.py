@@ -10,14 +10,14 @@ import tempfile
 import termios
 import unittest
 
-from binary import BERTH, WEIGHTS, berth, environment
+from binary import COMMAND, WEIGHTS, berth, environment
 
 
 def on_terminal(*arguments, columns=80, stdin=subprocess.DEVNULL, stdout=True, stderr=False):
     """Runs berth with a pseudo terminal as standard output and/or error; gives the status and what the terminal got."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    process = subprocess.Popen([BERTH, *arguments], stdin=stdin, stdout=follower if stdout else subprocess.DEVNULL,
+    process = subprocess.Popen([*COMMAND, *arguments], stdin=stdin, stdout=follower if stdout else subprocess.DEVNULL,
                                stderr=follower if stderr else subprocess.DEVNULL, env=environment())
     os.close(follower)
     seen = b""
