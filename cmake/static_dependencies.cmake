@@ -14,8 +14,8 @@ set(TBB_TEST OFF CACHE BOOL "" FORCE)
 set(TBB_STRICT OFF CACHE BOOL "" FORCE)
 set(TBB_DISABLE_HWLOC_AUTOMATIC_SEARCH ON CACHE BOOL "" FORCE)
 add_sources(oneTBB)
-# In a static program dlopen() needs the very glibc it was linked with. A static oneTBB loads no tbbmalloc and no tbbbind; without these two definitions
-# it asks for no library that might be there already and loads no profiler's library by the name in a variable, either.
+# In a static program dlopen() needs the very glibc it was linked with. A static oneTBB loads no tbbmalloc and no tbbbind; with what is changed
+# below it does not look for libraries that might be there already, nor load a profiler's by the name in a variable, either.
 get_target_property(definitions tbb COMPILE_DEFINITIONS)
 list(REMOVE_ITEM definitions __TBB_USE_ITT_NOTIFY)
 set_target_properties(tbb PROPERTIES COMPILE_DEFINITIONS "${definitions};__TBB_WEAK_SYMBOLS_PRESENT=0")
