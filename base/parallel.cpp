@@ -1,16 +1,19 @@
 #include "base/parallel.hpp"
 
 #include <immintrin.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <mutex>
+#include <new>
 
 #include <tbb/blocked_range.h>
 #include <tbb/global_control.h>
 #include <tbb/info.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
+
+#include "base/fork.hpp"
+#include "base/workers.hpp"
 
 #if defined(BERTH_TELL_THREAD_SANITIZER)
 #include <sanitizer/tsan_interface.h>
@@ -53,41 +56,78 @@ void hand_over() noexcept {}
 FloatingPointScope::FloatingPointScope() noexcept : saved_(_mm_getcsr()) { _mm_setcsr(kOurMxcsr); }
 FloatingPointScope::~FloatingPointScope() { _mm_setcsr(saved_); }
 
-// The arena is made on first use in each process: worker threads do not survive a fork, so a child makes its own and lets go of the
-// parent's (whose destructor would wait for threads that are not there).
+namespace {
+constexpr unsigned kNever = ~0U;  // no process's fork_count()
+}  // namespace
+
+// Threads do not survive a fork, so they are found on first use in each process: oneTBB's, or our own in a forked child, whose parent (or its
+// host) may have used oneTBB: it takes its lost workers for sleeping ones, and its locks may have been held by threads that are gone.
+// What the parent had is let go of, for good: to destroy it would be to wait for threads that are not there.
 struct ThreadPool::Arena {
   explicit Arena(int threads_) : threads(threads_) {}
   ~Arena() {
-    if (owner == getpid()) delete arena;
+    if (process.load(std::memory_order_acquire) != fork_count()) return;
+    delete arena;
+    delete workers;
   }
 
-  tbb::task_arena& get() {
-    if (process.load(std::memory_order_acquire) == getpid()) return *arena;
+  void make_ready() {
+    const unsigned here = fork_count();
+    if (process.load(std::memory_order_acquire) == here) return;
     const std::lock_guard lock(mutex);
-    if (process.load(std::memory_order_relaxed) != getpid()) {
+    if (process.load(std::memory_order_relaxed) == here) return;
+    arena = nullptr;
+    workers = nullptr;
+    if (here == 0) {
       allow_threads(threads);
       arena = new tbb::task_arena(threads);
       arena->initialize();
-      owner = getpid();
-      process.store(owner, std::memory_order_release);
+    } else {
+      workers = new (std::nothrow) Workers(threads);
     }
-    return *arena;
+    process.store(here, std::memory_order_release);
   }
 
   int threads;
-  std::mutex mutex;
-  std::atomic<pid_t> process{0};
-  pid_t owner = 0;
+  ForkMutex mutex;
+  std::atomic<unsigned> process{kNever};  // whose the two are: at most one of them is there
   tbb::task_arena* arena = nullptr;
+  Workers* workers = nullptr;
 };
+
+namespace {
+struct AnyTask {
+  void (*run)(void* context, std::size_t index, std::size_t slot) noexcept;
+  void* context;
+};
+
+// workers may be null where there was no memory for them.
+void run_with_workers(Workers* workers, std::size_t count, AnyTask task) noexcept {
+  const auto in_our_mode = [](void* context, std::size_t index, std::size_t slot) noexcept {
+    const FloatingPointScope scope;
+    const auto& inner = *static_cast<const AnyTask*>(context);
+    inner.run(inner.context, index, slot);
+  };
+  if (workers != nullptr) {
+    workers->run(count, in_our_mode, &task);
+  } else {
+    for (std::size_t i = 0; i < count; ++i) in_our_mode(&task, i, 0);
+  }
+}
+}  // namespace
 
 ThreadPool::ThreadPool(int threads) : threads_(threads), arena_(std::make_unique<Arena>(threads)) {}
 ThreadPool::~ThreadPool() = default;
 
 void ThreadPool::run(std::size_t count, Task task, void* context) const {
+  arena_->make_ready();
+  if (arena_->arena == nullptr) {
+    run_with_workers(arena_->workers, count, {task, context});
+    return;
+  }
   // isolate: while this region waits for its last task, its thread may not pick up another caller's task and keep this caller waiting.
   hand_over();  // the caller's own work, which the tasks read
-  arena_->get().execute([&] {
+  arena_->arena->execute([&] {
     tbb::this_task_arena::isolate([&] {
       tbb::parallel_for(
           tbb::blocked_range<std::size_t>(0, count, 1),

@@ -5,10 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "base/aligned_buffer.hpp"
+#include "base/fork.hpp"
 #include "engine/batch.hpp"
 #include "engine/inputs.hpp"
 #include "engine/linear.hpp"
@@ -126,7 +126,7 @@ class WorkspacePool {
   void give_back(std::unique_ptr<Workspace> workspace) noexcept;
   std::unique_ptr<Workspace> keep(std::unique_ptr<Workspace> workspace) noexcept;  // what is to go, if any
 
-  mutable std::mutex mutex_;
+  mutable base::ForkMutex mutex_;
   std::vector<Idle> idle_;  // the one given back last is lent first
   std::uint64_t calls_ = 0;
   std::size_t recent_bytes_ = 0;  // that calls lately used at most, forgotten slowly

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string_view>
 
+#include "base/fork.hpp"
 #include "tokenizer/added_vocabulary.hpp"
 #include "tokenizer/stages.hpp"
 #include "tokenizer/tokenizer.hpp"
@@ -71,7 +71,7 @@ class Encoder {
 
   TokenizerParts parts_;
   std::vector<SpaceCounts> spaces_;  // [id] when the post-processor trims offsets, as far as ids are that small
-  mutable std::mutex idle_mutex_;
+  mutable base::ForkMutex idle_mutex_;
   mutable std::vector<std::unique_ptr<Scratch>> idle_;
 };
 

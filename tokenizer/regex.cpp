@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "base/error.hpp"
+#include "base/fork.hpp"
 #include "base/utf8.hpp"
 #include "tokenizer/pattern.hpp"
 #include "tokenizer/regex_stand_ins.hpp"
@@ -24,6 +25,8 @@ constexpr std::uint64_t kFirstSteps = 1000;
 // Going forward is not counted by the library. What stops a pattern that only does that is the clock, between windows of so many bytes.
 constexpr std::size_t kWindow = 4096;
 constexpr std::chrono::seconds kMaxTime{10};
+
+base::ForkMutex compiling;  // the library keeps tables while it compiles
 
 const OnigUChar* bytes(const char* text) { return reinterpret_cast<const OnigUChar*>(text); }
 
@@ -45,8 +48,7 @@ struct FreeParam {
 using RegexPointer = std::unique_ptr<std::remove_pointer_t<OnigRegex>, FreeRegex>;
 
 RegexPointer compile(const std::string& pattern, const std::string& field) {
-  static std::mutex mutex;  // the library keeps tables while it compiles
-  const std::lock_guard lock(mutex);
+  const std::lock_guard lock(compiling);
   static const int initialized = [] {
     OnigEncoding encoding = ONIG_ENCODING_UTF8;
     const int code = onig_initialize(&encoding, 1);
