@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/error.hpp"
+#include "engine/inputs.hpp"
 #include "engine/model.hpp"
 #include "tokenizer/tokenizer.hpp"
 
@@ -58,7 +59,9 @@ Options read_options(const Options* options, const char* name) {
 }
 
 inline RunOptions run_options(const berth_run_options& options) {
-  return {.max_length = options.max_length, .batch_tokens = options.batch_tokens, .truncate_dim = options.truncate_dim, .normalize = options.normalize != 0};
+  RunOptions run{.max_length = options.max_length, .batch_tokens = options.batch_tokens, .truncate_dim = options.truncate_dim, .normalize = options.normalize != 0};
+  if (options.prompt.data != nullptr) run.prompt = checked_text(options.prompt, "prompt");
+  return run;
 }
 
 std::span<const berth_input> checked_inputs(const berth_model* model, const berth_input* inputs, std::size_t count);

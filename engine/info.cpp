@@ -49,7 +49,11 @@ std::string describe_model(const ModelFacts& facts) {
   info["labels"] = config.labels;
   if (config.head.kind == HeadKind::sequence_classifier) info["scores"] = name(config.score_function);
   info["tokenizer"] = facts.tokenizer == nullptr ? Json() : Json(facts.tokenizer->type());
-  if (facts.directory.sentence_transformers) info["prompts"] = facts.directory.sentence_transformers->prompts;
+  if (facts.directory.sentence_transformers) {
+    info["prompts"] = facts.directory.sentence_transformers->prompts;
+    info["similarity"] = facts.directory.sentence_transformers->similarity;
+    if (facts.directory.sentence_transformers->default_prompt_name) info["default_prompt_name"] = *facts.directory.sentence_transformers->default_prompt_name;
+  }
   info["precision"] = name(facts.precision);
   info["auto_precision"] = name(facts.automatic.precision);
   info["auto_precision_reason"] = facts.automatic.reason;

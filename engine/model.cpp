@@ -75,16 +75,23 @@ std::vector<SentenceModule> bind_modules(const loaders::ModelDirectory& director
   return modules;
 }
 
-// The prompt that sentence-transformers puts before every text when none is asked for. Leaving its tokens out of the pooling is not supported.
+// The prompt that sentence-transformers puts before every text when none is asked for.
 std::string default_prompt(const loaders::ModelDirectory& directory) {
   if (!directory.sentence_transformers || !directory.sentence_transformers->default_prompt_name) return {};
-  const loaders::SentenceTransformersSpec& spec = *directory.sentence_transformers;
-  const std::string& prompt = spec.prompts.at(*spec.default_prompt_name);
-  for (const loaders::ModuleSpec& module : spec.modules)
-    if (!prompt.empty() && module.type == ModuleType::pooling && !module.pooling.include_prompt)
-      throw Error(ErrorCode::unsupported, (directory.root / module.path / "config.json").string() +
-                                              ": field \"include_prompt\": false is not supported together with a default prompt");
-  return prompt;
+  return directory.sentence_transformers->prompts.at(*directory.sentence_transformers->default_prompt_name);
+}
+
+std::optional<std::string> left_out_prompts(const loaders::ModelDirectory& directory) {
+  if (!directory.sentence_transformers) return std::nullopt;
+  for (const loaders::ModuleSpec& module : directory.sentence_transformers->modules)
+    if (module.type == ModuleType::pooling && !module.pooling.include_prompt) return (directory.root / module.path / "config.json").string();
+  return std::nullopt;
+}
+
+// Leaving a prompt's tokens out of the pooling is not supported.
+void check_prompt(std::string_view prompt, const std::optional<std::string>& left_out, const char* which) {
+  if (prompt.empty() || !left_out) return;
+  throw Error(ErrorCode::unsupported, *left_out + ": field \"include_prompt\": false is not supported together with a " + which);
 }
 
 std::size_t text_limit(const loaders::ModelDirectory& directory, const ModelConfig& config, const tokenizer::Tokenizer* tokenizer) {
@@ -143,6 +150,8 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
                                                std::to_string(model->truncate_dim_));
   }
   model->prompt_ = default_prompt(directory);
+  model->left_out_prompts_ = left_out_prompts(directory);
+  check_prompt(model->prompt_, model->left_out_prompts_, "default prompt");
   model->strip_text_ = !is_static && directory.sentence_transformers && directory.sentence_transformers->generation == loaders::Generation::first;
   model->lower_text_ = model->strip_text_ && directory.sentence_transformers->do_lower_case;  // the newer generation has no such field
   model->max_length_ = is_static ? model->static_->max_length : text_limit(directory, model->config_, model->tokenizer());
@@ -248,6 +257,7 @@ void Model::encode_vectors(std::span<const berth_input> inputs, const RunOptions
                                           "no colbert_linear.safetensors");
     request.multi->size = token_vectors_->size;
   }
+  if (options.prompt && request.dense != nullptr) check_prompt(*options.prompt, left_out_prompts_, "prompt");
   const TokenVectors::Side* side = request.multi == nullptr ? nullptr : &token_vectors_->side(request.query);
   if (request.tokens != nullptr) request.tokens->size = config_.hidden_size;
   run(inputs, options, {}, rows, [&](Workspace& workspace, std::size_t first, std::size_t count) {
@@ -277,7 +287,7 @@ void Model::encode_vectors(std::span<const berth_input> inputs, const RunOptions
       request.tokens->values.insert(request.tokens->values.end(), begin, begin + batch.length(row) * config_.hidden_size);
       request.tokens->first_token.push_back(request.tokens->first_token.back() + batch.length(row));
     }
-  }, side == nullptr || side->prompt.empty() ? std::string_view(prompt_) : std::string_view(side->prompt), side);
+  }, options.prompt.value_or(side == nullptr || side->prompt.empty() ? std::string_view(prompt_) : std::string_view(side->prompt)), side);
 }
 
 unsigned Model::vector_kinds() const noexcept {

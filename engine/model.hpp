@@ -38,6 +38,7 @@ struct RunOptions {
   std::size_t batch_tokens = 0;  // 0: kDefaultBatchTokens
   std::size_t truncate_dim = 0;  // of embeddings: their first values only; 0: what the directory says, else all
   bool normalize = false;        // embeddings, after that
+  std::optional<std::string_view> prompt = {};  // put before texts that are embedded; absent: the directory's default one
 };
 
 // Tokens run together by default: beyond some hundreds a product is no more efficient, and more would leave the caches.
@@ -131,6 +132,7 @@ class Model {
   std::optional<TokenVectors> token_vectors_;
   std::optional<TokenWeights> token_weights_;
   std::size_t truncate_dim_ = 0;         // of the directory's; 0: none
+  std::optional<std::string> left_out_prompts_;  // the file of the Pooling module that would leave a prompt's tokens out, which is not supported
   std::string prompt_;  // sentence-transformers' default prompt: goes before every text that is embedded
   bool strip_text_ = false;
   bool lower_text_ = false;

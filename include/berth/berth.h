@@ -114,6 +114,7 @@ typedef struct berth_run_options {
   int32_t raw_scores;  /* berth_classify: 1 gives the head's logits */
   int32_t normalize;   /* embeddings: 1 divides each by its length, after truncate_dim */
   size_t truncate_dim; /* embeddings: their first values only (Matryoshka); 0: all, or what the directory's truncate_dim says */
+  berth_string prompt; /* embeddings: put before every text; data == NULL: the directory's default prompt, if it has one */
 } berth_run_options;
 
 /* Values of each embedding under these options; fails where truncate_dim is more than there are. */

@@ -88,6 +88,7 @@ struct RunOptions {
   bool raw_scores = false;       // classify: logits instead of scores
   std::size_t truncate_dim = 0;  // embeddings: their first values only (Matryoshka); 0: all, or what the directory says
   bool normalize = false;        // embeddings: each divided by its length, after truncate_dim
+  std::optional<std::string_view> prompt = {};  // embeddings: put before every text; absent: the directory's default prompt, if it has one
 };
 
 using Row = berth_row;  // .tokens the model ran on, .truncated when the text was cut
@@ -549,6 +550,7 @@ class Model {
     result.raw_scores = options.raw_scores ? 1 : 0;
     result.truncate_dim = options.truncate_dim;
     result.normalize = options.normalize ? 1 : 0;
+    if (options.prompt) result.prompt = detail::view(*options.prompt);
     return result;
   }
   static berth_vector_options convert(const VectorOptions& options) {

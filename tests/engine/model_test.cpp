@@ -128,6 +128,24 @@ TEST(ModelInputs, TheDefaultPromptGoesBeforeEveryText) {
   inputs = {text_input(whole)};
   plain->encode(inputs, {}, b.data(), nullptr, nullptr);
   EXPECT_EQ(a, b);
+  prompted->encode(inputs, {.prompt = ""}, a.data(), nullptr, nullptr);
+  EXPECT_EQ(a, b) << "a prompt that is asked for goes in place of the default one";
+  inputs = {text_input(text)};
+  plain->encode(inputs, {.prompt = "the card: "}, a.data(), nullptr, nullptr);
+  EXPECT_EQ(a, b);
+}
+
+TEST(ModelInputs, APromptThatPoolingWouldLeaveOutIsRejected) {
+  EditedModel edited("st-mean");
+  std::ofstream(edited.directory() / "1_Pooling/config.json")
+      << R"({"word_embedding_dimension": 32, "pooling_mode_mean_tokens": true, "include_prompt": false})";
+  const auto model = load(edited.directory());
+  const std::string text = "was lost";
+  const std::vector<berth_input> inputs = {text_input(text)};
+  std::vector<float> out(model->embedding_size());
+  EXPECT_NO_THROW(model->encode(inputs, {.prompt = ""}, out.data(), nullptr, nullptr));
+  expect_error(ErrorCode::unsupported, {"1_Pooling/config.json", "include_prompt"},
+               [&] { model->encode(inputs, {.prompt = "query: "}, out.data(), nullptr, nullptr); });
 }
 
 TEST(ModelInputs, NoRowsIsFine) {

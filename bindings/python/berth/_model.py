@@ -1,0 +1,416 @@
+"""Model: what berth.h does, with the names that users of sentence-transformers and of Hugging Face's pipelines know."""
+
+import ctypes
+import json
+import operator
+import os
+import sys
+import weakref
+
+import numpy as np
+
+from . import _library
+from ._errors import ArgumentError
+from ._inputs import ROW, Inputs, is_pair, string, strings, utf8
+from ._library import lib
+from ._similarity import similarity_matrix
+
+_PRECISIONS = {"float32": 0, "int8": 1, "uint8": 2, "binary": 3, "ubinary": 4}  # berth_output_type
+_TYPES = {"int8": np.int8, "uint8": np.uint8, "binary": np.int8, "ubinary": np.uint8}
+_ROWS_AT_A_TIME = 1024  # between them Python gets a chance to see Ctrl-C
+
+
+def _size(value, name, least=0):
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: expected an integer, got {type(value).__name__}") from None
+    if number < least:
+        raise ArgumentError(f"{name}: expected at least {least}, got {number}")
+    return number
+
+
+def _text(value):
+    return None if value is None else utf8(value, "an option")
+
+
+class Model:
+    """A Hugging Face or sentence-transformers directory, loaded.
+
+    path: the directory, as `save_pretrained` or the Hub's download leaves it.
+    precision: of the encoder's layers: "fp32", "bf16", "int8", or "auto".
+    threads: exactly so many; 0: the CPUs of the affinity mask or of the container's quota, lowered by OMP_NUM_THREADS.
+    isa: no instruction set beyond this one ("avx2"); None: BERTH_ISA, else the best the CPU has.
+    mmap: False copies the weights instead of mapping the files.
+    prompts, default_prompt_name, truncate_dim: as in sentence-transformers, in place of what the directory says.
+    device: None or "cpu".
+
+    Any number of threads may use one Model at once: it never changes, and calls release the GIL. It may be loaded before a fork, and
+    pickling it sends the path and options. Failures are berth.Error.
+    """
+
+    def __init__(self, path, *, precision="fp32", threads=0, isa=None, mmap=True, prompts=None, default_prompt_name=None, truncate_dim=None,
+                 device=None):
+        if device is not None and str(device) != "cpu":
+            raise ArgumentError(f'device: expected None or "cpu", got {device!r}')
+        self._made_of = (os.fspath(path), {"precision": precision, "threads": threads, "isa": isa, "mmap": mmap, "prompts": prompts,
+                                           "default_prompt_name": default_prompt_name, "truncate_dim": truncate_dim})
+        options = _library.ModelOptions(threads=_size(threads, "threads"), no_mmap=not mmap, precision=_text(precision), isa=_text(isa))
+        handle = ctypes.c_void_p()
+        lib.berth_model_load(os.fsencode(path), options, ctypes.byref(handle))
+        self._handle = handle
+        # Not at the end of the process, when daemon threads may still be in a call.
+        weakref.finalize(self, lib.berth_model_free, handle).atexit = False
+        self.info = json.loads(lib.berth_model_info(handle))
+        self.prompts = dict(self.info.get("prompts", {}) if prompts is None else prompts)
+        self.default_prompt_name = default_prompt_name or self.info.get("default_prompt_name")
+        if self.default_prompt_name is not None:
+            self._prompt_named(self.default_prompt_name)
+        self.truncate_dim = truncate_dim
+        self.similarity_fn_name = self.info.get("similarity", "cosine")
+        self.labels = [lib.berth_model_label(handle, i).decode() for i in range(lib.berth_model_num_labels(handle))]
+        self._max_length = lib.berth_model_max_length(handle)
+
+    def __reduce__(self):
+        path, options = self._made_of
+        return _load, (path, options)
+
+    def __repr__(self):
+        return f"berth.Model({self._made_of[0]!r}, precision={self.info['precision']!r}, threads={self.info['threads']})"
+
+    # ---- facts ----
+
+    @property
+    def hidden_size(self):
+        """Values of a token's last hidden state."""
+        return lib.berth_model_hidden_size(self._handle)
+
+    @property
+    def embedding_size(self):
+        """Values of an embedding, without the arguments of a call."""
+        return self._embedding_size(self._run_options(truncate_dim=self.truncate_dim))
+
+    @property
+    def max_seq_length(self):
+        """Tokens of a text, special ones included; what is beyond is cut. May be lowered."""
+        return self._max_length
+
+    @max_seq_length.setter
+    def max_seq_length(self, value):
+        self._max_length = min(_size(value, "max_seq_length", 1), lib.berth_model_max_length(self._handle))
+
+    @property
+    def device(self):
+        """ "cpu": for code that asks."""
+        return "cpu"
+
+    def get_sentence_embedding_dimension(self):
+        """embedding_size, by its name in sentence-transformers."""
+        return self.embedding_size
+
+    def get_max_seq_length(self):
+        """max_seq_length, by its other name in sentence-transformers."""
+        return self.max_seq_length
+
+    # ---- embeddings ----
+
+    def encode(self, sentences, prompt_name=None, prompt=None, batch_size=32, show_progress_bar=None, output_value="sentence_embedding",
+               precision="float32", convert_to_numpy=True, convert_to_tensor=False, device=None, normalize_embeddings=False, *,
+               truncate_dim=None, max_length=None, out=None, return_rows=False):
+        """Sentence embeddings: float32 [n, dimensions]; of a single str [dimensions].
+
+        sentences: a str, or several; a pair of texts is a tuple.
+        prompt, prompt_name: put before every text; a key of `prompts`. Default: the directory's default prompt, if it has one.
+        batch_size: rows between two steps of the progress bar. It changes neither speed nor results.
+        show_progress_bar: True counts on standard error.
+        output_value: "token_embeddings" gives a list of [tokens, hidden_size] instead.
+        precision: "int8", "uint8", "binary" or "ubinary" quantise the embeddings as sentence-transformers does.
+        convert_to_numpy: False gives a list of rows. convert_to_tensor: not supported; torch.from_numpy() copies nothing.
+        normalize_embeddings: divides each by its length, after truncate_dim.
+        truncate_dim: the first values only (Matryoshka).
+        max_length: cuts texts to so many tokens.
+        out: a C-contiguous float32 array of the result's shape, filled and returned.
+        return_rows: gives (embeddings, rows): rows["tokens"] the model ran on, rows["truncated"] where a text was cut.
+
+        The library writes into the returned array itself: nothing is copied.
+        """
+        self._refuse(convert_to_tensor, device)
+        if precision not in _PRECISIONS:
+            raise ArgumentError(f'precision: expected one of {", ".join(_PRECISIONS)}, got {precision!r}')
+        rows, single = self._rows(sentences)
+        options = self._run_options(max_length, truncate_dim=truncate_dim if truncate_dim is not None else self.truncate_dim,
+                                    normalize=bool(normalize_embeddings), prompt=self._prompt(prompt, prompt_name))
+        if output_value == "token_embeddings":
+            values, facts = self._token_embeddings(Inputs(rows), options)
+            return self._result(values, facts, single, return_rows)
+        if output_value != "sentence_embedding":
+            raise ArgumentError(f'output_value: expected "sentence_embedding" or "token_embeddings", got {output_value!r}')
+        values = self._buffer(out, (len(rows), self._embedding_size(options)), single and precision == "float32")
+        facts = self._run(lib.berth_encode, Inputs(rows), options, values, _size(batch_size, "batch_size", 1) if show_progress_bar else None)
+        if precision != "float32":
+            values = _quantized(values, precision)
+        elif out is not None:
+            return (out, facts) if return_rows else out
+        return self._result(values if convert_to_numpy or single else list(values), facts, single, return_rows)
+
+    def encode_query(self, sentences, **options):
+        """encode() with the prompt named "query" where there is one and no other is asked for."""
+        return self._encode_as(("query",), sentences, options)
+
+    def encode_document(self, sentences, **options):
+        """encode() with the prompt named "document", "passage" or "corpus", the first that there is, where no other is asked for."""
+        return self._encode_as(("document", "passage", "corpus"), sentences, options)
+
+    def similarity(self, first, second=None):
+        """How alike rows are: float32 [n, m], by `similarity_fn_name` ("cosine" unless the directory says otherwise).
+
+        Both may be embeddings or texts, which are encoded; without `second` the rows of `first` are compared with each other."""
+        first = self._embeddings(first)
+        return similarity_matrix(self.similarity_fn_name, first, first if second is None else self._embeddings(second))
+
+    # ---- heads ----
+
+    def scores(self, texts, *, raw_scores=False, max_length=None, out=None, return_rows=False):
+        """Scores of all labels of a sequence classifier, in the order of `labels`: float32 [n, labels]; of a single str [labels]."""
+        rows, single = self._rows(texts)
+        values = self._buffer(out, (len(rows), len(self.labels)), single)
+        facts = self._run(lib.berth_classify, Inputs(rows), self._run_options(max_length, raw_scores=bool(raw_scores)), values)
+        return self._result(values, facts, single, return_rows)
+
+    def classify(self, texts, top_k=1, *, raw_scores=False, max_length=None, return_rows=False):
+        """Labels as Hugging Face's text-classification pipeline gives them: for each text [{"label", "score"}], best first.
+
+        top_k: how many; None: all. raw_scores: logits. For a single str its list alone."""
+        rows, single = self._rows(texts)
+        values, facts = self.scores(rows, raw_scores=raw_scores, max_length=max_length, return_rows=True)
+        best = np.argsort(-values, axis=1, kind="stable")[:, :len(self.labels) if top_k is None else _size(top_k, "top_k", 1)]
+        found = [[{"label": self.labels[i], "score": float(row[i])} for i in order] for row, order in zip(values, best)]
+        return self._result(found, facts, single, return_rows)
+
+    def predict(self, pairs, *, raw_scores=False, max_length=None, return_rows=False):
+        """Scores of (query, text) pairs by a cross-encoder: float32 [n]; of a single pair a float, as CrossEncoder.predict() has it."""
+        single = is_pair(pairs) and all(isinstance(text, str) for text in pairs)
+        rows = [tuple(pairs)] if single else list(pairs)
+        values = np.empty(len(rows), dtype=np.float32)
+        facts = self._run(lib.berth_rerank, Inputs(rows), self._run_options(max_length, raw_scores=bool(raw_scores)), values)
+        return self._result(values, facts, single, return_rows)
+
+    def rerank(self, query, texts, top_k=None, *, return_documents=True, raw_scores=False, max_length=None):
+        """Texts in the order of their scores for a query: [{"corpus_id", "score", "text"}], as CrossEncoder.rank() has it."""
+        texts = list(texts)
+        values = self.predict([(query, text) for text in texts], raw_scores=raw_scores, max_length=max_length)
+        order = np.argsort(-values, kind="stable")[:None if top_k is None else _size(top_k, "top_k", 1)]
+        return [{"corpus_id": int(i), "score": float(values[i]), **({"text": texts[i]} if return_documents else {})} for i in order]
+
+    def tag(self, texts, aggregation_strategy="none", *, stride=0, ignore_labels=("O",), max_length=None):
+        """Entities as Hugging Face's token-classification pipeline finds them: for each text a list of dicts.
+
+        aggregation_strategy: "none" (with "entity" and "index"), "simple", "first", "average" or "max" (with "entity_group").
+        stride: long texts run as windows that share so many tokens; 0: they are cut."""
+        ignored = strings(ignore_labels, "ignore_labels")
+        options = _library.TagOptions(max_length=self._limit(max_length), aggregation=_text(aggregation_strategy), stride=_size(stride, "stride"),
+                                      ignore_labels=ignored if len(ignored) else (_library.String * 1)(), ignore_labels_size=len(ignored))
+
+        def entity(item):
+            first = {"entity": item.label.text()} if aggregation_strategy == "none" else {"entity_group": item.label.text()}
+            index = {"index": item.first_token} if aggregation_strategy == "none" else {}
+            return {**first, "score": item.score, **index, "word": item.text.text(), "start": item.begin, "end": item.end}
+
+        return self._findings(lib.berth_tag, texts, options, entity)
+
+    def fill_mask(self, texts, top_k=5, *, targets=None, max_length=None):
+        """Tokens for the mask tokens of texts as Hugging Face's fill-mask pipeline gives them: for each text [{"score", "token", "token_str",
+        "sequence"}], best first; for a text with several masks a list for each."""
+        wanted = strings(targets, "targets") if targets is not None else None
+        options = _library.FillMaskOptions(max_length=self._limit(max_length), top_k=-1 if top_k is None else _size(top_k, "top_k", 1),
+                                           targets=wanted, targets_size=0 if wanted is None else len(wanted))
+
+        def token(item):
+            return item.first_token, {"score": item.score, "token": item.id, "token_str": item.text.text(), "sequence": item.sequence.text()}
+
+        def by_mask(found):
+            masks = {}
+            for mask, value in found:
+                masks.setdefault(mask, []).append(value)
+            lists = list(masks.values())
+            return lists[0] if len(lists) == 1 else lists
+
+        found = self._findings(lib.berth_fill_mask, texts, options, token)
+        return by_mask(found) if isinstance(texts, str) else [by_mask(row) for row in found]
+
+    def answer(self, question, context, top_k=1, *, max_answer_tokens=15, stride=0, impossible=False, max_length=None):
+        """Stretches of a context that answer a question as Hugging Face's question-answering pipeline finds them: [{"score", "start", "end",
+        "answer"}], best first. impossible: that there is no answer is one, too."""
+        options = _library.AnswerOptions(max_length=0 if max_length is None else _size(max_length, "max_length", 1), top_k=_size(top_k, "top_k", 1),
+                                         max_answer_tokens=_size(max_answer_tokens, "max_answer_tokens", 1), stride=_size(stride, "stride"),
+                                         impossible=bool(impossible))
+        return self._findings(lib.berth_answer, [(question, context)], options, lambda item: {
+            "score": item.score, "start": item.begin, "end": item.end, "answer": item.text.text() or ""})[0]
+
+    def zero_shot(self, texts, labels, *, hypothesis_template=None, multi_label=False, max_length=None):
+        """How well labels that the model was not trained on fit, as Hugging Face's zero-shot-classification pipeline scores them:
+        {"sequence", "labels", "scores"}, best first; for several texts a list of them."""
+        rows, single = self._rows(texts)
+        names = list(labels)
+        candidates = strings(names, "labels")
+        options = _library.ZeroShotOptions(max_length=self._limit(max_length), hypothesis_template=_text(hypothesis_template), multi_label=bool(multi_label))
+        inputs = Inputs(rows)
+        values = np.empty((len(rows), len(names)), dtype=np.float32)
+        lib.berth_zero_shot(self._handle, *inputs.part(0, len(rows)), candidates, len(candidates), options, values.ctypes.data, None)
+        found = []
+        for text, row in zip(rows, values):
+            order = np.argsort(-row, kind="stable")
+            found.append({"sequence": text, "labels": [names[i] for i in order], "scores": [float(row[i]) for i in order]})
+        return found[0] if single else found
+
+    def tokenize(self, text, text_pair=None, *, add_special_tokens=True, max_length=None):
+        """A text's tokens: {"ids", "type_ids", "tokens", "offsets", "truncated"}; offsets [n, 2] in code points of the text."""
+        tokenizer = lib.berth_model_tokenizer(self._handle)
+        if tokenizer is None:
+            raise ArgumentError(f"{self._made_of[0]}: the directory has no tokenizer")
+        first, second = string(text, "text"), None if text_pair is None else string(text_pair, "text_pair")
+        row = _library.Input(text=first, **({} if second is None else {"text_pair": second}))
+        options = _library.TokenizeOptions(max_length=0 if max_length is None else _size(max_length, "max_length", 1), no_special_tokens=not add_special_tokens)
+        handle = ctypes.c_void_p()
+        lib.berth_tokenize(tokenizer, row, options, ctypes.byref(handle))
+        try:
+            count = lib.berth_encoding_size(handle)
+            return {"ids": _copied(lib.berth_encoding_ids(handle), (count,), np.int32),
+                    "type_ids": _copied(lib.berth_encoding_type_ids(handle), (count,), np.int32),
+                    "tokens": [lib.berth_encoding_token(handle, i).text() for i in range(count)],
+                    "offsets": _copied(lib.berth_encoding_offsets(handle), (count, 2), np.uint32),
+                    "truncated": bool(lib.berth_encoding_truncated(handle))}
+        finally:
+            lib.berth_encoding_free(handle)
+
+    # ---- how ----
+
+    @staticmethod
+    def _refuse(convert_to_tensor, device):
+        if convert_to_tensor:
+            raise ArgumentError("convert_to_tensor: berth has no tensors; torch.from_numpy(model.encode(...)) makes one without copying")
+        if device is not None and str(device) != "cpu":
+            raise ArgumentError(f'device: expected None or "cpu", got {device!r}')
+
+    @staticmethod
+    def _rows(texts):
+        """(list of rows, whether it was a single text)"""
+        if isinstance(texts, str):
+            return [texts], True
+        if isinstance(texts, (bytes, dict)) or not hasattr(texts, "__iter__"):
+            raise TypeError(f"expected a str or several, got {type(texts).__name__}")
+        return list(texts), False
+
+    @staticmethod
+    def _result(values, rows, single, return_rows):
+        if single:
+            values, rows = values[0], rows[0]
+        return (values, rows) if return_rows else values
+
+    @staticmethod
+    def _buffer(out, shape, single):
+        if out is None:
+            return np.empty(shape, dtype=np.float32)
+        wanted = shape[1:] if single else shape
+        if not isinstance(out, np.ndarray) or out.dtype != np.float32 or out.shape != wanted or not out.flags.c_contiguous or not out.flags.writeable:
+            raise ArgumentError(f"out: expected a writable C-contiguous float32 array of shape {wanted}")
+        return out.reshape(shape)
+
+    def _limit(self, max_length):
+        return self._max_length if max_length is None else min(_size(max_length, "max_length", 1), self._max_length)
+
+    def _prompt_named(self, name):
+        if name not in self.prompts:
+            raise ArgumentError(f"prompt_name: there is no {name!r} among the model's prompts ({', '.join(map(repr, self.prompts)) or 'none'})")
+        return self.prompts[name]
+
+    def _prompt(self, prompt, name):
+        if prompt is not None:
+            return prompt
+        name = name if name is not None else self.default_prompt_name
+        return None if name is None else self._prompt_named(name)
+
+    def _run_options(self, max_length=None, *, truncate_dim=None, prompt=None, **options):
+        result = _library.RunOptions(max_length=self._limit(max_length),
+                                     truncate_dim=0 if truncate_dim is None else _size(truncate_dim, "truncate_dim", 1), **options)
+        if prompt is not None:
+            result.prompt = result.keep = string(prompt, "prompt")
+        return result
+
+    def _embedding_size(self, options):
+        size = ctypes.c_size_t()
+        lib.berth_embedding_size(self._handle, options, ctypes.byref(size))
+        return size.value
+
+    def _run(self, function, inputs, options, values, progress=None):
+        """Calls function for all inputs, which fills values (first axis: rows); returns what became of the rows."""
+        rows = np.empty(inputs.count, dtype=ROW)
+        step = progress or _ROWS_AT_A_TIME
+        for begin in range(0, inputs.count, step):
+            end = min(begin + step, inputs.count)
+            function(self._handle, *inputs.part(begin, end), options, values[begin:end].ctypes.data, rows[begin:end].ctypes.data)
+            if progress:
+                last = end == inputs.count
+                print(f"\rBatches: {-(-end // step)}/{-(-inputs.count // step)}", end="\n" if last else "", file=sys.stderr, flush=True)
+        return rows
+
+    def _token_embeddings(self, inputs, options):
+        rows = np.empty(inputs.count, dtype=ROW)
+        handle, tokens = ctypes.c_void_p(), ctypes.c_size_t()
+        lib.berth_encode_tokens(self._handle, *inputs.part(0, inputs.count), options, None, rows.ctypes.data, ctypes.byref(handle))
+        try:
+            values = []
+            for i in range(inputs.count):
+                data = lib.berth_token_embeddings_row(handle, i, ctypes.byref(tokens))
+                values.append(_copied(data, (tokens.value, self.hidden_size), np.float32))
+            return values, rows
+        finally:
+            lib.berth_token_embeddings_free(handle)
+
+    def _findings(self, function, texts, options, convert):
+        rows, single = self._rows(texts)
+        inputs, handle, count = Inputs(rows), ctypes.c_void_p(), ctypes.c_size_t()
+        function(self._handle, *inputs.part(0, inputs.count), options, ctypes.byref(handle), None)
+        try:
+            found = []
+            for i in range(inputs.count):
+                items = lib.berth_findings_row(handle, i, ctypes.byref(count))
+                found.append([convert(items[k]) for k in range(count.value)])
+            return found[0] if single else found
+        finally:
+            lib.berth_findings_free(handle)
+
+    def _encode_as(self, names, sentences, options):
+        if options.get("prompt") is None and options.get("prompt_name") is None:
+            options["prompt_name"] = next((name for name in names if name in self.prompts), None)
+        return self.encode(sentences, **options)
+
+    def _embeddings(self, rows):
+        """[n, dimensions] float32 of embeddings, or of texts."""
+        texts = [rows] if isinstance(rows, str) else rows
+        if not isinstance(texts, np.ndarray) and len(texts) > 0 and isinstance(texts[0], str):
+            return self.encode(texts)
+        return np.atleast_2d(np.asarray(rows, dtype=np.float32))
+
+
+def _load(path, options):
+    return Model(path, **options)
+
+
+def _copied(address, shape, dtype):
+    count = int(np.prod(shape))
+    if count == 0:
+        return np.empty(shape, dtype=dtype)
+    return np.frombuffer(ctypes.string_at(address, count * np.dtype(dtype).itemsize), dtype=dtype).reshape(shape).copy()
+
+
+def _quantized(values, precision):
+    """As sentence-transformers' quantize_embeddings(); the ranges of int8 and uint8 are those of these embeddings."""
+    kind, (count, dimensions) = _PRECISIONS[precision], values.shape
+    out = np.empty((count, lib.berth_quantized_size(kind, dimensions)), dtype=_TYPES[precision])
+    ranges = None
+    if precision in ("int8", "uint8"):
+        ranges = np.empty((2, dimensions), dtype=np.float32)
+        lib.berth_find_ranges(values.ctypes.data, count, dimensions, 0, ranges.ctypes.data)
+    lib.berth_quantize(values.ctypes.data, count, dimensions, kind, None if ranges is None else ranges.ctypes.data, out.ctypes.data)
+    return out
