@@ -152,8 +152,12 @@ TEST_P(Fork, WhileAnotherThreadLoadsAndTheChildLoadsToo) {
 }
 
 TEST_P(Fork, ChildFreesTheModel) {
-  EXPECT_EQ(status_of(fork_child([&] { return model_.reset(), 0; })), 0);                      // without having used it
-  EXPECT_EQ(status_of(fork_child([&] { return child_result() + (model_.reset(), 0); })), 0);   // after
+  EXPECT_EQ(status_of(fork_child([&] { return model_.reset(), 0; })), 0) << "without having used it";
+  EXPECT_EQ(status_of(fork_child([&] {
+    const int result = child_result();
+    model_.reset();
+    return result;
+  })), 0) << "after having used it";
 }
 
 #if !defined(__SANITIZE_ADDRESS__)  // to whom what other threads of the parent held is a leak
