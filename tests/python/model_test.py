@@ -174,12 +174,13 @@ class Encode(unittest.TestCase):
 
 class Tasks(unittest.TestCase):
     def test_scores_of_the_reference(self):
-        for name in ["bert-seqcls", "bert-seqcls-multilabel", "roberta-seqcls", "camembert-seqcls"]:
+        for name in ["bert-seqcls", "bert-nli", "roberta-seqcls", "distilbert-seqcls"]:
             case, model = Case(name), berth.Model(CASES / name)
-            found = model.scores(case.texts)
-            self.assertEqual(found.shape, (len(case.texts), len(model.labels)))
+            texts = [tuple(text) if isinstance(text, list) else text for text in case.texts]
+            found = model.scores(texts)
+            self.assertEqual(found.shape, (len(texts), len(model.labels)))
             np.testing.assert_allclose(found, case.tensor("text.scores"), atol=TOLERANCE)
-            np.testing.assert_allclose(model.scores(case.texts, raw_scores=True), case.tensor("text.logits"), atol=TOLERANCE * case.scale("text.logits"))
+            np.testing.assert_allclose(model.scores(texts, raw_scores=True), case.tensor("text.logits"), atol=TOLERANCE * case.scale("text.logits"))
 
     def test_classify(self):
         model = berth.Model(WEIGHTS / "emotion")
