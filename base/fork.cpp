@@ -8,9 +8,9 @@ namespace berth::base {
 
 namespace {
 std::atomic<unsigned> forks{0};
-std::mutex all_mutex;        // guards the list; initialised before any constructor runs, as all three are
+std::mutex all_mutex;  // guards the list; initialised before any constructor runs, as all three are
 ForkMutex* all = nullptr;
-bool handlers_set = false;   // also under all_mutex
+bool handlers_set = false;  // also under all_mutex
 }  // namespace
 
 // Around every fork() of the process: all locks are taken before it and released on both sides of it.

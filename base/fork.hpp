@@ -25,7 +25,7 @@ class ForkMutex {
  private:
   friend struct ForkHandlers;
   std::mutex mutex_;
-  ForkMutex* next_ = nullptr;      // of all there are
+  ForkMutex* next_ = nullptr;  // of all there are
   ForkMutex* previous_ = nullptr;
 };
 

@@ -33,11 +33,11 @@ class Workers {
 
   const std::size_t threads_;
   std::mutex mutex_;
-  std::condition_variable work_;   // workers wait here
-  std::condition_variable done_;   // callers wait here
-  Region* first_ = nullptr;        // open regions, oldest first
+  std::condition_variable work_;  // workers wait here
+  std::condition_variable done_;  // callers wait here
+  Region* first_ = nullptr;       // open regions, oldest first
   Region** end_ = &first_;
-  std::size_t asleep_ = 0;         // workers in work_.wait()
+  std::size_t asleep_ = 0;  // workers in work_.wait()
   bool stop_ = false;
   std::atomic<unsigned> opened_{0};  // changes when there is something to look at; read without the lock by workers that spin
   std::vector<std::thread> workers_;

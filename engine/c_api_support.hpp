@@ -59,7 +59,10 @@ Options read_options(const Options* options, const char* name) {
 }
 
 inline RunOptions run_options(const berth_run_options& options) {
-  RunOptions run{.max_length = options.max_length, .batch_tokens = options.batch_tokens, .truncate_dim = options.truncate_dim, .normalize = options.normalize != 0};
+  RunOptions run{.max_length = options.max_length,
+                 .batch_tokens = options.batch_tokens,
+                 .truncate_dim = options.truncate_dim,
+                 .normalize = options.normalize != 0};
   if (options.prompt.data != nullptr) run.prompt = checked_text(options.prompt, "prompt");
   return run;
 }

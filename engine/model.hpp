@@ -38,7 +38,8 @@ struct RunOptions {
   std::size_t batch_tokens = 0;  // 0: kDefaultBatchTokens
   std::size_t truncate_dim = 0;  // of embeddings: their first values only; 0: what the directory says, else all
   bool normalize = false;        // embeddings, after that
-  std::optional<std::string_view> prompt = {};  // put before texts that are embedded; absent: the directory's default one
+  // Put before texts that are embedded; absent: the directory's default one.
+  std::optional<std::string_view> prompt = {};
 };
 
 // Tokens run together by default: beyond some hundreds a product is no more efficient, and more would leave the caches.

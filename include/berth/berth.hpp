@@ -88,7 +88,8 @@ struct RunOptions {
   bool raw_scores = false;       // classify: logits instead of scores
   std::size_t truncate_dim = 0;  // embeddings: their first values only (Matryoshka); 0: all, or what the directory says
   bool normalize = false;        // embeddings: each divided by its length, after truncate_dim
-  std::optional<std::string_view> prompt = {};  // embeddings: put before every text; absent: the directory's default prompt, if it has one
+  // Embeddings: put before every text; absent: the directory's default prompt, if it has one.
+  std::optional<std::string_view> prompt = {};
 };
 
 using Row = berth_row;  // .tokens the model ran on, .truncated when the text was cut

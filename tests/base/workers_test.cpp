@@ -18,7 +18,7 @@ struct Record {
   static void visit(void* context, std::size_t index, std::size_t slot) noexcept {
     auto& record = *static_cast<Record*>(context);
     if (slot >= record.in_slot.size() || record.in_slot[slot].fetch_add(1) != 0) record.shared_slot = true;
-    ++record.visits[index];  // not atomic: an index that two threads had would be a race
+    ++record.visits[index];    // not atomic: an index that two threads had would be a race
     std::atomic<int> time{0};  // not optimised away
     while (time.fetch_add(1) < 200) {}
     record.in_slot[slot].fetch_sub(1);
@@ -70,12 +70,15 @@ TEST(Workers, WorkIsShared) {
     std::atomic<bool> met{false};
   } meeting;
   // Two tasks that wait for each other (for a while): only two threads can end this with a meeting.
-  workers.run(2, [](void* context, std::size_t, std::size_t) noexcept {
-    auto& both = *static_cast<Meeting*>(context);
-    ++both.here;
-    for (int i = 0; i < 5000 && both.here < 2; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    if (both.here == 2) both.met = true;
-  }, &meeting);
+  workers.run(
+      2,
+      [](void* context, std::size_t, std::size_t) noexcept {
+        auto& both = *static_cast<Meeting*>(context);
+        ++both.here;
+        for (int i = 0; i < 5000 && both.here < 2; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        if (both.here == 2) both.met = true;
+      },
+      &meeting);
   EXPECT_TRUE(meeting.met);
 }
 

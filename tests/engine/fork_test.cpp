@@ -22,10 +22,12 @@ namespace {
 using engine::Model;
 
 // Enough for products to be split between threads.
-const std::vector<std::string> kTexts = {
-    "why was my card declined at the supermarket yesterday although there is money in my account", "what a wonderful film", "",
-    "set an alarm for six in the morning and another one for seven in case I do not hear the first",
-    "transfer money to savings please", "how long does it take until a new password works for every service of the university"};
+const std::vector<std::string> kTexts = {"why was my card declined at the supermarket yesterday although there is money in my account",
+                                         "what a wonderful film",
+                                         "",
+                                         "set an alarm for six in the morning and another one for seven in case I do not hear the first",
+                                         "transfer money to savings please",
+                                         "how long does it take until a new password works for every service of the university"};
 
 std::unique_ptr<const Model> load(int threads, const std::string& precision) {
   return Model::load(std::string(BERTH_SOURCE_DIR) + "/weights/intent", {.threads = threads, .precision = precision});
@@ -154,10 +156,12 @@ TEST_P(Fork, WhileAnotherThreadLoadsAndTheChildLoadsToo) {
 TEST_P(Fork, ChildFreesTheModel) {
   EXPECT_EQ(status_of(fork_child([&] { return model_.reset(), 0; })), 0) << "without having used it";
   EXPECT_EQ(status_of(fork_child([&] {
-    const int result = child_result();
-    model_.reset();
-    return result;
-  })), 0) << "after having used it";
+              const int result = child_result();
+              model_.reset();
+              return result;
+            })),
+            0)
+      << "after having used it";
 }
 
 #if !defined(__SANITIZE_ADDRESS__)  // to whom what other threads of the parent held is a leak
