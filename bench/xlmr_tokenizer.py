@@ -4,11 +4,10 @@ character map (NFKC), and the stages around them. The words mean nothing; their 
 
 import base64
 import json
+import math
 import random
 import struct
 import unicodedata
-
-import numpy
 
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
 
@@ -63,8 +62,8 @@ def pieces(size, seed):
         texts[("\u2581" if source.random() < 0.6 else "") + made] = None
     ordinary = list(texts)[:size - len(SPECIAL) - 1]
     # Scores of a real model fall with the logarithm of the rank; like them, these are floats written out as doubles.
-    scores = numpy.float32(-3.0 - 0.93 * numpy.log(numpy.arange(len(ordinary)) + 1.5))
-    return [[text, 0.0] for text in SPECIAL] + [[text, float(score)] for text, score in zip(ordinary, scores)] + [["<mask>", 0.0]]
+    scores = (struct.unpack("f", struct.pack("f", -3.0 - 0.93 * math.log(rank + 1.5)))[0] for rank in range(len(ordinary)))
+    return [[text, 0.0] for text in SPECIAL] + [[text, score] for text, score in zip(ordinary, scores)] + [["<mask>", 0.0]]
 
 
 def character_forms():

@@ -11,35 +11,45 @@ namespace {
 constexpr std::uint32_t kBlock = 256;
 constexpr std::uint32_t kOpenBlocks = 16;  // only the free units of the last few blocks are tried: construction stays linear
 
-// The first eight bytes as a number that sorts as they do.
-std::uint64_t sort_key(std::string_view text) {
+// Eight bytes from `begin` on as a number that sorts as they do.
+std::uint64_t sort_key(std::string_view text, std::size_t begin) {
   std::uint64_t key = 0;
-  for (std::size_t i = 0; i < 8; ++i) key = key << 8 | (i < text.size() ? static_cast<unsigned char>(text[i]) : 0);
+  for (std::size_t i = begin; i < begin + 8; ++i) key = key << 8 | (i < text.size() ? static_cast<unsigned char>(text[i]) : 0);
   return key;
 }
 
-// Sorted by text, of equal texts the last one only, without the empty text.
-void sort_keys(std::vector<PrefixTrie::Key>& keys) {
+// Sorts by text, leaves of equal texts the last one only and no empty text. The texts are copied into `arena` in that order, since the builder reads them so.
+void sort_keys(std::vector<PrefixTrie::Key>& keys, std::string& arena) {
   struct Entry {
-    std::uint64_t head;
+    std::uint64_t head, next;  // 16 bytes: most pairs of texts differ in them
     std::uint32_t index;
   };
   std::vector<Entry> order;
   order.reserve(keys.size());
+  std::size_t bytes = 0;
   for (std::uint32_t i = 0; i < keys.size(); ++i) {
-    if (!keys[i].text.empty()) order.push_back({sort_key(keys[i].text), i});
+    if (keys[i].text.empty()) continue;
+    order.push_back({sort_key(keys[i].text, 0), sort_key(keys[i].text, 8), i});
+    bytes += keys[i].text.size();
   }
   std::sort(order.begin(), order.end(), [&](const Entry& a, const Entry& b) {
     if (a.head != b.head) return a.head < b.head;
+    if (a.next != b.next) return a.next < b.next;
     const int compared = keys[a.index].text.compare(keys[b.index].text);
     return compared != 0 ? compared < 0 : a.index < b.index;
   });
+  arena.reserve(bytes);  // the views below stay good
   std::vector<PrefixTrie::Key> sorted;
   sorted.reserve(order.size());
   for (const Entry& entry : order) {
     const PrefixTrie::Key& key = keys[entry.index];
-    if (!sorted.empty() && sorted.back().text == key.text) sorted.pop_back();
-    sorted.push_back(key);
+    if (!sorted.empty() && sorted.back().text == key.text) {
+      sorted.back().value = key.value;
+      continue;
+    }
+    const std::size_t begin = arena.size();
+    arena.append(key.text);
+    sorted.push_back({std::string_view(arena).substr(begin), key.value});
   }
   keys = std::move(sorted);
 }
@@ -164,11 +174,11 @@ class PrefixTrie::Builder {
   std::vector<std::uint32_t> next_, previous_;  // the list of free units in open blocks
   std::uint32_t first_free_ = kRoot, last_free_ = kRoot;
   std::vector<std::uint8_t> free_, used_bases_;  // [unit]: whether
-
 };
 
 PrefixTrie::PrefixTrie(std::vector<Key> keys, const std::string& label) {
-  sort_keys(keys);
+  std::string arena;
+  sort_keys(keys, arena);
   Builder(*this, keys, label).run();
 }
 
