@@ -15,6 +15,9 @@ struct CommandLine {
   std::function<void()> run;              // set while parsing, by the command that was named
 };
 
+// Adds all commands and options to `line`, whose parse() then sets `run`. The man pages are made from the same tables (documentation.cpp).
+void describe(CommandLine& line);
+
 void add_classify(CommandLine& line);
 void add_encode(CommandLine& line);
 void add_similarity(CommandLine& line);

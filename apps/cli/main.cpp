@@ -3,7 +3,6 @@
 #include <csignal>
 #include <exception>
 #include <iostream>
-#include <memory>
 #include <new>
 #include <string>
 #include <vector>
@@ -13,7 +12,6 @@
 
 #include "apps/cli/commands.hpp"
 #include "apps/cli/errors.hpp"
-#include "apps/cli/version.hpp"
 
 namespace berth::cli {
 namespace {
@@ -21,44 +19,6 @@ namespace {
 int fail(const std::string& message, ExitStatus status) {
   std::cerr << "berth: " << message << '\n';
   return status;
-}
-
-// Says that a command takes texts: CLI11 does not know (see text_arguments).
-class Formatter : public CLI::Formatter {
-  std::string make_usage(const CLI::App* app, std::string name) const override {
-    std::string usage = CLI::Formatter::make_usage(app, name);
-    const auto end = usage.find_last_not_of('\n');
-    if (end != std::string::npos && app->get_option_no_throw("--input") != nullptr) usage.insert(end + 1, " [TEXT...]");
-    return usage;
-  }
-};
-
-void describe(CommandLine& line) {
-  line.app.name("berth");
-  line.app.description("Runs BERT-style encoders on CPUs: text in, labels and embeddings out.");
-  line.app.require_subcommand(1);
-  line.app.set_version_flag("--version", version_text);
-  line.app.formatter(std::make_shared<Formatter>());
-  line.app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  line.app.footer(
-      "Texts come as arguments (after -- when they begin with -), from --input FILE, or from standard input.\n"
-      "Exit status: 0 good, 1 the input or the model is at fault, 2 the command line is.\n"
-      "berth COMMAND --help describes a command.");
-  add_classify(line);
-  add_encode(line);
-  add_similarity(line);
-  add_tag(line);
-  add_rerank(line);
-  add_zero_shot(line);
-  add_fill_mask(line);
-  add_answer(line);
-  add_tokenize(line);
-  add_info(line);
-  add_calibrate_ranges(line);
-  add_bench(line);
-  add_eval(line);
-  add_verify(line);
-  for (CLI::App* command : line.app.get_subcommands({})) command->allow_extras();
 }
 
 // The kernel drops signals that a container's first process leaves to their default action: without a handler `docker stop` would have to kill

@@ -38,7 +38,8 @@ void add_model_directory_option(CLI::App& app, ModelOptions& options, const std:
 
 void add_model_options(CLI::App& app, ModelOptions& options, const std::string& default_model) {
   add_model_directory_option(app, options, default_model);
-  app.add_option("--precision", options.precision, "Arithmetic of the encoder's layers: fp32 (default), bf16, int8, or auto: what berth info --model says")->type_name("NAME");
+  app.add_option("--precision", options.precision, "Arithmetic of the encoder's layers; default fp32; auto: what berth info --model says")
+      ->type_name("fp32|bf16|int8|auto");
   app.add_option("-t,--threads", options.threads, "Threads to use; default: as many CPUs as the process may use")->type_name("N")->check(check_positive);
   app.add_option("--isa", options.isa, "Use no instruction set beyond this one (avx2, ...); see berth info")->type_name("NAME");
   app.add_flag("--no-mmap", options.no_mmap, "Copy the weights into memory instead of mapping the files");

@@ -29,8 +29,8 @@ void add_text_options(CLI::App& app, TextOptions& options) {
   app.add_option("-i,--input", options.input, "Read texts from this file, \"-\" for standard input")->type_name("FILE")->check([](const std::string& path) {
     return path.empty() ? std::string("expected a file, got nothing") : std::string();
   });
-  app.add_option("--input-format", options.format, "lines (one text each) or jsonl; default: jsonl when the first non-blank byte is {")
-      ->type_name("NAME")
+  app.add_option("--input-format", options.format, "What a line is: a text, or a JSON object; default auto: jsonl when the first non-blank byte is {")
+      ->type_name("auto|lines|jsonl")
       ->transform(CLI::Validator(
           [](std::string& name) {
             const auto found = kFormats.find(name);

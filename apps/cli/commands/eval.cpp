@@ -259,7 +259,7 @@ void add_eval(CommandLine& line) {
   app->add_option("--examples", options->examples, "Embeddings: labelled texts among which the nearest is looked for; default: the other rows of the data")
       ->type_name("FILE");
   app->add_option("--threshold", options->threshold, "Several labels at once: scores above it count; default 0.5")->type_name("X")->check(check_fraction);
-  app->add_option("--against", options->against, "Precision to compare with; default fp32")->type_name("NAME");
+  app->add_option("--against", options->against, "Precision to compare with; default fp32")->type_name("fp32|bf16|int8|auto");
   app->add_option("--differences", options->differences, "Rows to show with both answers; default 5")->type_name("N")->check(check_count);
   add_output_options(*app, options->text);
   app->callback([&line, app, options] {

@@ -86,8 +86,8 @@ void add_tag(CommandLine& line) {
   add_run_options(*app, options->limits);
   app->add_option("-a,--aggregation", options->tag.aggregation,
                   "Tokens put together: none (default), simple (neighbours of one tag), or whole words by their first, average or max scores")
-      ->type_name("NAME")
-      ->check(CLI::IsMember({"none", "simple", "first", "average", "max"}));
+      ->type_name("none|simple|first|average|max")
+      ->check(CLI::IsMember({"none", "simple", "first", "average", "max"}).description(""));
   app->add_option("--ignore-labels", options->tag.ignore_labels, "Labels to leave out, separated by commas; default O")->type_name("LIST")->allow_extra_args(false)->delimiter(',');
   app->add_option("--stride", options->tag.stride, "Run long texts as windows that share so many tokens instead of cutting them; needs an aggregation")
       ->type_name("N")
