@@ -19,13 +19,13 @@ static_assert(static_cast<int>(ErrorCode::invalid_argument) == BERTH_INVALID_ARG
               static_cast<int>(ErrorCode::too_long) == BERTH_TOO_LONG && static_cast<int>(ErrorCode::non_finite) == BERTH_NON_FINITE &&
               static_cast<int>(ErrorCode::out_of_memory) == BERTH_OUT_OF_MEMORY && static_cast<int>(ErrorCode::internal) == BERTH_INTERNAL);
 
-struct berth_encoding {
+struct berth_encoding : HandleOf<HandleKind::encoding> {
   berth::tokenizer::Encoding encoding;
   std::vector<std::uint32_t> offsets;  // [size, 2]
   std::vector<std::string> tokens;
 };
 
-struct berth_token_embeddings {
+struct berth_token_embeddings : HandleOf<HandleKind::token_embeddings> {
   berth::engine::TokenValues values;
 };
 
@@ -91,23 +91,38 @@ berth_status berth_model_load(const char* directory, const berth_model_options* 
   });
 }
 
-void berth_model_free(berth_model* model) { delete model; }
+// The model's tokenizer goes with it.
+berth_status berth_model_free(berth_model* model) {
+  if (model == nullptr) return BERTH_OK;
+  std::uint64_t state = model->state();
+  if (!Handle::is(state, HandleKind::model)) return fail_misuse(HandleKind::model, state);
+  berth_tokenizer& tokenizer = model->tokenizer;
+  if (!tokenizer.close(HandleKind::tokenizer, state)) return fail_misuse(state == 0 ? HandleKind::model : HandleKind::tokenizer, state);
+  if (!model->close(HandleKind::model, state)) {
+    tokenizer.reopen(HandleKind::tokenizer);
+    return fail_misuse(HandleKind::model, state);
+  }
+  void* tokenizers_place = &tokenizer;
+  bury(model);
+  ::new (tokenizers_place) Handle(HandleKind::none);
+  keep_for_a_while(model);
+  return BERTH_OK;
+}
 
-const char* berth_model_info(const berth_model* model) { return model == nullptr ? "{}" : model->model->info().c_str(); }
-size_t berth_model_hidden_size(const berth_model* model) { return model == nullptr ? 0 : model->model->config().hidden_size; }
-size_t berth_model_embedding_size(const berth_model* model) { return model == nullptr ? 0 : model->model->embedding_size(); }
-size_t berth_model_num_labels(const berth_model* model) { return model == nullptr ? 0 : model->model->config().labels.size(); }
-size_t berth_model_vocab_size(const berth_model* model) { return model == nullptr ? 0 : model->model->config().vocab_size; }
-size_t berth_model_max_length(const berth_model* model) { return model == nullptr ? 0 : model->model->max_length(); }
+const char* berth_model_info(const berth_model* model) { return alive(model) ? model->model->info().c_str() : "{}"; }
+size_t berth_model_hidden_size(const berth_model* model) { return alive(model) ? model->model->config().hidden_size : 0; }
+size_t berth_model_embedding_size(const berth_model* model) { return alive(model) ? model->model->embedding_size() : 0; }
+size_t berth_model_num_labels(const berth_model* model) { return alive(model) ? model->model->config().labels.size() : 0; }
+size_t berth_model_vocab_size(const berth_model* model) { return alive(model) ? model->model->config().vocab_size : 0; }
+size_t berth_model_max_length(const berth_model* model) { return alive(model) ? model->model->max_length() : 0; }
 
 const char* berth_model_label(const berth_model* model, size_t index) {
-  if (model == nullptr || index >= model->model->config().labels.size()) return nullptr;
+  if (!alive(model) || index >= model->model->config().labels.size()) return nullptr;
   return model->model->config().labels[index].c_str();
 }
 
 berth_status berth_model_measure_peak(const berth_model* model, double seconds, double* operations_per_second) {
-  return guarded([&] {
-    require(model != nullptr, "model is NULL");
+  return guarded(model, [&] {
     require(operations_per_second != nullptr, "operations_per_second is NULL");
     require(seconds > 0.0 && seconds <= 60.0, "seconds: expected more than 0 and at most 60");
     *operations_per_second = model->model->measure_peak(seconds);
@@ -115,12 +130,12 @@ berth_status berth_model_measure_peak(const berth_model* model, double seconds, 
 }
 
 const berth_tokenizer* berth_model_tokenizer(const berth_model* model) {
-  return model == nullptr || model->tokenizer.tokenizer == nullptr ? nullptr : &model->tokenizer;
+  return alive(model) && model->tokenizer.tokenizer != nullptr ? &model->tokenizer : nullptr;
 }
 
 berth_status berth_encode(const berth_model* model, const berth_input* inputs, size_t count, const berth_run_options* options, float* embeddings,
                           berth_row* rows) {
-  return guarded([&] {
+  return guarded(model, [&] {
     const auto checked = checked_inputs(model, inputs, count);
     require(embeddings != nullptr || count == 0, "embeddings is NULL");
     model->model->encode(checked, run_options(read_options(options, "berth_run_options")), embeddings, rows, nullptr);
@@ -129,7 +144,7 @@ berth_status berth_encode(const berth_model* model, const berth_input* inputs, s
 
 berth_status berth_encode_tokens(const berth_model* model, const berth_input* inputs, size_t count, const berth_run_options* options,
                                  float* embeddings, berth_row* rows, berth_token_embeddings** token_embeddings) {
-  return guarded([&] {
+  return guarded(model, [&] {
     const auto checked = checked_inputs(model, inputs, count);
     require(token_embeddings != nullptr, "token_embeddings is NULL");
     auto handle = std::make_unique<berth_token_embeddings>();
@@ -140,17 +155,17 @@ berth_status berth_encode_tokens(const berth_model* model, const berth_input* in
 
 const float* berth_token_embeddings_row(const berth_token_embeddings* handle, size_t index, size_t* tokens) {
   if (tokens != nullptr) *tokens = 0;
-  if (handle == nullptr || index + 1 >= handle->values.first_token.size()) return nullptr;
+  if (!alive(handle) || index >= handle->values.first_token.size() || index + 1 == handle->values.first_token.size()) return nullptr;
   const auto& first = handle->values.first_token;
   if (tokens != nullptr) *tokens = first[index + 1] - first[index];
   return handle->values.values.data() + first[index] * handle->values.size;
 }
 
-void berth_token_embeddings_free(berth_token_embeddings* handle) { delete handle; }
+berth_status berth_token_embeddings_free(berth_token_embeddings* handle) { return release(handle); }
 
 berth_status berth_classify(const berth_model* model, const berth_input* inputs, size_t count, const berth_run_options* options, float* scores,
                             berth_row* rows) {
-  return guarded([&] {
+  return guarded(model, [&] {
     const auto checked = checked_inputs(model, inputs, count);
     require(scores != nullptr || count == 0, "scores is NULL");
     const berth_run_options given = read_options(options, "berth_run_options");
@@ -169,19 +184,21 @@ berth_status berth_tokenizer_load(const char* directory, berth_tokenizer** token
   });
 }
 
-void berth_tokenizer_free(berth_tokenizer* tokenizer) {
-  if (tokenizer != nullptr && tokenizer->owned != nullptr) delete tokenizer;  // a model's tokenizer goes with the model
+berth_status berth_tokenizer_free(berth_tokenizer* tokenizer) {
+  if (tokenizer == nullptr) return BERTH_OK;
+  if (!alive(tokenizer)) return BERTH_INVALID_ARGUMENT;
+  if (tokenizer->owned == nullptr) return fail(BERTH_INVALID_ARGUMENT, "tokenizer belongs to a model: it goes when the model is freed");
+  return release(tokenizer);
 }
 
 berth_string berth_tokenizer_token(const berth_tokenizer* tokenizer, int32_t id) {
-  const std::string_view token = tokenizer == nullptr ? std::string_view() : tokenizer->tokenizer->token(id);
+  const std::string_view token = alive(tokenizer) ? tokenizer->tokenizer->token(id) : std::string_view();
   return token.empty() ? berth_string{nullptr, 0} : berth_string{token.data(), token.size()};
 }
 
 berth_status berth_tokenize(const berth_tokenizer* tokenizer, const berth_input* input, const berth_tokenize_options* options,
                             berth_encoding** encoding) {
-  return guarded([&] {
-    require(tokenizer != nullptr, "tokenizer is NULL");
+  return guarded(tokenizer, [&] {
     require(input != nullptr, "input is NULL");
     require(encoding != nullptr, "encoding is NULL");
     require(input->ids == nullptr, "input.ids: only text can be tokenized");
@@ -204,19 +221,19 @@ berth_status berth_tokenize(const berth_tokenizer* tokenizer, const berth_input*
   });
 }
 
-void berth_encoding_free(berth_encoding* encoding) { delete encoding; }
+berth_status berth_encoding_free(berth_encoding* encoding) { return release(encoding); }
 
-size_t berth_encoding_size(const berth_encoding* encoding) { return encoding == nullptr ? 0 : encoding->encoding.size(); }
-const int32_t* berth_encoding_ids(const berth_encoding* encoding) { return encoding == nullptr ? nullptr : encoding->encoding.ids.data(); }
-const int32_t* berth_encoding_type_ids(const berth_encoding* encoding) { return encoding == nullptr ? nullptr : encoding->encoding.type_ids.data(); }
+size_t berth_encoding_size(const berth_encoding* encoding) { return alive(encoding) ? encoding->encoding.size() : 0; }
+const int32_t* berth_encoding_ids(const berth_encoding* encoding) { return alive(encoding) ? encoding->encoding.ids.data() : nullptr; }
+const int32_t* berth_encoding_type_ids(const berth_encoding* encoding) { return alive(encoding) ? encoding->encoding.type_ids.data() : nullptr; }
 const uint8_t* berth_encoding_special_mask(const berth_encoding* encoding) {
-  return encoding == nullptr ? nullptr : encoding->encoding.special_mask.data();
+  return alive(encoding) ? encoding->encoding.special_mask.data() : nullptr;
 }
-const uint32_t* berth_encoding_offsets(const berth_encoding* encoding) { return encoding == nullptr ? nullptr : encoding->offsets.data(); }
-int berth_encoding_truncated(const berth_encoding* encoding) { return encoding != nullptr && encoding->encoding.truncated ? 1 : 0; }
+const uint32_t* berth_encoding_offsets(const berth_encoding* encoding) { return alive(encoding) ? encoding->offsets.data() : nullptr; }
+int berth_encoding_truncated(const berth_encoding* encoding) { return alive(encoding) && encoding->encoding.truncated ? 1 : 0; }
 
 berth_string berth_encoding_token(const berth_encoding* encoding, size_t index) {
-  if (encoding == nullptr || index >= encoding->tokens.size()) return {nullptr, 0};
+  if (!alive(encoding) || index >= encoding->tokens.size()) return {nullptr, 0};
   return {encoding->tokens[index].data(), encoding->tokens[index].size()};
 }
 

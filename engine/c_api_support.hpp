@@ -10,24 +10,22 @@
 #include <string>
 
 #include "base/error.hpp"
+#include "engine/handles.hpp"
 #include "engine/inputs.hpp"
 #include "engine/model.hpp"
 #include "tokenizer/tokenizer.hpp"
 
-struct berth_tokenizer {
+struct berth_tokenizer : berth::engine::c_api::HandleOf<berth::engine::c_api::HandleKind::tokenizer> {
   const berth::tokenizer::Tokenizer* tokenizer = nullptr;
   std::unique_ptr<const berth::tokenizer::Tokenizer> owned;  // null when a model owns it
 };
 
-struct berth_model {
+struct berth_model : berth::engine::c_api::HandleOf<berth::engine::c_api::HandleKind::model> {
   std::unique_ptr<const berth::engine::Model> model;
   berth_tokenizer tokenizer;
 };
 
 namespace berth::engine::c_api {
-
-// Remembers the message of this thread's last failure.
-berth_status fail(berth_status status, const char* message) noexcept;
 
 template <class Body>
 berth_status guarded(Body&& body) noexcept {
@@ -45,15 +43,28 @@ berth_status guarded(Body&& body) noexcept {
   }
 }
 
+// The same for a call that uses a handle.
+template <class Type, class Body>
+berth_status guarded(const Type* handle, Body&& body) noexcept {
+  return guarded([&] {
+    const Use<Type> use(handle);
+    body();
+  });
+}
+
 void require(bool condition, const char* message);
 
-// The caller's options, whatever version of the struct it was compiled with: fields it does not have keep their defaults.
+// The caller's options, whatever version of the struct it was compiled with: fields it does not have keep their defaults, and fields that are not
+// known here may be there as long as they are 0.
 template <class Options>
 Options read_options(const Options* options, const char* name) {
   Options result{};
   if (options == nullptr) return result;
-  if (options->size == 0 || options->size > 4096)
+  if (options->size < sizeof(options->size) || options->size > 4096)
     throw base::Error(base::ErrorCode::invalid_argument, std::string(name) + ".size must be sizeof(" + name + "), got " + std::to_string(options->size));
+  for (std::size_t i = sizeof(Options); i < options->size; ++i)
+    if (reinterpret_cast<const unsigned char*>(options)[i] != 0)
+      throw base::Error(base::ErrorCode::unsupported, std::string(name) + " of " + std::to_string(options->size) + " bytes asks for something that berth " + berth_version() + " does not know");
   __builtin_memcpy(&result, options, options->size < sizeof(Options) ? options->size : sizeof(Options));
   return result;
 }

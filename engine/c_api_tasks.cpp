@@ -12,7 +12,7 @@
 
 using namespace berth::engine::c_api;  // NOLINT: they were made for this file
 
-struct berth_findings {
+struct berth_findings : HandleOf<HandleKind::findings> {
   berth::engine::Findings findings;
   std::vector<berth_finding> items;  // view into `findings`
 };
@@ -55,7 +55,7 @@ extern "C" {
 
 const berth_finding* berth_findings_row(const berth_findings* findings, size_t index, size_t* count) {
   if (count != nullptr) *count = 0;
-  if (findings == nullptr || index + 1 >= findings->findings.first_item.size()) return nullptr;
+  if (!alive(findings) || index >= findings->findings.first_item.size() || index + 1 == findings->findings.first_item.size()) return nullptr;
   const auto& first = findings->findings.first_item;
   if (count != nullptr) *count = first[index + 1] - first[index];
   return findings->items.data() + first[index];
@@ -63,18 +63,20 @@ const berth_finding* berth_findings_row(const berth_findings* findings, size_t i
 
 const float* berth_findings_logits(const berth_findings* findings, size_t index, size_t* vectors, size_t* size) {
   if (vectors != nullptr) *vectors = 0;
-  if (size != nullptr) *size = findings == nullptr ? 0 : findings->findings.logits_size;
-  if (findings == nullptr || index + 1 >= findings->findings.first_logits.size()) return nullptr;
+  if (size != nullptr) *size = 0;
+  if (!alive(findings)) return nullptr;
+  if (size != nullptr) *size = findings->findings.logits_size;
+  if (index >= findings->findings.first_logits.size() || index + 1 == findings->findings.first_logits.size()) return nullptr;
   const auto& first = findings->findings.first_logits;
   if (vectors != nullptr) *vectors = first[index + 1] - first[index];
   return findings->findings.logits.data() + first[index] * findings->findings.logits_size;
 }
 
-void berth_findings_free(berth_findings* findings) { delete findings; }
+berth_status berth_findings_free(berth_findings* findings) { return release(findings); }
 
 berth_status berth_rerank(const berth_model* model, const berth_input* inputs, size_t count, const berth_run_options* options, float* scores,
                           berth_row* rows) {
-  return guarded([&] {
+  return guarded(model, [&] {
     const auto checked = checked_inputs(model, inputs, count);
     require(scores != nullptr || count == 0, "scores is NULL");
     const berth_run_options given = read_options(options, "berth_run_options");
@@ -84,7 +86,7 @@ berth_status berth_rerank(const berth_model* model, const berth_input* inputs, s
 
 berth_status berth_tag(const berth_model* model, const berth_input* inputs, size_t count, const berth_tag_options* options, berth_findings** findings,
                        berth_row* rows) {
-  return guarded([&] {
+  return guarded(model, [&] {
     const auto checked = checked_inputs(model, inputs, count);
     require(findings != nullptr, "findings is NULL");
     const berth_tag_options given = read_options(options, "berth_tag_options");
@@ -102,7 +104,7 @@ berth_status berth_tag(const berth_model* model, const berth_input* inputs, size
 
 berth_status berth_fill_mask(const berth_model* model, const berth_input* inputs, size_t count, const berth_fill_mask_options* options,
                              berth_findings** findings, berth_row* rows) {
-  return guarded([&] {
+  return guarded(model, [&] {
     const auto checked = checked_inputs(model, inputs, count);
     require(findings != nullptr, "findings is NULL");
     const berth_fill_mask_options given = read_options(options, "berth_fill_mask_options");
@@ -121,7 +123,7 @@ berth_status berth_fill_mask(const berth_model* model, const berth_input* inputs
 
 berth_status berth_answer(const berth_model* model, const berth_input* inputs, size_t count, const berth_answer_options* options,
                           berth_findings** findings, berth_row* rows) {
-  return guarded([&] {
+  return guarded(model, [&] {
     const auto checked = checked_inputs(model, inputs, count);
     require(findings != nullptr, "findings is NULL");
     const berth_answer_options given = read_options(options, "berth_answer_options");
@@ -140,7 +142,7 @@ berth_status berth_answer(const berth_model* model, const berth_input* inputs, s
 
 berth_status berth_zero_shot(const berth_model* model, const berth_input* inputs, size_t count, const berth_string* labels, size_t labels_size,
                              const berth_zero_shot_options* options, float* scores, berth_row* rows) {
-  return guarded([&] {
+  return guarded(model, [&] {
     const auto checked = checked_inputs(model, inputs, count);
     require(labels != nullptr || labels_size == 0, "labels is NULL");
     require(scores != nullptr || count == 0, "scores is NULL");

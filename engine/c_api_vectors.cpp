@@ -9,7 +9,7 @@
 
 using namespace berth::engine::c_api;  // NOLINT: they were made for this file
 
-struct berth_vectors {
+struct berth_vectors : HandleOf<HandleKind::vectors> {
   std::vector<float> dense;  // [rows, size]
   std::size_t size = 0;
   std::size_t rows = 0;
@@ -27,12 +27,12 @@ berth::engine::RunOptions run_options(const berth_vector_options& options) {
 
 extern "C" {
 
-uint32_t berth_model_vector_kinds(const berth_model* model) { return model == nullptr ? 0 : model->model->vector_kinds(); }
-uint32_t berth_model_default_vector_kind(const berth_model* model) { return model == nullptr ? 0 : model->model->default_vector_kind(); }
+uint32_t berth_model_vector_kinds(const berth_model* model) { return alive(model) ? model->model->vector_kinds() : 0; }
+uint32_t berth_model_default_vector_kind(const berth_model* model) { return alive(model) ? model->model->default_vector_kind() : 0; }
 
 berth_status berth_encode_vectors(const berth_model* model, const berth_input* inputs, size_t count, const berth_vector_options* options, berth_vectors** vectors,
                                   berth_row* rows) {
-  return guarded([&] {
+  return guarded(model, [&] {
     const auto checked = checked_inputs(model, inputs, count);
     require(vectors != nullptr, "vectors is NULL");
     const berth_vector_options given = read_options(options, "berth_vector_options");
@@ -57,21 +57,21 @@ berth_status berth_encode_vectors(const berth_model* model, const berth_input* i
 }
 
 const float* berth_vectors_dense(const berth_vectors* vectors, size_t index, size_t* size) {
-  const bool there = vectors != nullptr && !vectors->dense.empty() && index < vectors->rows;
+  const bool there = alive(vectors) && !vectors->dense.empty() && index < vectors->rows;
   if (size != nullptr) *size = there ? vectors->size : 0;
   return there ? vectors->dense.data() + index * vectors->size : nullptr;
 }
 
 const berth_sparse_value* berth_vectors_sparse(const berth_vectors* vectors, size_t index, size_t* count) {
   if (count != nullptr) *count = 0;
-  if (vectors == nullptr || !vectors->sparse || index >= vectors->rows) return nullptr;
+  if (!alive(vectors) || !vectors->sparse || index >= vectors->rows) return nullptr;
   const auto& first = vectors->sparse->first;
   if (count != nullptr) *count = first[index + 1] - first[index];
   return vectors->sparse->values.data() + first[index];
 }
 
 const float* berth_vectors_multi(const berth_vectors* vectors, size_t index, size_t* count, size_t* size) {
-  const bool there = vectors != nullptr && vectors->multi && index < vectors->rows;
+  const bool there = alive(vectors) && vectors->multi && index < vectors->rows;
   if (count != nullptr) *count = there ? vectors->multi->first_token[index + 1] - vectors->multi->first_token[index] : 0;
   if (size != nullptr) *size = there ? vectors->multi->size : 0;
   return there ? vectors->multi->values.data() + vectors->multi->first_token[index] * vectors->multi->size : nullptr;
@@ -79,8 +79,7 @@ const float* berth_vectors_multi(const berth_vectors* vectors, size_t index, siz
 
 berth_status berth_max_similarity(const berth_model* model, const float* query, size_t query_vectors, const float* document, size_t document_vectors, size_t size,
                                   float* score) {
-  return guarded([&] {
-    require(model != nullptr, "model is NULL");
+  return guarded(model, [&] {
     require(query != nullptr || query_vectors * size == 0, "query is NULL");
     require(document != nullptr || document_vectors * size == 0, "document is NULL");
     require(size > 0, "size is 0");
@@ -92,7 +91,7 @@ berth_status berth_max_similarity(const berth_model* model, const float* query, 
 
 berth_status berth_rerank_late(const berth_model* model, const berth_input* query, const berth_input* texts, size_t count, const berth_vector_options* options,
                                float* scores, berth_row* rows) {
-  return guarded([&] {
+  return guarded(model, [&] {
     const auto checked = checked_inputs(model, texts, count);
     require(query != nullptr, "query is NULL");
     require(scores != nullptr || count == 0, "scores is NULL");
@@ -100,11 +99,10 @@ berth_status berth_rerank_late(const berth_model* model, const berth_input* quer
   });
 }
 
-void berth_vectors_free(berth_vectors* vectors) { delete vectors; }
+berth_status berth_vectors_free(berth_vectors* vectors) { return release(vectors); }
 
 berth_status berth_embedding_size(const berth_model* model, const berth_run_options* options, size_t* size) {
-  return guarded([&] {
-    require(model != nullptr, "model is NULL");
+  return guarded(model, [&] {
     require(size != nullptr, "size is NULL");
     *size = model->model->embedding_size(run_options(read_options(options, "berth_run_options")));
   });

@@ -1,14 +1,24 @@
 /* berth: inference for BERT-style encoders on CPUs. The C interface, and the library's only ABI.
  *
- * Conventions
- *   - Every function that can fail returns a berth_status. On failure berth_last_error() describes it (file, field, value) until the next
- *     failing call of the same thread, and no output argument is written unless stated.
- *   - Handles are opaque. *_load and *_tokenize create one, the matching *_free destroys it; freeing NULL does nothing.
- *   - Option and input structs are zero-initialised by the caller; `size` holds sizeof the struct, so that later versions may append fields.
- *     A NULL options pointer means the defaults.
- *   - Text is UTF-8 with an explicit length and need not end in NUL. Inputs are borrowed for the duration of the call.
- *   - A berth_model and a berth_tokenizer never change after loading: any number of threads may use one at once.
+ * Conventions, which hold for every function that says nothing else
+ *   - Status. What can fail returns a berth_status. On failure berth_last_error() describes it (file, field, value) until the next failing call of
+ *     the same thread, and no output argument is written.
+ *   - Handles are opaque. *_load, *_tokenize and the functions with a handle as output create one, which is the caller's; the matching *_free destroys
+ *     it and all that it owns. NULL is good to free. A handle that is NULL, of another kind, or was freed (as long as not more than 64 others
+ *     were freed since) is BERTH_INVALID_ARGUMENT; functions without a status return 0, NULL or "{}" then and leave a message in berth_last_error().
+ *     Freeing a model or a tokenizer while a call with it runs in another thread fails and frees nothing.
+ *   - Memory. What a function returns a pointer to belongs to the handle it was asked from, never changes, and lives as long as that handle. Inputs,
+ *     options and whatever they point to are the caller's and are read only during the call. Arrays that results are written to are the caller's;
+ *     on failure their contents are unspecified.
+ *   - Threads. Nothing here changes a model, a tokenizer or a handle of results after it was made: any number of threads may use one at once, with the
+ *     same or other functions, without locks of theirs. Only freeing needs to be the last use. Calls of several threads share the model's workers.
+ *   - Option structs are zero-initialised by the caller; `size` holds sizeof the struct, so that later versions may append fields: a field that the caller's
+ *     version lacks has its default, 0, and a field that this version does not know must be 0. A NULL options pointer means the defaults.
+ *     Structs without `size` never change.
+ *   - Text is UTF-8 with an explicit length and need not end in NUL.
  *   - Nothing throws, prints, aborts or exits.
+ *
+ * docs/stability.md says what stays the same from version to version.
  */
 #ifndef BERTH_BERTH_H
 #define BERTH_BERTH_H
@@ -43,15 +53,15 @@ typedef struct berth_tokenizer berth_tokenizer;
 typedef struct berth_encoding berth_encoding;
 typedef struct berth_token_embeddings berth_token_embeddings;
 
-/* The message of this thread's last failing call; "" before the first. Owned by the library. */
+/* The message of this thread's last failing call; "" before the first. The thread's own: valid until its next failing call. */
 BERTH_API const char* berth_last_error(void);
 
-/* "0.1.0"; a static string. */
+/* "0.1.0"; lives as long as the process. */
 BERTH_API const char* berth_version(void);
 
 /* What this machine offers, as JSON: {"isa":"avx512","isas":[{"name":…,"usable":…,"reason":…},…],"threads":2}. Honours BERTH_ISA, and fails
  * as loading would when it names an unknown or unsupported set. The string is owned by the library and stays valid until the thread's next
- * call of this function. */
+ * call of this function. Threads do not share it. */
 BERTH_API berth_status berth_system_info(const char** json);
 
 typedef struct berth_string {
@@ -86,11 +96,13 @@ typedef struct berth_model_options {
 } berth_model_options;
 
 /* Loads a Hugging Face or sentence-transformers directory: config.json, model.safetensors (or its shards), the tokenizer and modules.json
- * if there are any. Files are read once, here. */
+ * if there are any. Files are read once, here; with mapping they must not be cut short while the model lives. *model is the caller's, to be freed with
+ * berth_model_free. Several threads may load at once. */
 BERTH_API berth_status berth_model_load(const char* directory, const berth_model_options* options, berth_model** model);
-BERTH_API void berth_model_free(berth_model* model);
+/* The model's tokenizer goes with it; results that were made with it stay. */
+BERTH_API berth_status berth_model_free(berth_model* model);
 
-/* As JSON: architecture, sizes, labels, limits, instruction set, threads, files. Owned by the model. */
+/* As JSON: architecture, sizes, labels, limits, instruction set, threads, files. NUL-terminated; owned by the model. */
 BERTH_API const char* berth_model_info(const berth_model* model);
 
 BERTH_API size_t berth_model_hidden_size(const berth_model* model);
@@ -100,7 +112,7 @@ BERTH_API const char* berth_model_label(const berth_model* model, size_t index);
 BERTH_API size_t berth_model_vocab_size(const berth_model* model); /* ids are below it */
 BERTH_API size_t berth_model_max_length(const berth_model* model); /* tokens, special ones included; text beyond is cut */
 
-/* The model's tokenizer, owned by the model; NULL when its directory has none (such a model still takes ids). */
+/* The model's tokenizer, owned by the model and never freed by the caller; NULL when its directory has none (such a model still takes ids). */
 BERTH_API const berth_tokenizer* berth_model_tokenizer(const berth_model* model);
 
 /* How many operations per second (a product and its sum are two) the model's threads reach at most with the instruction set and in the precision it
@@ -133,7 +145,7 @@ BERTH_API berth_status berth_encode_tokens(const berth_model* model, const berth
                                            berth_token_embeddings** token_embeddings);
 /* [tokens, berth_model_hidden_size] of row `index`; owned by the handle; NULL when out of range. */
 BERTH_API const float* berth_token_embeddings_row(const berth_token_embeddings* handle, size_t index, size_t* tokens);
-BERTH_API void berth_token_embeddings_free(berth_token_embeddings* handle);
+BERTH_API berth_status berth_token_embeddings_free(berth_token_embeddings* handle);
 
 /* Scores of every label as Hugging Face's text-classification pipeline gives them: sigmoid for multi_label_classification and for one
  * label, none for regression, else softmax. scores: [count, berth_model_num_labels], in the order of the labels. */
@@ -185,7 +197,7 @@ BERTH_API const float* berth_vectors_dense(const berth_vectors* vectors, size_t 
 BERTH_API const berth_sparse_value* berth_vectors_sparse(const berth_vectors* vectors, size_t index, size_t* count);
 /* [vectors, size]; documents may have fewer vectors than tokens. */
 BERTH_API const float* berth_vectors_multi(const berth_vectors* vectors, size_t index, size_t* count, size_t* size);
-BERTH_API void berth_vectors_free(berth_vectors* vectors);
+BERTH_API berth_status berth_vectors_free(berth_vectors* vectors);
 
 /* MaxSim: the sum over the query's vectors of the largest product with any of the document's. 0 where either has none. */
 BERTH_API berth_status berth_max_similarity(const berth_model* model, const float* query, size_t query_vectors, const float* document, size_t document_vectors,
@@ -238,7 +250,7 @@ typedef struct berth_finding {
 BERTH_API const berth_finding* berth_findings_row(const berth_findings* findings, size_t index, size_t* count);
 /* The row's logits where raw_scores asked for them: [vectors, size]. */
 BERTH_API const float* berth_findings_logits(const berth_findings* findings, size_t index, size_t* vectors, size_t* size);
-BERTH_API void berth_findings_free(berth_findings* findings);
+BERTH_API berth_status berth_findings_free(berth_findings* findings);
 
 typedef struct berth_tag_options {
   size_t size;
@@ -302,9 +314,10 @@ BERTH_API berth_status berth_zero_shot(const berth_model* model, const berth_inp
 
 /* ---- tokenizers ---- */
 
-/* Needs only the tokenizer's files: tokenizer.json, or vocab.txt with tokenizer_config.json. */
+/* Needs only the tokenizer's files: tokenizer.json, or vocab.txt with tokenizer_config.json. *tokenizer is the caller's. */
 BERTH_API berth_status berth_tokenizer_load(const char* directory, berth_tokenizer** tokenizer);
-BERTH_API void berth_tokenizer_free(berth_tokenizer* tokenizer);
+/* Fails for a model's own tokenizer. */
+BERTH_API berth_status berth_tokenizer_free(berth_tokenizer* tokenizer);
 
 typedef struct berth_tokenize_options {
   size_t size;
@@ -318,7 +331,7 @@ BERTH_API berth_string berth_tokenizer_token(const berth_tokenizer* tokenizer, i
 /* ids of the input are not accepted here. */
 BERTH_API berth_status berth_tokenize(const berth_tokenizer* tokenizer, const berth_input* input, const berth_tokenize_options* options,
                                       berth_encoding** encoding);
-BERTH_API void berth_encoding_free(berth_encoding* encoding);
+BERTH_API berth_status berth_encoding_free(berth_encoding* encoding);
 
 /* All arrays have berth_encoding_size entries and are owned by the encoding. */
 BERTH_API size_t berth_encoding_size(const berth_encoding* encoding);

@@ -590,6 +590,8 @@ inline std::vector<std::byte> quantize(const Matrix& embeddings, berth_output_ty
   return out;
 }
 
+inline std::string_view version() noexcept { return berth_version(); }
+
 // What this machine offers, as JSON (see berth_system_info). Throws Error when BERTH_ISA is unknown or unsupported.
 inline std::string system_info() {
   const char* json = nullptr;
