@@ -59,6 +59,7 @@ install(FILES ${CMAKE_BINARY_DIR}/package/berthConfig.cmake ${CMAKE_BINARY_DIR}/
 
 # The pkg-config file finds its prefix from where it lies, so that a tree may be moved.
 file(RELATIVE_PATH prefix_from_pc ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+string(REGEX REPLACE "/$" "" prefix_from_pc ${prefix_from_pc})
 configure_file(${CMAKE_SOURCE_DIR}/cmake/berth.pc.in ${CMAKE_BINARY_DIR}/package/berth.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/package/berth.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 

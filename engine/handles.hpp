@@ -63,7 +63,8 @@ class Use {
   explicit Use(const Type* handle) : handle_(handle) {
     if (handle == nullptr) throw base::Error(base::ErrorCode::invalid_argument, misuse(Type::kKindOfHandle, ~std::uint64_t{0}));
     std::uint64_t state = handle->state();
-    if (!Handle::is(state, Type::kKindOfHandle) || !handle->enter(state)) throw base::Error(base::ErrorCode::invalid_argument, misuse(Type::kKindOfHandle, state));
+    if (!Handle::is(state, Type::kKindOfHandle) || !handle->enter(state))
+      throw base::Error(base::ErrorCode::invalid_argument, misuse(Type::kKindOfHandle, state));
   }
   ~Use() { handle_->leave(); }
   Use(const Use&) = delete;

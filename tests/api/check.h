@@ -9,12 +9,12 @@
 
 extern int failures;
 
-#define CHECK(condition)                                                                                                  \
-  do {                                                                                                                    \
-    if (!(condition)) {                                                                                                   \
-      fprintf(stderr, "%s:%d: %s (last error: \"%s\")\n", __FILE__, __LINE__, #condition, berth_last_error());            \
-      ++failures;                                                                                                         \
-    }                                                                                                                     \
+#define CHECK(condition)                                                                                       \
+  do {                                                                                                         \
+    if (!(condition)) {                                                                                        \
+      fprintf(stderr, "%s:%d: %s (last error: \"%s\")\n", __FILE__, __LINE__, #condition, berth_last_error()); \
+      ++failures;                                                                                              \
+    }                                                                                                          \
   } while (0)
 
 #define CHECK_MESSAGE(fragment) CHECK(strstr(berth_last_error(), fragment) != NULL)

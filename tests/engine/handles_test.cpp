@@ -70,8 +70,7 @@ TEST(Handles, FreedBetweenCallsOfOtherThreads) {
             const Use<Thing> use(thing);
             if (thing->held.size() != 100 || thing->held[50] != 7) ++wrong;
           }
-        } catch (const base::Error&) {
-        }
+        } catch (const base::Error&) {}
       });
     for (int t = 0; t < 2; ++t)
       threads.emplace_back([&] {

@@ -99,7 +99,8 @@ Page zsh(const Tables& tables) {
   text += "  )\n  _arguments -C" + zsh_arguments(tables.program, "    ") + " \\\n    '1:command:->command' '*::argument:->arguments'\n";
   text += "  case $state in\n    command) _describe command commands ;;\n    arguments)\n      case $words[1] in\n";
   for (const CommandEntry& command : tables.commands)
-    text += "        " + command.name + ")\n          _arguments -s -S" + zsh_arguments(command, "            ") + (command.texts ? " \\\n            '*:text: '" : "") + "\n          ;;\n";
+    text += "        " + command.name + ")\n          _arguments -s -S" + zsh_arguments(command, "            ") +
+            (command.texts ? " \\\n            '*:text: '" : "") + "\n          ;;\n";
   text += "      esac\n      ;;\n  esac\n}\n\n_berth \"$@\"\n";
   return {"_berth", text};
 }
@@ -107,10 +108,14 @@ Page zsh(const Tables& tables) {
 std::string fish_option(const OptionEntry& option, const std::string& condition) {
   std::string out = "complete -c berth -n " + in_quotes(condition);
   for (const std::string& name : option.names) out += is_long(name) ? " -l " + name.substr(2) : " -s " + name.substr(1);
-  if (option.value == "FILE") out += " -r -F";
-  else if (option.value == "DIR") out += " -x -a '(__fish_complete_directories)'";
-  else if (!option.choices.empty()) out += " -x -a " + in_quotes(join(option.choices, " "));
-  else if (!option.value.empty()) out += " -x";
+  if (option.value == "FILE")
+    out += " -r -F";
+  else if (option.value == "DIR")
+    out += " -x -a '(__fish_complete_directories)'";
+  else if (!option.choices.empty())
+    out += " -x -a " + in_quotes(join(option.choices, " "));
+  else if (!option.value.empty())
+    out += " -x";
   return out + " -d " + in_quotes(escaped(option.description, "\\", "\\")) + "\n";
 }
 

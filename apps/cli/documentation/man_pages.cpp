@@ -12,9 +12,12 @@ std::string roff(const std::string& text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const bool line_begins = i == 0 || text[i - 1] == '\n';
     if (line_begins && (text[i] == '.' || text[i] == '\'')) out += "\\&";
-    if (text[i] == '\\') out += "\\e";
-    else if (text[i] == '-') out += "\\-";
-    else out += text[i];
+    if (text[i] == '\\')
+      out += "\\e";
+    else if (text[i] == '-')
+      out += "\\-";
+    else
+      out += text[i];
   }
   return out;
 }
