@@ -141,7 +141,9 @@ void InputRows::read(std::span<const berth_input> inputs, std::size_t first, con
 }
 
 std::string_view checked_text(const berth_string& text, const char* field, std::optional<std::size_t> input) {
-  const std::string_view view(text.data == nullptr ? "" : text.data, text.data == nullptr ? 0 : text.size);
+  if (text.data == nullptr && text.size > 0)
+    throw Error(ErrorCode::invalid_argument, (input ? input_name(*input) + ": " : std::string()) + field + " is NULL, of " + std::to_string(text.size) + " bytes");
+  const std::string_view view(text.data == nullptr ? "" : text.data, text.size);
   const std::size_t bad = base::find_invalid_utf8(view);
   if (bad == std::string_view::npos) return view;
   throw Error(ErrorCode::invalid_argument,

@@ -68,8 +68,10 @@ static void test_text(const berth_model* model) {
   berth_input input = text_input("\xff\xfe", NULL);
   float embedding[1024];
   CHECK(berth_encode(model, &input, 1, NULL, embedding, NULL) == BERTH_INVALID_ARGUMENT);
+  CHECK_MESSAGE("UTF-8");
   input.text.data = NULL;
   CHECK(berth_encode(model, &input, 1, NULL, embedding, NULL) == BERTH_INVALID_ARGUMENT);
+  CHECK_MESSAGE("text is NULL, of 2 bytes");
 }
 
 static void test_freed(berth_model* model) {
