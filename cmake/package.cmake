@@ -33,7 +33,9 @@ set(layer_objects ${layers})
 list(TRANSFORM layer_objects REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>")
 add_custom_command(OUTPUT ${archive_object}
   COMMAND ${CMAKE_CXX_COMPILER} -r -nostdlib -Wl,--force-group-allocation -o ${archive_object} ${layer_objects}
-  COMMAND ${CMAKE_OBJCOPY} --wildcard "--weaken-symbol=!berth_*" "--weaken-symbol=*" ${archive_object}  # those that are unique in a process would stay
+  # objcopy makes no symbol local that is to be unique in the process (GCC's static data of inline functions): weak ones first.
+  COMMAND sh -c "\"$0\" \"$1\" | sed -n 's/.* u //p' > \"$1.unique\"" ${CMAKE_NM} ${archive_object}
+  COMMAND ${CMAKE_OBJCOPY} --weaken-symbols=${archive_object}.unique ${archive_object}
   COMMAND ${CMAKE_OBJCOPY} --keep-global-symbols=${CMAKE_BINARY_DIR}/package/symbols.txt ${archive_object}
   DEPENDS ${layers} ${CMAKE_BINARY_DIR}/package/symbols.txt
   COMMENT "Putting the library into one object" COMMAND_EXPAND_LISTS VERBATIM)

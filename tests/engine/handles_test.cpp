@@ -59,7 +59,7 @@ TEST(Handles, MemoryOfManyFreedOnes) {
 
 // Whoever frees while others call is told so, until it is the last; nobody ever gets hold of what is gone.
 TEST(Handles, FreedBetweenCallsOfOtherThreads) {
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < 5; ++round) {
     Thing* thing = make_thing();
     std::atomic<int> freed = 0, wrong = 0;
     std::vector<std::thread> threads;
