@@ -35,13 +35,14 @@ static void test_structs(void) {
   FIELD(berth_model_options, no_mmap, 12);
   FIELD(berth_model_options, precision, 16);
   FIELD(berth_model_options, isa, 24);
-  SIZE(berth_run_options, 40);
+  SIZE(berth_run_options, 56);
   FIELD(berth_run_options, size, 0);
   FIELD(berth_run_options, max_length, 8);
   FIELD(berth_run_options, batch_tokens, 16);
   FIELD(berth_run_options, raw_scores, 24);
   FIELD(berth_run_options, normalize, 28);
   FIELD(berth_run_options, truncate_dim, 32);
+  FIELD(berth_run_options, prompt, 40);
   SIZE(berth_vector_options, 56);
   FIELD(berth_vector_options, size, 0);
   FIELD(berth_vector_options, max_length, 8);
