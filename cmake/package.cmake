@@ -29,10 +29,10 @@ list(TRANSFORM public_symbols REPLACE "[ ;]" "")
 list(JOIN public_symbols "\n" symbol_list)
 set(archive_object ${CMAKE_BINARY_DIR}/package/berth.o)
 file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/package/symbols.txt CONTENT "${symbol_list}\n")
-set(layer_objects ${layers})
-list(TRANSFORM layer_objects REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>")
+set(archives ${layers})
+list(TRANSFORM archives REPLACE "(.+)" "$<TARGET_FILE:\\1>")
 add_custom_command(OUTPUT ${archive_object}
-  COMMAND ${CMAKE_CXX_COMPILER} -r -nostdlib -Wl,--force-group-allocation -o ${archive_object} ${layer_objects}
+  COMMAND ${CMAKE_CXX_COMPILER} -r -nostdlib -Wl,--force-group-allocation -o ${archive_object} -Wl,--whole-archive ${archives}
   # objcopy makes no symbol local that is to be unique in the process (GCC's static data of inline functions): weak ones first.
   COMMAND sh -c "\"$0\" \"$1\" | sed -n 's/.* u //p' > \"$1.unique\"" ${CMAKE_NM} ${archive_object}
   COMMAND ${CMAKE_OBJCOPY} --weaken-symbols=${archive_object}.unique ${archive_object}
