@@ -51,6 +51,19 @@ void require(bool condition, const char* message) {
   if (!condition) throw Error(ErrorCode::invalid_argument, message);
 }
 
+void read_long_text(const char* long_text, std::size_t stride, RunOptions& run) {
+  if (stride > 0) run.long_text = LongText::window;
+  if (long_text != nullptr) run.long_text = long_text_by_name(long_text);
+  if (stride > 0 && run.long_text != LongText::window)
+    throw Error(ErrorCode::invalid_argument, "stride: only windows share tokens, but long_text is " + base::quoted(long_text));
+  run.stride = stride;
+}
+
+void read_prompt(const char* prompt_name, const berth_string& prompt, RunOptions& run) {
+  if (prompt_name != nullptr) run.prompt_name = prompt_name;
+  if (prompt.data != nullptr) run.prompt = checked_text(prompt, "prompt");
+}
+
 std::span<const berth_input> checked_inputs(const berth_model* model, const berth_input* inputs, std::size_t count) {
   require(model != nullptr, "model is NULL");
   require(inputs != nullptr || count == 0, "inputs is NULL");

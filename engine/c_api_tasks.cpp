@@ -93,7 +93,7 @@ berth_status berth_tag(const berth_model* model, const berth_input* inputs, size
     berth::engine::TagOptions tag;
     tag.run = {.max_length = given.max_length, .batch_tokens = given.batch_tokens};
     if (given.aggregation != nullptr) tag.aggregation = berth::engine::aggregation_by_name(given.aggregation);
-    if (given.stride > 0) tag.stride = given.stride;
+    read_long_text(given.long_text, given.stride, tag.run);
     tag.logits = given.raw_scores != 0;
     if (given.ignore_labels != nullptr) tag.ignore_labels = strings_of(given.ignore_labels, given.ignore_labels_size, "ignore_labels");
     berth::engine::Findings found;
@@ -111,6 +111,7 @@ berth_status berth_fill_mask(const berth_model* model, const berth_input* inputs
     require(given.top_k >= -1, "top_k: expected -1 (all), 0 (the default) or more");
     berth::engine::FillMaskOptions fill;
     fill.run = {.max_length = given.max_length, .batch_tokens = given.batch_tokens};
+    read_long_text(given.long_text, 0, fill.run);
     if (given.top_k != 0) fill.top_k = given.top_k < 0 ? 0 : static_cast<std::size_t>(given.top_k);
     if (given.targets != nullptr) fill.targets = strings_of(given.targets, given.targets_size, "targets");
     if (given.mask_id != nullptr) fill.mask_id = *given.mask_id;
@@ -129,7 +130,7 @@ berth_status berth_answer(const berth_model* model, const berth_input* inputs, s
     const berth_answer_options given = read_options(options, "berth_answer_options");
     berth::engine::AnswerOptions answer;
     answer.run = {.max_length = given.max_length, .batch_tokens = given.batch_tokens};
-    if (given.stride > 0) answer.stride = given.stride;
+    answer.run.stride = given.stride;
     if (given.top_k > 0) answer.top_k = given.top_k;
     if (given.max_answer_tokens > 0) answer.max_answer_tokens = given.max_answer_tokens;
     answer.impossible = given.impossible != 0;
@@ -145,10 +146,11 @@ berth_status berth_zero_shot(const berth_model* model, const berth_input* inputs
   return guarded(model, [&] {
     const auto checked = checked_inputs(model, inputs, count);
     require(labels != nullptr || labels_size == 0, "labels is NULL");
-    require(scores != nullptr || count == 0, "scores is NULL");
+    require(scores != nullptr || count * labels_size == 0, "scores is NULL");
     const berth_zero_shot_options given = read_options(options, "berth_zero_shot_options");
     berth::engine::ZeroShotOptions how;
     how.run = {.max_length = given.max_length, .batch_tokens = given.batch_tokens};
+    read_long_text(given.long_text, 0, how.run);
     if (given.hypothesis_template != nullptr) {
       const std::string_view pattern = given.hypothesis_template;
       how.hypothesis_template = berth::engine::checked_text({pattern.data(), pattern.size()}, "hypothesis_template");

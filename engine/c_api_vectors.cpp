@@ -20,7 +20,11 @@ struct berth_vectors : HandleOf<HandleKind::vectors> {
 namespace {
 
 berth::engine::RunOptions run_options(const berth_vector_options& options) {
-  return {.max_length = options.max_length, .batch_tokens = options.batch_tokens, .truncate_dim = options.truncate_dim, .normalize = options.normalize != 0};
+  berth::engine::RunOptions run{
+      .max_length = options.max_length, .batch_tokens = options.batch_tokens, .truncate_dim = options.truncate_dim, .normalize = options.normalize != 0};
+  read_long_text(options.long_text, options.stride, run);
+  read_prompt(options.prompt_name, options.prompt, run);
+  return run;
 }
 
 }  // namespace
@@ -104,7 +108,9 @@ berth_status berth_vectors_free(berth_vectors* vectors) { return release(vectors
 berth_status berth_embedding_size(const berth_model* model, const berth_run_options* options, size_t* size) {
   return guarded(model, [&] {
     require(size != nullptr, "size is NULL");
-    *size = model->model->embedding_size(run_options(read_options(options, "berth_run_options")));
+    const berth::engine::RunOptions run = berth::engine::c_api::run_options(read_options(options, "berth_run_options"));
+    model->model->check_prompt(run);
+    *size = model->model->embedding_size(run);
   });
 }
 

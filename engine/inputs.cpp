@@ -40,25 +40,19 @@ tokenizer::Encoding encode_own_tokens(std::string_view text, const berth_input& 
     kept.ids.push_back(all.ids[t]);
     kept.type_ids.push_back(all.type_ids[t]);
   }
+  if (kept.truncated && rules.long_text == LongText::error) refuse_long_text(index, rules.tokenizer->encode(text, options).size(), rules.max_length);
   return kept;
 }
 
 tokenizer::Encoding encode(const berth_input& input, std::size_t index, const InputRules& rules) {
-  std::string_view text = checked_text(input.text, "text", index);
-  if (rules.only_own_tokens) return encode_own_tokens(text, input, index, rules);
+  if (rules.only_own_tokens) return encode_own_tokens(checked_text(input.text, "text", index), input, index, rules);
+  const PreparedText texts(input, index, {.prompt = rules.prompt, .strip = rules.strip_text, .lower = rules.lower_text});
+  const std::size_t limit = rules.max_length - (rules.marker && rules.max_length > 0 ? 1 : 0);
   tokenizer::EncodeOptions options;
-  options.truncation = tokenizer::Truncation{.max_length = rules.max_length - (rules.marker && rules.max_length > 0 ? 1 : 0), .side = rules.tokenizer->truncation_side()};
-  std::string prompted, lower_case_text, lower_case_pair;  // hold the texts where those as given are not what is tokenized
-  if (!rules.prompt.empty()) text = prompted = std::string(rules.prompt).append(text);
-  const auto prepare = [&rules](std::string_view given, std::string& lower_case) -> std::string_view {
-    if (rules.strip_text) given = strip(given);
-    if (!rules.lower_text) return given;
-    return lower_case = tokenizer::lower_text(given);
-  };
-  text = prepare(text, lower_case_text);
-  if (input.text_pair.data == nullptr) return rules.tokenizer->encode(text, options);
-  const std::string_view pair = prepare(checked_text(input.text_pair, "text_pair", index), lower_case_pair);
-  return rules.tokenizer->encode(text, pair, options);
+  options.truncation = tokenizer::Truncation{.max_length = limit, .side = rules.tokenizer->truncation_side()};
+  tokenizer::Encoding encoding = texts.encode(*rules.tokenizer, options);
+  if (encoding.truncated && rules.long_text == LongText::error) refuse_long_text(index, texts.encode(*rules.tokenizer, {}).size(), limit);
+  return encoding;
 }
 
 // Adds what late-interaction models have besides the text; returns how many tokens are seen.
@@ -75,6 +69,23 @@ std::size_t add_marks(const InputRules& rules, tokenizer::Encoding& encoding) {
 }
 
 }  // namespace
+
+PreparedText::PreparedText(const berth_input& input, std::size_t index, const TextRules& rules) {
+  const auto prepare = [&rules](std::string_view given, std::string& lower_case) -> std::string_view {
+    if (rules.strip) given = strip(given);
+    if (!rules.lower) return given;
+    return lower_case = tokenizer::lower_text(given);
+  };
+  std::string_view text = checked_text(input.text, "text", index);
+  if (!rules.prompt.empty()) text = prompted_ = std::string(rules.prompt).append(text);
+  text_ = prepare(text, lower_case_text_);
+  if (input.text_pair.data != nullptr) pair_ = prepare(checked_text(input.text_pair, "text_pair", index), lower_case_pair_);
+}
+
+void refuse_long_text(std::size_t index, std::size_t tokens, std::size_t limit) {
+  throw Error(ErrorCode::too_long, input_name(index) + ": " + std::to_string(tokens) + " tokens, but " + std::to_string(limit) +
+                                       " are the limit; long_text says what becomes of longer texts: truncate or window");
+}
 
 InputRow checked_ids(const berth_input& input, std::size_t index, const ModelConfig& config) {
   const std::span<const std::int32_t> ids(input.ids, input.ids_size);

@@ -6,16 +6,47 @@
 #include <exception>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include <berth/berth.h>
 
 #include "base/parallel.hpp"
+#include "engine/long_text.hpp"
 #include "engine/model_config.hpp"
 #include "tokenizer/tokenizer.hpp"
 
 namespace berth::engine {
+
+// What is done to a text before it is tokenized.
+struct TextRules {
+  std::string_view prompt;  // put before it
+  bool strip = false;       // white space at both ends taken off, as older sentence-transformers do
+  bool lower = false;       // made lower case, as they do where "do_lower_case" is set
+};
+
+// The texts of an input as they are tokenized. Borrows from the input where nothing was to be done.
+class PreparedText {
+ public:
+  // base::Error{invalid_argument} naming the input where a text is not UTF-8.
+  PreparedText(const berth_input& input, std::size_t index, const TextRules& rules);
+  PreparedText(const PreparedText&) = delete;
+  PreparedText& operator=(const PreparedText&) = delete;
+
+  std::string_view text() const noexcept { return text_; }
+  tokenizer::Encoding encode(const tokenizer::Tokenizer& tokenizer, const tokenizer::EncodeOptions& options) const {
+    return pair_ ? tokenizer.encode(text_, *pair_, options) : tokenizer.encode(text_, options);
+  }
+
+ private:
+  std::string prompted_, lower_case_text_, lower_case_pair_;
+  std::string_view text_;
+  std::optional<std::string_view> pair_;
+};
+
+// Texts longer than a row. `tokens` is what it has in full.
+[[noreturn]] void refuse_long_text(std::size_t index, std::size_t tokens, std::size_t limit);
 
 struct InputRules {
   const ModelConfig& config;
@@ -35,6 +66,8 @@ struct InputRules {
   std::size_t fill_length = 0;              // shorter texts are filled up to so many tokens
   std::int32_t fill_id = 0;                 // with this one
   bool fill_attended = false;               // whether the others see those
+
+  LongText long_text = LongText::truncate;  // not window: windows come as rows of ids
 };
 
 struct InputRow {

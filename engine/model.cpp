@@ -75,23 +75,17 @@ std::vector<SentenceModule> bind_modules(const loaders::ModelDirectory& director
   return modules;
 }
 
-// The prompt that sentence-transformers puts before every text when none is asked for.
-std::string default_prompt(const loaders::ModelDirectory& directory) {
-  if (!directory.sentence_transformers || !directory.sentence_transformers->default_prompt_name) return {};
-  return directory.sentence_transformers->prompts.at(*directory.sentence_transformers->default_prompt_name);
+// Whether the pooling leaves a prompt's tokens in, as it does unless it says otherwise.
+bool pools_prompts(const loaders::SentenceTransformersSpec& spec) {
+  return std::none_of(spec.modules.begin(), spec.modules.end(),
+                      [](const loaders::ModuleSpec& module) { return module.type == ModuleType::pooling && !module.pooling.include_prompt; });
 }
 
-std::optional<std::string> left_out_prompts(const loaders::ModelDirectory& directory) {
-  if (!directory.sentence_transformers) return std::nullopt;
-  for (const loaders::ModuleSpec& module : directory.sentence_transformers->modules)
-    if (module.type == ModuleType::pooling && !module.pooling.include_prompt) return (directory.root / module.path / "config.json").string();
-  return std::nullopt;
-}
-
-// Leaving a prompt's tokens out of the pooling is not supported.
-void check_prompt(std::string_view prompt, const std::optional<std::string>& left_out, const char* which) {
-  if (prompt.empty() || !left_out) return;
-  throw Error(ErrorCode::unsupported, *left_out + ": field \"include_prompt\": false is not supported together with a " + which);
+// How many first tokens of each row the pooling leaves out; rows of ids have no prompt.
+std::vector<std::size_t> unpooled_of(std::span<const berth_input> inputs, std::size_t prompt) {
+  std::vector<std::size_t> result;
+  for (std::size_t i = 0; prompt > 0 && i < inputs.size(); ++i) result.push_back(inputs[i].ids == nullptr ? prompt : 0);
+  return result;
 }
 
 std::size_t text_limit(const loaders::ModelDirectory& directory, const ModelConfig& config, const tokenizer::Tokenizer* tokenizer) {
@@ -149,9 +143,12 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
                                                std::to_string(model->full_embedding_size()) + ", the size of the model's embeddings, got " +
                                                std::to_string(model->truncate_dim_));
   }
-  model->prompt_ = default_prompt(directory);
-  model->left_out_prompts_ = left_out_prompts(directory);
-  check_prompt(model->prompt_, model->left_out_prompts_, "default prompt");
+  if (directory.sentence_transformers) {
+    const loaders::SentenceTransformersSpec& spec = *directory.sentence_transformers;
+    model->prompts_ = spec.prompts;
+    if (spec.default_prompt_name) model->default_prompt_ = spec.prompts.at(*spec.default_prompt_name);
+    model->pool_prompt_ = pools_prompts(spec);
+  }
   model->strip_text_ = !is_static && directory.sentence_transformers && directory.sentence_transformers->generation == loaders::Generation::first;
   model->lower_text_ = model->strip_text_ && directory.sentence_transformers->do_lower_case;  // the newer generation has no such field
   model->max_length_ = is_static ? model->static_->max_length : text_limit(directory, model->config_, model->tokenizer());
@@ -179,6 +176,7 @@ void Model::run(std::span<const berth_input> inputs, const RunOptions& options, 
   if (side != nullptr && side->length > 0) limit = std::min(limit, side->length);
   const std::size_t batch_tokens = options.batch_tokens == 0 ? kDefaultBatchTokens : options.batch_tokens;
   InputRules rules{.config = config_, .tokenizer = tokenizer(), .prompt = prompt, .strip_text = strip_text_, .lower_text = lower_text_, .max_length = limit};
+  rules.long_text = options.long_text;
   if (static_) {
     rules.only_own_tokens = true;
     rules.dropped = static_->dropped;
@@ -215,10 +213,15 @@ void Model::run(std::span<const berth_input> inputs, const RunOptions& options, 
       }
       batch.cumulative_lengths.push_back(batch.ids.size());
       if (side != nullptr && side->fill > 0) batch.attended.push_back(row.attended == 0 ? row.ids.size() : row.attended);
-      if (rows != nullptr) rows[first + i] = {static_cast<std::uint32_t>(row.ids.size()), row.truncated ? 1U : 0U};
+      if (rows != nullptr) rows[first + i] = {static_cast<std::uint32_t>(row.ids.size()), row.truncated ? 1U : 0U, 1U};
     }
     flush();
   }
+}
+
+void Model::run_windows(std::span<const berth_input> rows, std::size_t batch_tokens,
+                        const std::function<void(Workspace& workspace, std::size_t first, std::size_t rows)>& finish) const {
+  run(rows, {.batch_tokens = batch_tokens}, {}, nullptr, finish);
 }
 
 void Model::run_batch(Workspace& workspace, std::optional<std::size_t> layers) const {
@@ -246,7 +249,6 @@ void Model::encode(std::span<const berth_input> inputs, const RunOptions& option
 
 void Model::encode_vectors(std::span<const berth_input> inputs, const RunOptions& options, const VectorRequest& request, berth_row* rows) const {
   const std::size_t size = embedding_size(options);
-  const std::size_t full_size = full_embedding_size();
   if (request.dense != nullptr && modules_.empty())
     throw Error(ErrorCode::unsupported, splade_ ? "the directory's modules.json makes sparse vectors, no sentence embeddings: ask for sparse ones (--sparse)"
                                                 : "the directory's modules.json makes a vector for each token, no sentence embeddings: ask for those (--multi-vector)");
@@ -260,19 +262,12 @@ void Model::encode_vectors(std::span<const berth_input> inputs, const RunOptions
   if (options.prompt && request.dense != nullptr) check_prompt(*options.prompt, left_out_prompts_, "prompt");
   const TokenVectors::Side* side = request.multi == nullptr ? nullptr : &token_vectors_->side(request.query);
   if (request.tokens != nullptr) request.tokens->size = config_.hidden_size;
+  if (options.long_text == LongText::window) return encode_windows(inputs, options, request, rows);
+  const Prompt prompt = prompt_of(options, side == nullptr || side->prompt.empty() ? default_prompt_ : side->prompt);
   run(inputs, options, {}, rows, [&](Workspace& workspace, std::size_t first, std::size_t count) {
-    const RaggedBatch& batch = workspace.batch;
     if (request.dense != nullptr) {
-      float* out = request.dense + first * size;
-      if (static_) {
-        pool_static_embedding(compute(), *static_, config_.hidden_size, workspace);
-        run_dense_modules(compute(), std::span(modules_).subspan(1), count, config_.hidden_size, workspace);
-      } else {
-        run_modules(compute(), modules_, config_.hidden_size, workspace);
-      }
-      for (std::size_t row = 0; row < count; ++row) std::copy_n(workspace.pooled.data() + row * full_size, size, out + row * size);
-      if (options.normalize) normalize_rows(*kernels_, out, count, size);
-      check_finite(out, count, size, first);
+      pool_rows(workspace, unpooled_of(inputs.subspan(first, count), prompt.unpooled), first);
+      finish_dense(workspace, first, count, options, request.dense + first * size);
     }
     if (request.multi != nullptr) run_token_vectors(compute(), *token_vectors_, request.query, config_.hidden_size, first, workspace, *request.multi);
     if (request.sparse != nullptr && token_weights_)
@@ -281,13 +276,27 @@ void Model::encode_vectors(std::span<const berth_input> inputs, const RunOptions
       run_splade(compute(), config_, weights_, splade_.value_or(loaders::SpladeSpec{}), request.max_active_dims, first, workspace, *request.sparse);
     if (request.tokens == nullptr) return;
     if (static_) run_static_embedding(compute(), *static_, config_.hidden_size, workspace);
-    for (std::size_t row = 0; row < count; ++row) {
-      const float* begin = workspace.hidden() + batch.cumulative_lengths[row] * config_.hidden_size;
-      check_finite(begin, 1, batch.length(row) * config_.hidden_size, first + row);
-      request.tokens->values.insert(request.tokens->values.end(), begin, begin + batch.length(row) * config_.hidden_size);
-      request.tokens->first_token.push_back(request.tokens->first_token.back() + batch.length(row));
-    }
-  }, options.prompt.value_or(side == nullptr || side->prompt.empty() ? std::string_view(prompt_) : std::string_view(side->prompt)), side);
+    append_tokens(workspace, first, count, *request.tokens);
+  }, prompt.text, side);
+}
+
+void Model::finish_dense(Workspace& workspace, std::size_t first, std::size_t count, const RunOptions& options, float* out) const {
+  const std::size_t size = embedding_size(options), full_size = full_embedding_size();
+  run_dense_modules(compute(), std::span(modules_).subspan(1), count, pooled_size(), workspace);
+  for (std::size_t row = 0; row < count; ++row) std::copy_n(workspace.pooled.data() + row * full_size, size, out + row * size);
+  if (options.normalize) normalize_rows(*kernels_, out, count, size);
+  check_finite(out, count, size, first);
+}
+
+void Model::append_tokens(Workspace& workspace, std::size_t first, std::size_t count, TokenValues& tokens) const {
+  const RaggedBatch& batch = workspace.batch;
+  const std::size_t size = config_.hidden_size;
+  for (std::size_t row = 0; row < count; ++row) {
+    const float* begin = workspace.hidden() + batch.cumulative_lengths[row] * size;
+    check_finite(begin, 1, batch.length(row) * size, first + row);
+    tokens.values.insert(tokens.values.end(), begin, begin + batch.length(row) * size);
+    tokens.first_token.push_back(tokens.first_token.back() + batch.length(row));
+  }
 }
 
 unsigned Model::vector_kinds() const noexcept {
@@ -319,7 +328,7 @@ void Model::rerank_late(const berth_input& query, std::span<const berth_input> t
 }
 
 void Model::classify(std::span<const berth_input> inputs, const RunOptions& options, bool raw, float* out, berth_row* rows) const {
-  row_scores(inputs, options, raw ? ScoreFunction::none : config_.score_function, out, rows);
+  row_scores(inputs, options, raw ? ScoreFunction::none : config_.score_function, WindowScores::mean, out, rows);
 }
 
 void Model::rerank(std::span<const berth_input> inputs, const RunOptions& options, bool raw, float* out, berth_row* rows) const {
@@ -329,11 +338,14 @@ void Model::rerank(std::span<const berth_input> inputs, const RunOptions& option
   if (!raw && !config_.unknown_rerank_activation.empty())
     throw Error(ErrorCode::unsupported, "the model's activation_fn " + base::quoted(config_.unknown_rerank_activation, 200) +
                                             " is not supported; supported: Identity and Sigmoid of torch.nn. Its logits are there as raw scores");
-  row_scores(inputs, options, raw ? ScoreFunction::none : config_.rerank_function, out, rows);
+  row_scores(inputs, options, raw ? ScoreFunction::none : config_.rerank_function, WindowScores::max, out, rows);
 }
 
-void Model::row_scores(std::span<const berth_input> inputs, const RunOptions& options, ScoreFunction function, float* out, berth_row* rows) const {
+void Model::row_scores(std::span<const berth_input> inputs, const RunOptions& options, ScoreFunction function, WindowScores how, float* out, berth_row* rows) const {
   need_head({HeadKind::sequence_classifier}, "sequence-classification");
+  if (options.prompt || !options.prompt_name.empty()) throw Error(ErrorCode::invalid_argument, "prompt: only embeddings take one");
+  if (options.long_text == LongText::window)
+    return window_scores(inputs, options, function, options.window_scores == WindowScores::automatic ? how : options.window_scores, out, rows);
   const std::size_t labels = config_.labels.size();
   run(inputs, options, {}, rows, [&](Workspace& workspace, std::size_t first, std::size_t count) {
     float* scores = out + first * labels;

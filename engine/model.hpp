@@ -1,7 +1,10 @@
 // A loaded model: everything engine/c_api.cpp puts behind a berth_model. Immutable after load; calls are reentrant.
 #pragma once
 
+#include <algorithm>
+#include <functional>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -12,6 +15,7 @@
 #include <berth/berth.h>
 
 #include "base/parallel.hpp"
+#include "engine/long_text.hpp"
 #include "engine/model_config.hpp"
 #include "engine/pooling.hpp"
 #include "engine/splade.hpp"
@@ -38,8 +42,11 @@ struct RunOptions {
   std::size_t batch_tokens = 0;  // 0: kDefaultBatchTokens
   std::size_t truncate_dim = 0;  // of embeddings: their first values only; 0: what the directory says, else all
   bool normalize = false;        // embeddings, after that
-  // Put before texts that are embedded; absent: the directory's default one.
-  std::optional<std::string_view> prompt = {};
+  LongText long_text = LongText::truncate;
+  std::size_t stride = 0;        // LongText::window: tokens that neighbouring windows share; 0: kDefaultStride
+  WindowScores window_scores = WindowScores::automatic;
+  std::optional<std::string> prompt = {};  // put before every text that is embedded; absent: the one that prompt_name names
+  std::string prompt_name = {};            // of the directory's prompts; empty: its default_prompt_name, if it has one
 };
 
 // Tokens run together by default: beyond some hundreds a product is no more efficient, and more would leave the caches.
@@ -95,6 +102,8 @@ class Model {
   std::size_t embedding_size() const noexcept { return truncate_dim_ == 0 ? full_embedding_size() : truncate_dim_; }
   // base::Error{invalid_argument} when there are not so many values.
   std::size_t embedding_size(const RunOptions& options) const;
+  // base::Error{invalid_argument} listing the prompts where the directory has none of that name.
+  void check_prompt(const RunOptions& options) const { static_cast<void>(prompt_of(options, default_prompt_)); }
   std::size_t max_length() const noexcept { return max_length_; }
   const std::string& info() const noexcept { return info_; }  // JSON
   Compute compute() const noexcept { return {*kernels_, *low_kernels_, *pool_}; }
@@ -113,8 +122,25 @@ class Model {
   template <class Finish>
   void run(std::span<const berth_input> inputs, const RunOptions& options, std::optional<std::size_t> layers, berth_row* rows, const Finish& finish,
            std::string_view prompt = {}, const TokenVectors::Side* side = nullptr) const;
+  // The same for windows of texts, which are rows of ids.
+  void run_windows(std::span<const berth_input> rows, std::size_t batch_tokens,
+                   const std::function<void(Workspace& workspace, std::size_t first, std::size_t rows)>& finish) const;
+  struct Prompt {
+    std::string text;
+    std::size_t tokens = 0;    // that a row begins with: the special ones before it and its own
+    std::size_t unpooled = 0;  // of these, that stay out of the pooling
+  };
+  Prompt prompt_of(const RunOptions& options, const std::string& by_default) const;
+  std::size_t pooled_size() const noexcept { return config_.hidden_size * std::max<std::size_t>(1, modules_.front().pooling.size()); }
+  // workspace.pooled from the hidden states; unpooled as in pool(), `first` the number of the first row.
+  void pool_rows(Workspace& workspace, std::span<const std::size_t> unpooled, std::size_t first) const;
+  // What is left to do for request.dense, from the pooled vectors of `count` inputs in workspace.pooled.
+  void finish_dense(Workspace& workspace, std::size_t first, std::size_t count, const RunOptions& options, float* out) const;
+  void append_tokens(Workspace& workspace, std::size_t first, std::size_t count, TokenValues& tokens) const;
+  void encode_windows(std::span<const berth_input> inputs, const RunOptions& options, const VectorRequest& request, berth_row* rows) const;
+  void window_scores(std::span<const berth_input> inputs, const RunOptions& options, ScoreFunction function, WindowScores how, float* out, berth_row* rows) const;
   void run_batch(Workspace& workspace, std::optional<std::size_t> layers) const;
-  void row_scores(std::span<const berth_input> inputs, const RunOptions& options, ScoreFunction function, float* out, berth_row* rows) const;
+  void row_scores(std::span<const berth_input> inputs, const RunOptions& options, ScoreFunction function, WindowScores how, float* out, berth_row* rows) const;
   void need_head(std::initializer_list<HeadKind> kinds, std::string_view what) const;
   void check_finite(const float* values, std::size_t rows, std::size_t size, std::size_t first) const;
 
@@ -133,8 +159,9 @@ class Model {
   std::optional<TokenVectors> token_vectors_;
   std::optional<TokenWeights> token_weights_;
   std::size_t truncate_dim_ = 0;         // of the directory's; 0: none
-  std::optional<std::string> left_out_prompts_;  // the file of the Pooling module that would leave a prompt's tokens out, which is not supported
-  std::string prompt_;  // sentence-transformers' default prompt: goes before every text that is embedded
+  std::map<std::string, std::string> prompts_;  // the directory's
+  std::string default_prompt_;  // goes before every text that is embedded
+  bool pool_prompt_ = true;     // whether the prompt's tokens take part in the pooling
   bool strip_text_ = false;
   bool lower_text_ = false;
   std::size_t max_length_ = 0;

@@ -10,29 +10,29 @@ namespace {
 using loaders::ModuleType;
 using loaders::PoolingMode;
 
-// Sums run over the tokens in order, in FP32.
-void pool_row(const kernels::KernelTable& kernels, PoolingMode mode, const float* tokens, std::size_t count, std::size_t size, float* out) noexcept {
+// Of the tokens [first, count); sums run over them in order, in FP32.
+void pool_row(const kernels::KernelTable& kernels, PoolingMode mode, const float* tokens, std::size_t first, std::size_t count, std::size_t size, float* out) noexcept {
   const auto token = [=](std::size_t i) { return tokens + i * size; };
   switch (mode) {
     case PoolingMode::cls: std::copy_n(token(0), size, out); return;
     case PoolingMode::last_token: std::copy_n(token(count - 1), size, out); return;
     case PoolingMode::max:
-      std::copy_n(token(0), size, out);
-      for (std::size_t i = 1; i < count; ++i) kernels.max_into(out, token(i), size);
+      std::copy_n(token(first), size, out);
+      for (std::size_t i = first + 1; i < count; ++i) kernels.max_into(out, token(i), size);
       return;
     case PoolingMode::mean:
     case PoolingMode::mean_sqrt_len: {
       std::fill_n(out, size, 0.0F);
-      for (std::size_t i = 0; i < count; ++i) kernels.add_scaled(out, token(i), 1.0F, size);
-      const auto n = static_cast<float>(count);
+      for (std::size_t i = first; i < count; ++i) kernels.add_scaled(out, token(i), 1.0F, size);
+      const auto n = static_cast<float>(count - first);
       kernels.scale(out, 1.0F / (mode == PoolingMode::mean ? n : std::sqrt(n)), size);
       return;
     }
     case PoolingMode::weighted_mean: {
       std::fill_n(out, size, 0.0F);
-      for (std::size_t i = 0; i < count; ++i) kernels.add_scaled(out, token(i), static_cast<float>(i + 1), size);
-      const auto n = static_cast<float>(count);
-      kernels.scale(out, 1.0F / (n * (n + 1.0F) / 2.0F), size);
+      for (std::size_t i = first; i < count; ++i) kernels.add_scaled(out, token(i), static_cast<float>(i + 1), size);
+      const auto sum_to = [](std::size_t n) { return static_cast<float>(n) * (static_cast<float>(n) + 1.0F) / 2.0F; };
+      kernels.scale(out, 1.0F / (sum_to(count) - sum_to(first)), size);
       return;
     }
   }
@@ -47,15 +47,16 @@ void normalize_rows(const kernels::KernelTable& kernels, float* x, std::size_t r
   }
 }
 
-void pool(const Compute& compute, std::span<const PoolingMode> modes, std::size_t size, Workspace& workspace, float* out) noexcept {
+void pool(const Compute& compute, std::span<const PoolingMode> modes, std::size_t size, Workspace& workspace, float* out,
+          std::span<const std::size_t> unpooled) noexcept {
   const RaggedBatch& batch = workspace.batch;
   const float* hidden = workspace.hidden();
   const std::size_t cost = (batch.tokens() / batch.rows() + 1) * size * modes.size();
   for_row_blocks(compute.pool, batch.rows(), cost, [&](std::size_t first, std::size_t count, std::size_t) noexcept {
     for (std::size_t row = first; row < first + count; ++row)
       for (std::size_t m = 0; m < modes.size(); ++m)
-        pool_row(compute.kernels, modes[m], hidden + batch.cumulative_lengths[row] * size, batch.length(row), size,
-                 out + (row * modes.size() + m) * size);
+        pool_row(compute.kernels, modes[m], hidden + batch.cumulative_lengths[row] * size, unpooled.empty() ? 0 : unpooled[row],
+                 batch.length(row), size, out + (row * modes.size() + m) * size);
   });
 }
 
@@ -66,15 +67,6 @@ std::size_t embedding_size(std::span<const SentenceModule> modules, std::size_t 
     if (module.type == ModuleType::dense) size = module.dense.linear.out;
   }
   return size;
-}
-
-void run_modules(const Compute& compute, std::span<const SentenceModule> modules, std::size_t hidden_size, Workspace& workspace) {
-  const std::size_t rows = workspace.batch.rows();
-  if (rows == 0) return;
-  const std::size_t size = hidden_size * modules.front().pooling.size();
-  workspace.pooled.resize(rows * size);
-  pool(compute, modules.front().pooling, hidden_size, workspace, workspace.pooled.data());
-  run_dense_modules(compute, modules.subspan(1), rows, size, workspace);
 }
 
 void run_dense_modules(const Compute& compute, std::span<const SentenceModule> modules, std::size_t rows, std::size_t size, Workspace& workspace) {

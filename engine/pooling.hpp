@@ -20,17 +20,15 @@ struct SentenceModule {
 // Values a row has behind `modules`, given the encoder's hidden size.
 std::size_t embedding_size(std::span<const SentenceModule> modules, std::size_t hidden_size);
 
-// out [batch rows, modes.size() * size] from the hidden states in `workspace`.
-void pool(const Compute& compute, std::span<const loaders::PoolingMode> modes, std::size_t size, Workspace& workspace, float* out) noexcept;
+// out [batch rows, modes.size() * size] from the hidden states in `workspace`. unpooled: [rows], how many of a row's first tokens take no part, fewer than
+// it has (but for the first one, which the cls mode takes whatever that says); empty: none.
+void pool(const Compute& compute, std::span<const loaders::PoolingMode> modes, std::size_t size, Workspace& workspace, float* out,
+          std::span<const std::size_t> unpooled = {}) noexcept;
 
 // x / max(|x|, 1e-12) for each row of x [rows, size].
 void normalize_rows(const kernels::KernelTable& kernels, float* x, std::size_t rows, std::size_t size) noexcept;
 
-// workspace.pooled = [batch rows, embedding_size] from the hidden states in `workspace`. The first module is the pooling. Throws std::bad_alloc when
-// the workspace's vectors have to grow.
-void run_modules(const Compute& compute, std::span<const SentenceModule> modules, std::size_t hidden_size, Workspace& workspace);
-
-// The modules behind the pooling, over workspace.pooled [rows, size].
+// The modules behind the pooling, over workspace.pooled [rows, size]. Throws std::bad_alloc when the workspace's vectors have to grow.
 void run_dense_modules(const Compute& compute, std::span<const SentenceModule> modules, std::size_t rows, std::size_t size, Workspace& workspace);
 
 }  // namespace berth::engine

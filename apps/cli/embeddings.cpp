@@ -56,6 +56,12 @@ void add_truncate_dim_option(CLI::App& app, EmbeddingOptions& options) {
       ->check(check_positive);
 }
 
+void add_prompt_options(CLI::App& app, EmbeddingOptions& options) {
+  auto* name = app.add_option("--prompt-name", options.prompt_name, "Put this prompt of the model's before every text (query, passage, ...; see berth info)")
+                   ->type_name("NAME");
+  app.add_option("--prompt", options.prompt, "Put this text before every text; an empty one keeps the model's default prompt out")->type_name("TEXT")->excludes(name);
+}
+
 void add_embedding_options(CLI::App& app, EmbeddingOptions& options) {
   add_truncate_dim_option(app, options);
   app.add_flag("--normalize", options.normalize, "Divide each embedding by its length, after --truncate-dim");
@@ -67,10 +73,15 @@ RunOptions run_options(const Model& model, const RunLimits& limits, const Embedd
   result.batch_tokens = limits.batch_tokens;
   result.truncate_dim = embedding.truncate_dim;
   result.normalize = embedding.normalize;
+  result.long_text = limits.long_text_mode();
+  result.stride = limits.stride;
+  result.prompt_name = embedding.prompt_name;
+  result.prompt = embedding.prompt;
   try {
     static_cast<void>(model.embedding_size(result));
   } catch (const Error& error) {
-    throw UsageError(std::string("--truncate-dim: ") + error.what());
+    const bool prompt = std::string_view(error.what()).starts_with("prompt");
+    throw UsageError(std::string(prompt ? "--prompt-name: " : "--truncate-dim: ") + error.what());
   }
   return result;
 }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,11 +15,14 @@ namespace berth::cli {
 struct EmbeddingOptions {
   std::size_t truncate_dim = 0;  // 0: all
   bool normalize = false;
+  std::string prompt_name = {};
+  std::optional<std::string> prompt = {};
 };
 void add_truncate_dim_option(CLI::App& app, EmbeddingOptions& options);
+void add_prompt_options(CLI::App& app, EmbeddingOptions& options);
 void add_embedding_options(CLI::App& app, EmbeddingOptions& options);  // both
 
-// Throws UsageError for a truncate_dim that the model does not have.
+// Throws UsageError for a truncate_dim or a prompt that the model does not have.
 RunOptions run_options(const Model& model, const RunLimits& limits, const EmbeddingOptions& embedding);
 
 struct QuantizeOptions {

@@ -68,6 +68,13 @@ void append_row(std::string& out, std::uint64_t tokens, bool truncated) {
   out += truncated ? ",\"truncated\":true" : ",\"truncated\":false";
 }
 
+void append_row(std::string& out, const Row& row, bool windows) {
+  append_row(out, row.tokens, row.truncated != 0);
+  if (!windows) return;
+  out += ",\"windows\":";
+  append_chars(out, std::uint64_t{row.windows});
+}
+
 void append_text_or_null(std::string& out, const berth_string& text) {
   if (text.data == nullptr) {
     out += "null";

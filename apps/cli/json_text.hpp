@@ -24,6 +24,8 @@ void append_matrix(std::string& out, std::span<const float> values, std::size_t 
 void append_texts(std::string& out, const Record& record);
 // `"tokens":n,"truncated":false`
 void append_row(std::string& out, std::uint64_t tokens, bool truncated);
+// The same of a row; with `windows` also `,"windows":n`.
+void append_row(std::string& out, const Row& row, bool windows);
 
 void append_text_or_null(std::string& out, const berth_string& text);
 // `,"start":b,"end":e` in code points; null for rows of ids.

@@ -53,9 +53,29 @@ void add_batch_tokens_option(CLI::App& app, std::size_t& batch_tokens) {
   app.add_option("--batch-tokens", batch_tokens, "Run texts together up to this many tokens; never changes a result")->type_name("N")->check(check_limit);
 }
 
-void add_run_options(CLI::App& app, RunLimits& limits) {
-  add_max_length_option(app, limits.max_length, "Cut texts to this many tokens, special tokens included; default: the model's limit");
+void add_run_options(CLI::App& app, RunLimits& limits, LongTexts kind) {
+  add_max_length_option(app, limits.max_length, "Longest text in tokens, special tokens included; default: the model's limit");
+  const bool windows = kind == LongTexts::windows;
+  app.add_option("--long-text", limits.long_text,
+                 windows ? "What becomes of longer texts: truncate (they are cut, the default), error, or window (they run as overlapping windows)"
+                         : "What becomes of longer texts: truncate (they are cut, the default) or error")
+      ->type_name("NAME")
+      ->check(windows ? CLI::IsMember({"truncate", "error", "window"}) : CLI::IsMember({"truncate", "error"}));
+  if (windows)
+    app.add_option("--stride", limits.stride, "Tokens that neighbouring windows share; default 64. Means --long-text window")->type_name("N")->check(check_positive);
   add_batch_tokens_option(app, limits.batch_tokens);
+}
+
+void add_window_scores_option(CLI::App& app, std::string& scores, const std::string& by_default) {
+  app.add_option("--window-scores", scores, "What the scores of windows become: their mean or their max; default " + by_default)
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"mean", "max"}));
+}
+
+std::string RunLimits::long_text_mode() const {
+  if (stride == 0) return long_text;
+  if (!long_text.empty() && long_text != "window") throw UsageError("--stride: only windows share tokens, but --long-text is " + long_text);
+  return "window";
 }
 
 std::vector<std::string> default_model_roots() {

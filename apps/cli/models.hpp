@@ -27,10 +27,18 @@ void add_model_options(CLI::App& app, ModelOptions& options, const std::string& 
 struct RunLimits {
   std::size_t max_length = 0;    // 0: the model's own
   std::size_t batch_tokens = 0;  // 0: the library's default
+  std::string long_text = {};    // empty: not said
+  std::size_t stride = 0;
+
+  // What RunOptions::long_text is to be. Throws UsageError for a stride without windows.
+  std::string long_text_mode() const;
+  bool windows() const { return long_text_mode() == "window"; }
 };
+enum class LongTexts { windows, cut };  // whether a command has windows
 void add_max_length_option(CLI::App& app, std::size_t& max_length, const std::string& description);
 void add_batch_tokens_option(CLI::App& app, std::size_t& batch_tokens);
-void add_run_options(CLI::App& app, RunLimits& limits);
+void add_run_options(CLI::App& app, RunLimits& limits, LongTexts kind = LongTexts::windows);
+void add_window_scores_option(CLI::App& app, std::string& scores, const std::string& by_default);
 
 // Where a default model is looked for, in order: $BERTH_WEIGHTS, share/berth of the prefix that berth was installed under (the running program's,
 // then the one it was built for), ./weights.

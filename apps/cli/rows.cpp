@@ -91,12 +91,21 @@ void for_each_chunk(Source& source, Output& output, const ChunkLimits& limits, c
   }
 }
 
-std::string describe(const Record& record, bool truncated, int columns) {
-  const std::string note = truncated ? " (cut)" : "";
+namespace {
+
+std::string describe_with(const std::string& note, const Record& record, int columns) {
   std::string text = record.ids ? "(" + std::to_string(record.ids->size()) + " ids)" : record.text;
   if (!record.id_rows.empty()) text = "(" + std::to_string(record.id_rows.size()) + " rows of ids)";
   if (record.text_pair) text += " | " + *record.text_pair;
   return one_line(text, std::max(10, columns - static_cast<int>(note.size()))) + note;
+}
+
+}  // namespace
+
+std::string describe(const Record& record, bool truncated, int columns) { return describe_with(truncated ? " (cut)" : "", record, columns); }
+
+std::string describe(const Record& record, const Row& row, int columns) {
+  return row.windows > 1 ? describe_with(" (" + std::to_string(row.windows) + " windows)", record, columns) : describe(record, row.truncated != 0, columns);
 }
 
 std::vector<Input> inputs_of(std::span<const Record> records) {

@@ -35,6 +35,7 @@ void for_each_chunk(Source& source, Output& output, const ChunkLimits& limits, c
 
 // A record on one line of at most `columns` cells, for people: its text, or how many ids it has; says when it was cut.
 std::string describe(const Record& record, bool truncated, int columns);
+std::string describe(const Record& record, const Row& row, int columns);  // also in how many windows it ran
 
 std::vector<Input> inputs_of(std::span<const Record> records);  // borrow from the records
 ChunkLimits chunk_limits(const RunLimits& limits);

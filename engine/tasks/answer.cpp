@@ -153,9 +153,12 @@ void check(const Model& model, std::span<const berth_input> inputs, const Answer
 void answer(const Model& model, std::span<const berth_input> inputs, const AnswerOptions& options, Findings& out, berth_row* rows) {
   check(model, inputs, options);
   out.logits_size = 2;
-  WindowOptions how{.max_length = options.run.max_length, .stride = options.stride, .strategy = tokenizer::TruncationStrategy::only_second};
+  WindowOptions how{.max_length = options.run.max_length,
+                    .long_text = LongText::window,
+                    .stride = options.run.stride,
+                    .strategy = tokenizer::TruncationStrategy::only_second};
   if (how.max_length == 0) how.max_length = std::min(kWindowTokens, model.max_length());
-  if (!how.stride) how.stride = std::min(kStride, how.max_length / 2);
+  if (how.stride == 0) how.stride = std::max<std::size_t>(1, std::min(kStride, how.max_length / 2));
   for (std::size_t first = 0; first < inputs.size(); first += kTaskRowsAtATime) {
     const auto part = inputs.subspan(first, std::min(kTaskRowsAtATime, inputs.size() - first));
     const std::vector<Window> windows = windows_of(model, part, first, how, rows == nullptr ? nullptr : rows + first);

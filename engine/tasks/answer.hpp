@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 #include <span>
 
 #include "engine/model.hpp"
@@ -11,8 +10,8 @@
 namespace berth::engine {
 
 struct AnswerOptions {
-  RunOptions run;                     // max_length 0: 384 tokens or the model's limit, whichever is less
-  std::optional<std::size_t> stride;  // tokens that the windows of a long context share; absent: 128, or half a window
+  RunOptions run;                     // max_length 0: 384 tokens or the model's limit, whichever is less; long contexts always run as windows: stride 0 is
+                                      // 128 tokens, or half a window
   std::size_t top_k = 1;              // answers; at least 1
   std::size_t max_answer_tokens = 15;
   bool impossible = false;            // no answer ("" at 0) is an answer, too, where the model says so

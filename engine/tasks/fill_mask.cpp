@@ -104,6 +104,8 @@ void add_tokens(const Model& model, const Window& window, std::size_t place, boo
 void fill_mask(const Model& model, std::span<const berth_input> inputs, const FillMaskOptions& options, Findings& out, berth_row* rows) {
   if (model.config().head.kind != HeadKind::masked_lm)
     throw Error(ErrorCode::unsupported, "the model has no masked-language-model head: its task is " + std::string(task_name(model.config().head.kind)));
+  if (options.run.long_text == LongText::window)
+    throw Error(ErrorCode::invalid_argument, "long_text: windows are not there for fill-mask: expected truncate or error");
   const std::int32_t mask = mask_of(model, options);
   const std::vector<std::int32_t> targets = targets_of(model, options);
   const std::size_t vocabulary = model.config().vocab_size;
@@ -111,7 +113,7 @@ void fill_mask(const Model& model, std::span<const berth_input> inputs, const Fi
   out.logits_size = vocabulary;
   for (std::size_t first = 0; first < inputs.size(); first += kTaskRowsAtATime) {
     const auto part = inputs.subspan(first, std::min(kTaskRowsAtATime, inputs.size() - first));
-    const std::vector<Window> windows = windows_of(model, part, first, {.max_length = options.run.max_length, .stride = {}}, rows == nullptr ? nullptr : rows + first);
+    const std::vector<Window> windows = windows_of(model, part, first, {.max_length = options.run.max_length, .long_text = options.run.long_text}, rows == nullptr ? nullptr : rows + first);
     for (std::size_t begin = 0; begin < windows.size();) {
       std::size_t end = begin, masks = 0;
       for (; end < windows.size(); ++end) {

@@ -171,8 +171,8 @@ std::vector<Finding> merge_windows(std::vector<Finding> found) {
 void check(const Model& model, std::span<const berth_input> inputs, const TagOptions& options) {
   if (model.config().head.kind != HeadKind::token_classifier)
     throw Error(ErrorCode::unsupported, "the model has no token-classification head: its task is " + std::string(task_name(model.config().head.kind)));
-  if (options.stride && options.aggregation == Aggregation::none)
-    throw Error(ErrorCode::invalid_argument, "stride: windows need an aggregation (simple, first, average or max) to be merged");
+  if (options.run.long_text == LongText::window && options.aggregation == Aggregation::none)
+    throw Error(ErrorCode::invalid_argument, "long_text: windows need an aggregation (simple, first, average or max) to be merged");
   for (std::size_t i = 0; i < inputs.size(); ++i)
     if (inputs[i].ids == nullptr && inputs[i].text_pair.data != nullptr)
       throw Error(ErrorCode::invalid_argument, "input " + std::to_string(i) + ": text_pair: tokens are tagged in one text");
@@ -201,7 +201,7 @@ void tag(const Model& model, std::span<const berth_input> inputs, const TagOptio
   for (std::size_t first = 0; first < inputs.size(); first += kTaskRowsAtATime) {
     const auto part = inputs.subspan(first, std::min(kTaskRowsAtATime, inputs.size() - first));
     const std::vector<Window> windows =
-        windows_of(model, part, first, {.max_length = options.run.max_length, .stride = options.stride}, rows == nullptr ? nullptr : rows + first);
+        windows_of(model, part, first, {.max_length = options.run.max_length, .long_text = options.run.long_text, .stride = options.run.stride}, rows == nullptr ? nullptr : rows + first);
     TokenValues logits;
     model.token_logits(rows_of(windows), {.max_length = 0, .batch_tokens = options.run.batch_tokens}, logits, nullptr);
     for (std::size_t window = 0, input = 0; input < part.size(); ++input) {

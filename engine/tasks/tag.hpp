@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,9 +23,8 @@ enum class Aggregation {
 Aggregation aggregation_by_name(std::string_view name);
 
 struct TagOptions {
-  RunOptions run;
+  RunOptions run;                     // LongText::window not with Aggregation::none
   Aggregation aggregation = Aggregation::none;
-  std::optional<std::size_t> stride;  // long texts run as windows that share so many tokens; absent: they are cut. Not with Aggregation::none
   std::vector<std::string> ignore_labels = {"O"};
   bool logits = false;                // keep them: [labels] a token
 };

@@ -15,8 +15,6 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
-std::string_view view(const berth_string& text) { return {text.data == nullptr ? "" : text.data, text.data == nullptr ? 0 : text.size}; }
-
 // A token span of one text within an encoding, which windows run over; what stands before and behind it is in every window.
 struct Body {
   std::size_t begin = 0, end = 0;
@@ -57,12 +55,13 @@ tokenizer::Encoding slice(const tokenizer::Encoding& whole, const Body& body, st
 }
 
 std::vector<tokenizer::Encoding> cut_into_windows(const tokenizer::Encoding& whole, const WindowOptions& options, std::size_t limit) {
-  const Body body = body_of(whole, options.strategy);
+  Body body = body_of(whole, options.strategy);
+  body.begin = std::clamp(options.prompt_tokens, body.begin, body.end);
   const std::size_t fixed = whole.size() - body.size();
   if (fixed >= limit)
-    throw Error(ErrorCode::invalid_argument, "the " + std::to_string(fixed) + " tokens that every window has leave no room for the long text in " + std::to_string(limit));
+    throw Error(ErrorCode::too_long, "the " + std::to_string(fixed) + " tokens that every window has leave no room for the long text in " + std::to_string(limit));
   const std::size_t room = limit - fixed;
-  const std::size_t step = room - std::min(*options.stride, room / 2);  // every window has something new
+  const std::size_t step = room - std::min(options.stride == 0 ? kDefaultStride : options.stride, room / 2);  // every window has something new
   std::vector<tokenizer::Encoding> windows;
   for (std::size_t begin = body.begin;; begin += step) {
     const std::size_t end = std::min(begin + room, body.end);
@@ -71,34 +70,24 @@ std::vector<tokenizer::Encoding> cut_into_windows(const tokenizer::Encoding& who
   }
 }
 
-std::vector<tokenizer::Encoding> encode(const tokenizer::Tokenizer& tokenizer, const berth_input& input, const WindowOptions& options, std::size_t limit) {
-  const auto run = [&](const tokenizer::EncodeOptions& how) {
-    return input.text_pair.data == nullptr ? tokenizer.encode(view(input.text), how) : tokenizer.encode(view(input.text), view(input.text_pair), how);
-  };
-  tokenizer::EncodeOptions how;
+std::vector<tokenizer::Encoding> encode(const Model& model, const berth_input& input, std::size_t index, const WindowOptions& options, std::size_t limit) {
+  const tokenizer::Tokenizer& tokenizer = *model.tokenizer();
+  const PreparedText texts(input, index, options.text);
   std::vector<tokenizer::Encoding> encodings;
-  if (options.stride) {
-    encodings.push_back(run(how));
-    if (encodings.front().size() > limit) encodings = cut_into_windows(encodings.front(), options, limit);
-  } else {
-    how.truncation = tokenizer::Truncation{.max_length = limit, .strategy = options.strategy, .side = tokenizer.truncation_side()};
-    encodings.push_back(run(how));
-  }
-  return encodings;
-}
-
-// The same; what is wrong says with which input.
-std::vector<tokenizer::Encoding> encode_input(const Model& model, const berth_input& input, std::size_t index, const WindowOptions& options, std::size_t limit) {
   try {
-    return encode(*model.tokenizer(), input, options, limit);
+    if (options.long_text == LongText::window) {
+      encodings.push_back(texts.encode(tokenizer, {}));
+      if (encodings.front().size() > limit) encodings = cut_into_windows(encodings.front(), options, limit);
+    } else {
+      tokenizer::EncodeOptions how;
+      how.truncation = tokenizer::Truncation{.max_length = limit, .strategy = options.strategy, .side = tokenizer.truncation_side()};
+      encodings.push_back(texts.encode(tokenizer, how));
+    }
   } catch (const Error& error) {
     throw Error(error.code(), "input " + std::to_string(index) + ": " + error.what());
   }
-}
-
-void check_text(const berth_input& input, std::size_t index) {
-  checked_text(input.text, "text", index);
-  if (input.text_pair.data != nullptr) checked_text(input.text_pair, "text_pair", index);
+  if (encodings.front().truncated && options.long_text == LongText::error) refuse_long_text(index, texts.encode(tokenizer, {}).size(), limit);
+  return encodings;
 }
 
 }  // namespace
@@ -128,8 +117,7 @@ std::vector<Window> windows_of(const Model& model, std::span<const berth_input> 
       if (inputs[i].ids == nullptr) {
         if (model.tokenizer() == nullptr)
           throw Error(ErrorCode::invalid_argument, "the model's directory has no tokenizer files: give ids instead of text");
-        check_text(inputs[i], index);
-        encodings[i] = encode_input(model, inputs[i], index, options, limit);
+        encodings[i] = encode(model, inputs[i], index, options, limit);
         check_encoding(encodings[i].front(), index, model.config());
       } else {
         const InputRow row = checked_ids(inputs[i], index, model.config());
@@ -144,7 +132,7 @@ std::vector<Window> windows_of(const Model& model, std::span<const berth_input> 
   std::vector<Window> windows;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (errors[i]) std::rethrow_exception(errors[i]);
-    berth_row row{};
+    berth_row row{.tokens = 0, .truncated = 0, .windows = static_cast<std::uint32_t>(encodings[i].size())};
     for (tokenizer::Encoding& encoding : encodings[i]) {
       row.tokens += static_cast<std::uint32_t>(encoding.size());
       row.truncated |= encoding.truncated ? 1U : 0U;

@@ -2,13 +2,13 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include <berth/berth.h>
 
+#include "engine/inputs.hpp"
 #include "engine/model.hpp"
 #include "tokenizer/tokenizer.hpp"
 
@@ -17,10 +17,14 @@ namespace berth::engine {
 inline constexpr std::size_t kTaskRowsAtATime = 256;  // inputs, so that a long list does not sit in memory as tokens
 
 struct WindowOptions {
-  std::size_t max_length = 0;         // 0: the model's limit
-  std::optional<std::size_t> stride;  // tokens that neighbouring windows share; absent: one window, the text is cut
+  std::size_t max_length = 0;  // 0: the model's limit
+  LongText long_text = LongText::truncate;
+  std::size_t stride = 0;      // LongText::window: tokens that neighbouring windows share, at most half a window; 0: kDefaultStride
+  // What is cut, or runs as windows. longest_first with LongText::window: of a pair's texts the longer one runs as windows, the other is in all of them.
   tokenizer::TruncationStrategy strategy = tokenizer::TruncationStrategy::longest_first;
-  std::size_t rows_per_input = 1;     // so many of the inputs stand for one of the caller's: messages name that one
+  std::size_t rows_per_input = 1;  // so many of the inputs stand for one of the caller's: messages name that one
+  TextRules text = {};
+  std::size_t prompt_tokens = 0;   // that a text begins with and every window has, special ones before them included
 };
 
 struct Window {

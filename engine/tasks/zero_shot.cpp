@@ -96,7 +96,7 @@ struct Pairs {
 };
 
 berth_row sum_of(std::span<const berth_row> rows) {
-  berth_row sum{};
+  berth_row sum{.tokens = 0, .truncated = 0, .windows = 1};
   for (const berth_row& row : rows) {
     sum.tokens += row.tokens;
     sum.truncated |= row.truncated;
@@ -121,6 +121,8 @@ void score(std::span<const float> logits, std::size_t columns, const Verdicts& v
 }  // namespace
 
 void zero_shot(const Model& model, std::span<const berth_input> inputs, std::span<const std::string> labels, const ZeroShotOptions& options, float* out, berth_row* rows) {
+  if (options.run.long_text == LongText::window)
+    throw Error(ErrorCode::invalid_argument, "long_text: windows are not there for zero-shot classification: expected truncate or error");
   const Verdicts verdicts = verdicts_of(model);
   const std::vector<std::string> hypotheses = hypotheses_of(labels, options.hypothesis_template);
   const std::size_t columns = model.config().labels.size();
@@ -135,7 +137,7 @@ void zero_shot(const Model& model, std::span<const berth_input> inputs, std::spa
     const Pairs pairs(part, first, model, hypotheses, tails);
     std::vector<berth_row> pair_rows(pairs.rows.size());
     // The hypothesis stays whole.
-    const WindowOptions how{.max_length = options.run.max_length, .stride = {}, .strategy = tokenizer::TruncationStrategy::only_first, .rows_per_input = labels.size()};
+    const WindowOptions how{.max_length = options.run.max_length, .long_text = options.run.long_text, .strategy = tokenizer::TruncationStrategy::only_first, .rows_per_input = labels.size()};
     const std::vector<Window> windows = windows_of(model, pairs.rows, first, how, pair_rows.data());
     logits.resize(pairs.rows.size() * columns);
     model.classify(rows_of(windows), {.max_length = 0, .batch_tokens = options.run.batch_tokens}, true, logits.data(), nullptr);

@@ -42,7 +42,7 @@ typedef enum berth_status {
   BERTH_NOT_FOUND = 2,        /* no such file or directory, or no permission */
   BERTH_CORRUPT_FILE = 3,     /* a file is not what it claims to be */
   BERTH_UNSUPPORTED = 4,      /* well-formed, but not something berth does */
-  BERTH_TOO_LONG = 5,         /* more ids than the model has positions (text is cut instead, and the row says so) */
+  BERTH_TOO_LONG = 5,         /* more ids than the model has positions; a text that long_text does not let be cut */
   BERTH_NON_FINITE = 6,       /* NaN or infinity in the weights or in a result */
   BERTH_OUT_OF_MEMORY = 7,
   BERTH_INTERNAL = 8 /* a bug in berth */
@@ -82,6 +82,7 @@ typedef struct berth_input {
 typedef struct berth_row {
   uint32_t tokens;    /* tokens the model ran on, special tokens included */
   uint32_t truncated; /* 1 when the text was cut to fit */
+  uint32_t windows;   /* it ran as: 1, or more for a long text where long_text is "window"; tokens are those of all */
 } berth_row;
 
 /* ---- models ---- */
@@ -126,10 +127,22 @@ typedef struct berth_run_options {
   int32_t raw_scores;  /* berth_classify: 1 gives the head's logits */
   int32_t normalize;   /* embeddings: 1 divides each by its length, after truncate_dim */
   size_t truncate_dim; /* embeddings: their first values only (Matryoshka); 0: all, or what the directory's truncate_dim says */
-  berth_string prompt; /* embeddings: put before every text; data == NULL: the directory's default prompt, if it has one */
+
+  /* What becomes of texts longer than the limit: "truncate" cuts them, "error" fails with BERTH_TOO_LONG, "window" runs them as windows that share
+   * tokens. Of windows the embedding is the mean of the pooled vectors, weighted by their tokens, which the modules behind the pooling (Dense, Normalize)
+   * then take; labels get the mean or the largest of the windows' scores. Of pairs the longer text is the one that runs as windows.
+   * NULL: "window" where a stride is given, else "truncate". Rows of ids always run as they are. */
+  const char* long_text;
+  size_t stride;             /* tokens that neighbouring windows share, at most half a window; 0: 64 */
+  const char* window_scores; /* "mean" or "max"; NULL: "mean", but "max" for berth_rerank */
+
+  /* Put before every text that berth_encode and berth_encode_tokens take. prompt_name is one of the directory's (config_sentence_transformers.json);
+   * prompt is the text itself and comes first. Neither: the directory's default_prompt_name, if it has one; a prompt of 0 bytes keeps that out. */
+  const char* prompt_name;
+  berth_string prompt;
 } berth_run_options;
 
-/* Values of each embedding under these options; fails where truncate_dim is more than there are. */
+/* Values of each embedding under these options; fails where truncate_dim is more than there are, or where the model has no such prompt_name. */
 BERTH_API berth_status berth_embedding_size(const berth_model* model, const berth_run_options* options, size_t* size);
 
 /* Sentence embeddings: the directory's sentence-transformers modules, or mean pooling without normalising where there are none.
@@ -180,6 +193,10 @@ typedef struct berth_vector_options {
   size_t truncate_dim;
   size_t max_active_dims; /* sparse: the largest values only; 0: all */
   int32_t query;          /* multi: 1 for queries, 0 for documents, where the directory tells them apart */
+  const char* long_text;  /* these as in berth_run_options; windows are for dense alone */
+  size_t stride;
+  const char* prompt_name;
+  berth_string prompt;
 } berth_vector_options;
 
 typedef struct berth_vectors berth_vectors;
@@ -258,9 +275,10 @@ typedef struct berth_tag_options {
   size_t batch_tokens;
   int32_t raw_scores;      /* 1: keep every token's logits, [tokens, labels] */
   const char* aggregation; /* "none", "simple", "first", "average" or "max", as Hugging Face's pipeline has them; NULL: "none" */
-  size_t stride;           /* long texts run as windows that share so many tokens, and what is found is merged; 0: they are cut */
+  size_t stride;           /* as in berth_run_options; windows need an aggregation: of overlapping entities the longest stays */
   const berth_string* ignore_labels; /* entities left out; NULL: "O" alone */
   size_t ignore_labels_size;
+  const char* long_text;   /* as in berth_run_options */
 } berth_tag_options;
 
 /* Entities, by a token-classification head, as Hugging Face's token-classification pipeline finds them. rows: [count] or NULL. */
@@ -276,6 +294,7 @@ typedef struct berth_fill_mask_options {
   const berth_string* targets;   /* only these; a word that is no token stands for its first token. NULL: any token */
   size_t targets_size;
   const int32_t* mask_id;        /* which id is the mask's; NULL: the tokenizer knows */
+  const char* long_text;         /* as in berth_run_options, without windows */
 } berth_fill_mask_options;
 
 /* Tokens in place of the mask tokens of a row, by a masked-language-model head, as Hugging Face's fill-mask pipeline gives them: the best tokens of
@@ -305,6 +324,7 @@ typedef struct berth_zero_shot_options {
   size_t batch_tokens;
   const char* hypothesis_template; /* with one "{}" for the label; NULL: "This example is {}." */
   int32_t multi_label;             /* 1: every label for itself; 0: the scores of a row add up to 1 */
+  const char* long_text;           /* as in berth_run_options, without windows */
 } berth_zero_shot_options;
 
 /* How well labels that the model was not trained on fit texts, by a model of natural-language inference, as Hugging Face's

@@ -88,11 +88,14 @@ struct RunOptions {
   bool raw_scores = false;       // classify: logits instead of scores
   std::size_t truncate_dim = 0;  // embeddings: their first values only (Matryoshka); 0: all, or what the directory says
   bool normalize = false;        // embeddings: each divided by its length, after truncate_dim
-  // Embeddings: put before every text; absent: the directory's default prompt, if it has one.
-  std::optional<std::string_view> prompt = {};
+  std::string long_text = {};      // "truncate", "error" or "window" (see berth_run_options); empty: window where there is a stride, else truncate
+  std::size_t stride = 0;          // tokens that neighbouring windows share; 0: 64
+  std::string window_scores = {};  // "mean" or "max"; empty: mean, but max for rerank
+  std::string prompt_name = {};    // encode: one of the directory's prompts; empty: its default, if it has one
+  std::optional<std::string> prompt = {};  // encode: the prompt itself
 };
 
-using Row = berth_row;  // .tokens the model ran on, .truncated when the text was cut
+using Row = berth_row;  // .tokens the model ran on, .truncated when the text was cut, .windows it ran as
 
 // A dense matrix of results, one row per input.
 struct Matrix {
@@ -171,6 +174,10 @@ struct VectorOptions {
   bool normalize = false;
   std::size_t max_active_dims = 0;  // sparse: the largest values only; 0: all
   bool query = false;               // multi: the texts are queries, not documents
+  std::string long_text = {};       // these as in RunOptions; windows are for dense alone
+  std::size_t stride = 0;
+  std::string prompt_name = {};
+  std::optional<std::string> prompt = {};
 };
 
 // A text's tokens. Spans are valid as long as this object.
@@ -232,7 +239,8 @@ struct TagOptions {
   std::size_t batch_tokens = 0;
   bool raw_scores = false;   // keep every token's logits, [tokens, num_labels]
   std::string aggregation;   // none, simple, first, average, max; empty: none
-  std::size_t stride = 0;    // long texts run as windows that share so many tokens; 0: they are cut
+  std::string long_text = {};  // these as in RunOptions; windows need an aggregation: of overlapping entities the longest stays
+  std::size_t stride = 0;
   std::vector<std::string> ignore_labels = {"O"};
 };
 
@@ -243,6 +251,7 @@ struct FillMaskOptions {
   std::size_t top_k = 5;               // tokens for each mask; 0: all
   std::vector<std::string> targets;    // only these; a word that is no token stands for its first token. Empty: any token
   std::optional<std::int32_t> mask_id; // absent: the tokenizer knows
+  std::string long_text = {};          // as in RunOptions, without windows
 };
 
 struct AnswerOptions {
@@ -260,6 +269,7 @@ struct ZeroShotOptions {
   std::size_t batch_tokens = 0;
   std::string hypothesis_template;  // with one "{}" for the label; empty: "This example is {}."
   bool multi_label = false;         // every label for itself
+  std::string long_text = {};       // as in RunOptions, without windows
 };
 
 struct TokenizeOptions {
@@ -446,6 +456,7 @@ class Model {
     c_options.batch_tokens = options.batch_tokens;
     c_options.raw_scores = options.raw_scores ? 1 : 0;
     c_options.aggregation = options.aggregation.empty() ? nullptr : options.aggregation.c_str();
+    c_options.long_text = or_null(options.long_text);
     c_options.stride = options.stride;
     c_options.ignore_labels = ignored.empty() ? &none : ignored.data();
     c_options.ignore_labels_size = ignored.size();
@@ -467,6 +478,7 @@ class Model {
     c_options.targets = targets.empty() ? nullptr : targets.data();
     c_options.targets_size = targets.size();
     c_options.mask_id = options.mask_id ? &*options.mask_id : nullptr;
+    c_options.long_text = or_null(options.long_text);
     return find(inputs, [&](const berth_input* c_inputs, std::size_t count, berth_findings** findings, Row* rows) {
       return berth_fill_mask(handle_.get(), c_inputs, count, &c_options, findings, rows);
     });
@@ -501,6 +513,7 @@ class Model {
     c_options.batch_tokens = options.batch_tokens;
     c_options.hypothesis_template = options.hypothesis_template.empty() ? nullptr : options.hypothesis_template.c_str();
     c_options.multi_label = options.multi_label ? 1 : 0;
+    c_options.long_text = or_null(options.long_text);
     detail::check(berth_zero_shot(handle_.get(), c_inputs.data(), c_inputs.size(), c_labels.data(), c_labels.size(), &c_options, result.values.data(),
                                   result.rows.data()));
     return result;
@@ -543,6 +556,15 @@ class Model {
     for (const Input& input : inputs) result.push_back(input.c_input());
     return result;
   }
+  static const char* or_null(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
+  // Borrows from `from`.
+  template <class From, class To>
+  static void copy_text_options(const From& from, To& to) {
+    to.long_text = or_null(from.long_text);
+    to.stride = from.stride;
+    to.prompt_name = or_null(from.prompt_name);
+    if (from.prompt) to.prompt = detail::view(*from.prompt);
+  }
   static berth_run_options convert(const RunOptions& options) {
     berth_run_options result{};
     result.size = sizeof(result);
@@ -551,7 +573,8 @@ class Model {
     result.raw_scores = options.raw_scores ? 1 : 0;
     result.truncate_dim = options.truncate_dim;
     result.normalize = options.normalize ? 1 : 0;
-    if (options.prompt) result.prompt = detail::view(*options.prompt);
+    result.window_scores = or_null(options.window_scores);
+    copy_text_options(options, result);
     return result;
   }
   static berth_vector_options convert(const VectorOptions& options) {
@@ -564,6 +587,7 @@ class Model {
     result.truncate_dim = options.truncate_dim;
     result.max_active_dims = options.max_active_dims;
     result.query = options.query ? 1 : 0;
+    copy_text_options(options, result);
     return result;
   }
   static void check_size(const char* name, std::size_t have, std::size_t want) {

@@ -258,7 +258,7 @@ class Answer(unittest.TestCase):
             for prefix in ["", "long."]:
                 found = lines("answer", "--model", case.directory, "--raw-scores", stdin=jsonl(*case.records(prefix)))
                 for row, (ids, _), start, end in zip(found, case.rows(prefix), case.tensor(prefix + "start_logits"), case.tensor(prefix + "end_logits"), strict=True):
-                    self.assertEqual(list(row), ["score", "start", "end", "answer", "start_logits", "end_logits", "tokens", "truncated"])
+                    self.assertEqual(list(row), ["score", "start", "end", "answer", "start_logits", "end_logits", "tokens", "truncated", "windows"])
                     self.assertEqual(row["tokens"], len(ids))
                     for which, expected in [("start_logits", start), ("end_logits", end)]:
                         self.assertLessEqual(error(expected[:len(ids)], row[which], case.scale(prefix + which)), TOLERANCE, (name, prefix))
@@ -306,7 +306,7 @@ class Answer(unittest.TestCase):
         for question, context in [("who jumps?", self.CONTEXT), ("", "cat"), ("where?", long), ("what is the password", "my package was late " * 40)]:
             record = jsonl({"question": question, "context": context})
             (row,) = lines("answer", "--model", self.model, stdin=record)
-            self.assertEqual(list(row), ["question", "context", "score", "start", "end", "answer", "tokens", "truncated"])
+            self.assertEqual(list(row), ["question", "context", "score", "start", "end", "answer", "tokens", "truncated", "windows"])
             self.assertFalse(row["truncated"])
             self.check([{key: row[key] for key in ["score", "start", "end", "answer"]}], self.expected(question, context))
             for options, named in [(["-k", "4"], {"top_k": 4}), (["-k", "3", "--max-answer-length", "2"], {"top_k": 3, "longest": 2}),

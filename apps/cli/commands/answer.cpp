@@ -61,13 +61,13 @@ std::string json_line(const Record& record, const Findings& found, std::size_t r
     append_logits(out, "start_logits", found.logits(row), 0);
     append_logits(out, "end_logits", found.logits(row), 1);
   }
-  append_row(out, found.rows()[row].tokens, found.rows()[row].truncated != 0);
+  append_row(out, found.rows()[row], true);
   return out + "}\n";
 }
 
 // The question, then its answers.
 std::string people_lines(const Record& record, const Findings& found, std::size_t row, int columns) {
-  std::string out = describe(record, found.rows()[row].truncated != 0, columns) + "\n";
+  std::string out = describe(record, found.rows()[row], columns) + "\n";
   if (found[row].empty()) out += "  (the context is empty)\n";
   for (const berth_finding& answer : found[row]) {
     const std::string cell = "  " + score_cell(answer.score) + "  ";

@@ -22,9 +22,11 @@ struct Options {
   TextOptions text;
   std::size_t top_k = 1;
   bool raw_scores = false;
+  std::string window_scores;
 };
 
-std::string json_line(const Model& model, const Record& record, std::span<const float> scores, std::span<const std::size_t> order, const Row& row) {
+std::string json_line(const Model& model, const Record& record, std::span<const float> scores, std::span<const std::size_t> order, const Row& row,
+                      bool windows) {
   std::string out = "{";
   append_texts(out, record);
   out += "\"labels\":[";
@@ -37,7 +39,7 @@ std::string json_line(const Model& model, const Record& record, std::span<const 
     out += '}';
   }
   out += "],";
-  append_row(out, row.tokens, row.truncated != 0);
+  append_row(out, row, windows);
   return out + "}\n";
 }
 
@@ -47,7 +49,7 @@ std::string people_line(const Model& model, const Record& record, std::span<cons
   for (const std::size_t label : order) {
     out += pad_right(one_line(model.label(label), label_width), label_width) + score_cell(scores[label]) + "  ";
   }
-  return out + describe(record, row.truncated != 0, columns - display_width(out)) + "\n";
+  return out + describe(record, row, columns - display_width(out)) + "\n";
 }
 
 void run(const Options& options, std::vector<std::string> arguments) {
@@ -60,6 +62,9 @@ void run(const Options& options, std::vector<std::string> arguments) {
   run_options.max_length = options.limits.max_length;
   run_options.batch_tokens = options.limits.batch_tokens;
   run_options.raw_scores = options.raw_scores;
+  run_options.long_text = options.limits.long_text_mode();
+  run_options.stride = options.limits.stride;
+  run_options.window_scores = options.window_scores;
   int label_width = 0;
   for (std::size_t i = 0; i < model.num_labels(); ++i) label_width = std::max(label_width, std::min(24, display_width(model.label(i))));
 
@@ -69,7 +74,7 @@ void run(const Options& options, std::vector<std::string> arguments) {
       require_finite(scores[i], records[i]);
       const auto order = best(scores[i], options.top_k);
       output.write(output.people() ? people_line(model, records[i], scores[i], order, scores.rows[i], label_width, output.columns())
-                                   : json_line(model, records[i], scores[i], order, scores.rows[i]));
+                                   : json_line(model, records[i], scores[i], order, scores.rows[i], options.limits.windows()));
     }
   });
 }
@@ -81,6 +86,7 @@ void add_classify(CommandLine& line) {
   const auto options = std::make_shared<Options>();
   add_model_options(*app, options->model, kDefaultModel);
   add_run_options(*app, options->limits);
+  add_window_scores_option(*app, options->window_scores, "mean");
   app->add_option("-k,--top-k", options->top_k, "Labels to report, best first; 0: all; default 1")->type_name("N")->check(check_count);
   app->add_flag("--raw-scores", options->raw_scores, "Report the head's logits instead of scores");
   add_text_options(*app, options->text);

@@ -116,7 +116,11 @@ class Encoder {
             .truncate_dim = run_options_.truncate_dim,
             .normalize = run_options_.normalize,
             .max_active_dims = options_.max_active_dims,
-            .query = options_.role == "query"};
+            .query = options_.role == "query",
+            .long_text = run_options_.long_text,
+            .stride = run_options_.stride,
+            .prompt_name = run_options_.prompt_name,
+            .prompt = run_options_.prompt};
   }
 
   void write(const Record& record, const RowVectors& vectors) const {
@@ -145,7 +149,7 @@ class Encoder {
       append_matrix(out, vectors.tokens, model_.hidden_size());
       out += ',';
     }
-    append_row(out, vectors.row.tokens, vectors.row.truncated != 0);
+    append_row(out, vectors.row, options_.limits.windows());
     output_.write(out + "}\n");
   }
 
@@ -156,7 +160,7 @@ class Encoder {
     if ((kinds_ & BERTH_SPARSE) != 0) line += heaviest(vectors.sparse);
     if ((kinds_ & BERTH_MULTI) != 0)
       line += "[" + std::to_string(vectors.multi.size() / std::max<std::size_t>(1, vectors.multi_size)) + " x " + std::to_string(vectors.multi_size) + "]  ";
-    output_.write(line + describe(record, vectors.row.truncated != 0, output_.columns() - display_width(line)) + "\n");
+    output_.write(line + describe(record, vectors.row, output_.columns() - display_width(line)) + "\n");
   }
 
   std::string_view token(std::uint32_t id) const { return tokenizer_ ? tokenizer_->token(static_cast<std::int32_t>(id)) : std::string_view(); }
@@ -217,6 +221,7 @@ void add_encode(CommandLine& line) {
   add_model_options(*app, options->model, kDefaultModel);
   add_run_options(*app, options->limits);
   add_embedding_options(*app, options->embedding);
+  add_prompt_options(*app, options->embedding);
   add_quantize_options(*app, options->quantize);
   app->add_flag("--dense", options->dense, "One embedding a text, the default where the directory does not say otherwise; may be combined");
   app->add_flag("--sparse", options->sparse, "Weights of vocabulary entries: SPLADE, with a masked-language model");

@@ -99,6 +99,7 @@ void run(Options options, std::vector<std::string> arguments) {
   Output output(options.text.json, options.text.table);
   options.fill.max_length = options.limits.max_length;
   options.fill.batch_tokens = options.limits.batch_tokens;
+  options.fill.long_text = options.limits.long_text;
   if (options.fill.raw_scores && options.fill.top_k == 0 && output.people())
     throw UsageError("--raw-scores --top-k 0 gives every token's logit, which only JSON has: --json");
   ChunkLimits limits = chunk_limits(options.limits);
@@ -116,7 +117,7 @@ void add_fill_mask(CommandLine& line) {
   CLI::App* app = line.app.add_subcommand("fill-mask", "Find words in place of the mask tokens of texts, with a masked language model");
   const auto options = std::make_shared<Options>();
   add_model_options(*app, options->model, "");
-  add_run_options(*app, options->limits);
+  add_run_options(*app, options->limits, LongTexts::cut);
   app->add_option("-k,--top-k", options->fill.top_k, "Words to report for each mask, best first; 0: all; default 5")->type_name("N")->check(check_count);
   app->add_option("--targets", options->targets, "Only these words, separated by commas; one that is no token stands for its first token")->type_name("LIST");
   app->add_option("--mask-id", options->mask_id, "Which id is the mask's; default: the tokenizer says")->type_name("ID")->check(check_count);

@@ -21,6 +21,7 @@ struct Options {
   std::optional<std::string> query;
   std::size_t top_k = 0;
   bool raw_scores = false;
+  std::string window_scores;
   bool return_texts = false;
   bool max_similarity = false;
 };
@@ -36,11 +37,10 @@ void append_inputs(std::vector<Input>& inputs, const Record& record) {
 struct Ranking {
   std::span<const float> scores;
   std::vector<std::size_t> order;
-  std::uint64_t tokens = 0;
-  bool truncated = false;
+  Row row{};  // of all together
 };
 
-std::string json_line(const Record& record, const Ranking& ranking, bool return_texts) {
+std::string json_line(const Record& record, const Ranking& ranking, bool return_texts, bool windows) {
   std::string out = "{";
   append_texts(out, record);
   out += "\"results\":[";
@@ -57,12 +57,12 @@ std::string json_line(const Record& record, const Ranking& ranking, bool return_
     out += '}';
   }
   out += "],";
-  append_row(out, ranking.tokens, ranking.truncated);
+  append_row(out, ranking.row, windows);
   return out + "}\n";
 }
 
 std::string people_lines(const Record& record, const Ranking& ranking, int columns) {
-  std::string out = describe(record, ranking.truncated, columns) + "\n";
+  std::string out = describe(record, ranking.row.truncated != 0, columns) + "\n";
   for (const std::size_t i : ranking.order) {
     const std::string cell = "  " + score_cell(ranking.scores[i]) + "  ";
     out += cell + one_line(i < record.texts.size() ? record.texts[i] : "row " + std::to_string(i), columns - display_width(cell)) + "\n";
@@ -82,6 +82,9 @@ std::vector<Scored> score_pairs(const Model& model, const Options& options, std:
   run_options.max_length = options.limits.max_length;
   run_options.batch_tokens = options.limits.batch_tokens;
   run_options.raw_scores = options.raw_scores;
+  run_options.long_text = options.limits.long_text_mode();
+  run_options.stride = options.limits.stride;
+  run_options.window_scores = options.window_scores;
   std::vector<Input> inputs;
   for (const Record& record : records) append_inputs(inputs, record);
   const Matrix scores = model.rerank(inputs, run_options);
@@ -102,6 +105,8 @@ std::vector<Scored> score_late(const Model& model, const Options& options, std::
   VectorOptions vector_options;
   vector_options.max_length = options.limits.max_length;
   vector_options.batch_tokens = options.limits.batch_tokens;
+  vector_options.long_text = options.limits.long_text_mode();
+  vector_options.stride = options.limits.stride;
   std::vector<Scored> all;
   for (const Record& record : records) {
     if (!record.id_rows.empty()) throw Error(BERTH_INVALID_ARGUMENT, "ids are of pairs; late interaction takes \"query\" and \"texts\"");
@@ -124,10 +129,11 @@ void run(const Options& options, std::vector<std::string> arguments) {
     for (std::size_t i = 0; i < records.size(); ++i) {
       Ranking ranking{.scores = all[i].scores, .order = best(all[i].scores, options.top_k)};
       for (const Row& row : all[i].rows) {
-        ranking.tokens += row.tokens;
-        ranking.truncated |= row.truncated != 0;
+        ranking.row.tokens += row.tokens;
+        ranking.row.truncated |= row.truncated;
+        ranking.row.windows += row.windows;
       }
-      output.write(output.people() ? people_lines(records[i], ranking, output.columns()) : json_line(records[i], ranking, options.return_texts));
+      output.write(output.people() ? people_lines(records[i], ranking, output.columns()) : json_line(records[i], ranking, options.return_texts, options.limits.windows()));
     }
   });
 }
@@ -139,6 +145,7 @@ void add_rerank(CommandLine& line) {
   const auto options = std::make_shared<Options>();
   add_model_options(*app, options->model, "");
   add_run_options(*app, options->limits);
+  add_window_scores_option(*app, options->window_scores, "max");
   app->add_option("-q,--query", options->query, "The query of texts given as arguments, or of JSON lines without one")->type_name("TEXT");
   app->add_option("-k,--top-k", options->top_k, "Texts to report, best first; 0: all, the default")->type_name("N")->check(check_count);
   app->add_flag("--return-texts", options->return_texts, "Report the texts besides their numbers");

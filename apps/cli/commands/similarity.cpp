@@ -55,14 +55,14 @@ struct Collected {
   }
 };
 
-void write_json(const Collected& all, Output& output) {
+void write_json(const Collected& all, bool windows, Output& output) {
   for (std::size_t i = 0; i < all.records.size(); ++i) {
     std::string out = "{";
     append_texts(out, all.records[i]);
     out += "\"similarities\":";
     append_array(out, all.cosines(i));
     out += ',';
-    append_row(out, all.rows[i].tokens, all.rows[i].truncated != 0);
+    append_row(out, all.rows[i], windows);
     output.write(out + "}\n");
   }
 }
@@ -72,7 +72,7 @@ void write_table(const Collected& all, Output& output) {
   const int cells = kCellWidth * static_cast<int>(all.records.size());
   int text_columns = 0;
   for (std::size_t i = 0; i < all.records.size(); ++i)
-    text_columns = std::max(text_columns, display_width(describe(all.records[i], all.rows[i].truncated != 0, 60)));
+    text_columns = std::max(text_columns, display_width(describe(all.records[i], all.rows[i], 60)));
   text_columns = std::min(text_columns, output.columns() - cells - index_columns - 2);
 
   std::string out(static_cast<std::size_t>(index_columns + 2 + text_columns), ' ');
@@ -81,7 +81,7 @@ void write_table(const Collected& all, Output& output) {
   for (std::size_t i = 0; i < all.records.size(); ++i) {
     const std::string number = std::to_string(i + 1);
     out = std::string(static_cast<std::size_t>(index_columns) - number.size(), ' ') + number + "  ";
-    out += pad_right(describe(all.records[i], all.rows[i].truncated != 0, text_columns), text_columns);
+    out += pad_right(describe(all.records[i], all.rows[i], text_columns), text_columns);
     for (const float value : all.cosines(i)) out += score(value);
     output.write(out + "\n");
   }
@@ -89,7 +89,7 @@ void write_table(const Collected& all, Output& output) {
 
 void write_nearest(const Collected& all, Output& output) {
   for (std::size_t i = 0; i < all.records.size(); ++i) {
-    output.write(describe(all.records[i], all.rows[i].truncated != 0, output.columns()) + "\n");
+    output.write(describe(all.records[i], all.rows[i], output.columns()) + "\n");
     const auto cosines = all.cosines(i);
     std::vector<std::size_t> order(all.records.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
@@ -125,7 +125,8 @@ void write_pairs(const Model& model, const RunOptions& run_options, std::span<co
     out += "\"similarity\":";
     append_number(out, value);
     out += ',';
-    append_row(out, std::uint64_t{first.tokens} + second.tokens, truncated);
+    append_row(out, Row{.tokens = first.tokens + second.tokens, .truncated = truncated ? 1U : 0U, .windows = first.windows + second.windows},
+               run_options.long_text == "window");
     output.write(out + "}\n");
   }
 }
@@ -161,7 +162,7 @@ void run(const Options& options, std::vector<std::string> arguments) {
       throw DataError(other->where + (*pairs ? ": has no \"text_pair\", but the first line has one" : ": has a \"text_pair\", but the first line has none"));
   });
   if (!output.people())
-    write_json(all, output);
+    write_json(all, options.limits.windows(), output);
   else if (output.columns() >= kMinTextColumns + kCellWidth * static_cast<int>(std::min<std::size_t>(all.records.size(), 1000)))
     write_table(all, output);
   else
@@ -177,6 +178,7 @@ void add_similarity(CommandLine& line) {
   add_model_options(*app, options->model, kDefaultModel);
   add_run_options(*app, options->limits);
   add_truncate_dim_option(*app, options->embedding);
+  add_prompt_options(*app, options->embedding);
   add_text_options(*app, options->text);
   app->callback([&line, app, options] { line.run = [=, texts = text_arguments(line, *app)] { run(*options, texts); }; });
 }

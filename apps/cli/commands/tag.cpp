@@ -48,13 +48,13 @@ std::string json_line(const Record& record, const Findings& found, std::size_t r
     append_matrix(out, found.logits(row), found.logits_size());
     out += ',';
   }
-  append_row(out, found.rows()[row].tokens, found.rows()[row].truncated != 0);
+  append_row(out, found.rows()[row], options.long_text == "window");
   return out + "}\n";
 }
 
 // The text, then what was found in it.
 std::string people_lines(const Record& record, const Findings& found, std::size_t row, int columns) {
-  std::string out = describe(record, found.rows()[row].truncated != 0, columns) + "\n";
+  std::string out = describe(record, found.rows()[row], columns) + "\n";
   for (const berth_finding& entity : found[row]) {
     std::string line = "  " + pad_right(one_line({entity.label.data, entity.label.size}, 16), 16) + score_cell(entity.score) + "  ";
     const std::string token = "token " + std::to_string(entity.first_token);
@@ -69,6 +69,8 @@ void run(Options options, std::vector<std::string> arguments) {
   const Model model = load_model(options.model, "");
   Output output(options.text.json, options.text.table);
   options.tag.max_length = options.limits.max_length;
+  options.tag.long_text = options.limits.long_text_mode();
+  options.tag.stride = options.limits.stride;
   options.tag.batch_tokens = options.limits.batch_tokens;
   for_each_chunk(source, output, chunk_limits(options.limits), [&](std::span<const Record> records) {
     const Findings found = model.tag(inputs_of(records), options.tag);
@@ -89,14 +91,11 @@ void add_tag(CommandLine& line) {
       ->type_name("none|simple|first|average|max")
       ->check(CLI::IsMember({"none", "simple", "first", "average", "max"}).description(""));
   app->add_option("--ignore-labels", options->tag.ignore_labels, "Labels to leave out, separated by commas; default O")->type_name("LIST")->allow_extra_args(false)->delimiter(',');
-  app->add_option("--stride", options->tag.stride, "Run long texts as windows that share so many tokens instead of cutting them; needs an aggregation")
-      ->type_name("N")
-      ->check(check_positive);
   app->add_flag("--raw-scores", options->tag.raw_scores, "Report every token's logits, too");
   add_text_options(*app, options->text);
   app->callback([&line, app, options] {
-    if (options->tag.stride > 0 && (options->tag.aggregation.empty() || options->tag.aggregation == "none"))
-      throw UsageError("--stride: windows need --aggregation simple, first, average or max to be merged");
+    if (options->limits.windows() && (options->tag.aggregation.empty() || options->tag.aggregation == "none"))
+      throw UsageError("--long-text: windows need --aggregation simple, first, average or max to be merged");
     line.run = [=, texts = text_arguments(line, *app)] { run(*options, texts); };
   });
 }

@@ -76,6 +76,7 @@ void run(Options options, std::vector<std::string> arguments) {
   Output output(options.text.json, options.text.table);
   options.zero_shot.max_length = options.limits.max_length;
   options.zero_shot.batch_tokens = options.limits.batch_tokens;
+  options.zero_shot.long_text = options.limits.long_text;
   for_each_chunk(source, output, chunk_limits(options.limits), [&](std::span<const Record> records) {
     const Matrix scores = model.zero_shot(inputs_of(records), labels, options.zero_shot);
     for (std::size_t i = 0; i < records.size(); ++i) {
@@ -92,7 +93,7 @@ void add_zero_shot(CommandLine& line) {
   CLI::App* app = line.app.add_subcommand("zero-shot", "Label texts with labels of your own, with a model of natural-language inference");
   const auto options = std::make_shared<Options>();
   add_model_options(*app, options->model, "");
-  add_run_options(*app, options->limits);
+  add_run_options(*app, options->limits, LongTexts::cut);
   app->add_option("-l,--labels", options->labels, "The labels, separated by commas")->type_name("LIST")->required();
   app->add_flag("--multi-label", options->zero_shot.multi_label, "Score every label for itself; otherwise the scores of a text add up to 1");
   app->add_option("--hypothesis-template", options->zero_shot.hypothesis_template, "The sentence that a label makes in place of {}; default \"This example is {}.\"")
