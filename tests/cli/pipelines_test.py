@@ -340,5 +340,31 @@ class Answer(unittest.TestCase):
         self.assertIn("question-answering", done.stderr)
 
 
+class ForPeople(unittest.TestCase):
+    def shown(self, *arguments, **options):
+        done = berth(*arguments, "--table", **options)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout.decode().split("\n")[:-1]
+
+    def test_tables(self):
+        text = "the cat\tsat"
+        head, *rows = self.shown("zero-shot", "--model", CASES / "bert-nli", "--labels", "music,a delivery", text)
+        self.assertEqual((head, len(rows)), ("the cat sat", 2))
+        self.assertEqual(sorted(row[10:] for row in rows), ["a delivery", "music"])
+        masked = WithTokenizer("bert-mlm", "bert")
+        head, *rows = self.shown("fill-mask", "--model", masked.path, "-k", "2", "the [MASK] cat")
+        self.assertEqual((head, len(rows)), ("the [MASK] cat", 2))
+        head, *rows = self.shown("fill-mask", "--model", masked.path, "-k", "2", "the [MASK] [MASK]")
+        self.assertEqual((rows[0], rows[3], len(rows)), ("  mask 1", "  mask 2", 6))
+        masked.close()
+        asked = WithTokenizer("bert-qa", "bert")
+        head, row = self.shown("answer", "--model", asked.path, "-q", "who?", text)
+        self.assertEqual(head, "who? | the cat sat")
+        self.assertIn(row[10:], "the cat sat")
+        self.assertEqual(self.shown("answer", "--model", asked.path, "-q", "who?", "")[1], "  (the context is empty)")
+        self.assertIn(" windows)", self.shown("answer", "--model", asked.path, "-q", "who?", text * 40)[0])
+        asked.close()
+
+
 if __name__ == "__main__":
     unittest.main()
