@@ -3,6 +3,7 @@
 #include <string>
 
 #include "base/error.hpp"
+#include "base/parallel.hpp"
 #include "engine/inputs.hpp"
 #include "engine/model.hpp"
 #include "engine/tasks/windows.hpp"
@@ -82,6 +83,7 @@ void Model::encode_windows(std::span<const berth_input> inputs, const RunOptions
   if (static_) throw Error(ErrorCode::unsupported, "long_text: a static model has no windows: truncate or error does");
   if (request.multi != nullptr) throw Error(ErrorCode::unsupported, "long_text: windows make no vectors for each token: truncate or error does");
   if (request.sparse != nullptr) throw Error(ErrorCode::unsupported, "long_text: windows make no sparse vectors: truncate or error does");
+  const base::FloatingPointScope scope;  // the modules behind the pooling run on this thread too
   const Prompt prompt = prompt_of(options, default_prompt_);
   const std::size_t size = request.dense == nullptr ? 0 : pooled_size();
   std::vector<float> pooled;
