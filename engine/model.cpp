@@ -259,7 +259,6 @@ void Model::encode_vectors(std::span<const berth_input> inputs, const RunOptions
                                           "no colbert_linear.safetensors");
     request.multi->size = token_vectors_->size;
   }
-  if (options.prompt && request.dense != nullptr) check_prompt(*options.prompt, left_out_prompts_, "prompt");
   const TokenVectors::Side* side = request.multi == nullptr ? nullptr : &token_vectors_->side(request.query);
   if (request.tokens != nullptr) request.tokens->size = config_.hidden_size;
   if (options.long_text == LongText::window) return encode_windows(inputs, options, request, rows);

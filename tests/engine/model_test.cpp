@@ -135,17 +135,26 @@ TEST(ModelInputs, TheDefaultPromptGoesBeforeEveryText) {
   EXPECT_EQ(a, b);
 }
 
-TEST(ModelInputs, APromptThatPoolingWouldLeaveOutIsRejected) {
+TEST(ModelInputs, APromptThatPoolingLeavesOutOnlyIsContext) {
   EditedModel edited("st-mean");
   std::ofstream(edited.directory() / "1_Pooling/config.json")
       << R"({"word_embedding_dimension": 32, "pooling_mode_mean_tokens": true, "include_prompt": false})";
   const auto model = load(edited.directory());
   const std::string text = "was lost";
   const std::vector<berth_input> inputs = {text_input(text)};
-  std::vector<float> out(model->embedding_size());
-  EXPECT_NO_THROW(model->encode(inputs, {.prompt = ""}, out.data(), nullptr, nullptr));
-  expect_error(ErrorCode::unsupported, {"1_Pooling/config.json", "include_prompt"},
-               [&] { model->encode(inputs, {.prompt = "query: "}, out.data(), nullptr, nullptr); });
+  const std::size_t size = model->embedding_size();
+  std::vector<float> out(size);
+  TokenValues tokens;
+  model->encode(inputs, {.prompt = "the card: "}, out.data(), nullptr, &tokens);
+  // [CLS] the card : | was lost [SEP]: the prompt's own tokens and what stands before them are left out.
+  const std::size_t prompt_tokens = model->tokenizer()->encode("the card: ").ids.size() - 1;
+  const std::size_t count = tokens.values.size() / size;
+  ASSERT_LT(prompt_tokens, count);
+  for (std::size_t d = 0; d < size; ++d) {
+    float sum = 0.0F;
+    for (std::size_t t = prompt_tokens; t < count; ++t) sum += tokens.values[t * size + d];
+    EXPECT_NEAR(out[d], sum / static_cast<float>(count - prompt_tokens), 1e-5F) << d;
+  }
 }
 
 TEST(ModelInputs, NoRowsIsFine) {

@@ -25,7 +25,7 @@ class Input(Structure):
 
 class Row(Structure):
     _c_name_ = "berth_row"
-    _fields_ = [("tokens", c_uint32), ("truncated", c_uint32)]
+    _fields_ = [("tokens", c_uint32), ("truncated", c_uint32), ("windows", c_uint32)]
 
 
 class Finding(Structure):
@@ -49,19 +49,20 @@ class ModelOptions(Options):
 class RunOptions(Options):
     _c_name_ = "berth_run_options"
     _fields_ = [("size", c_size_t), ("max_length", c_size_t), ("batch_tokens", c_size_t), ("raw_scores", c_int32), ("normalize", c_int32),
-                ("truncate_dim", c_size_t), ("prompt", String)]
+                ("truncate_dim", c_size_t), ("long_text", c_char_p), ("stride", c_size_t), ("window_scores", c_char_p), ("prompt_name", c_char_p),
+                ("prompt", String)]
 
 
 class TagOptions(Options):
     _c_name_ = "berth_tag_options"
     _fields_ = [("size", c_size_t), ("max_length", c_size_t), ("batch_tokens", c_size_t), ("raw_scores", c_int32), ("aggregation", c_char_p),
-                ("stride", c_size_t), ("ignore_labels", POINTER(String)), ("ignore_labels_size", c_size_t)]
+                ("stride", c_size_t), ("ignore_labels", POINTER(String)), ("ignore_labels_size", c_size_t), ("long_text", c_char_p)]
 
 
 class FillMaskOptions(Options):
     _c_name_ = "berth_fill_mask_options"
     _fields_ = [("size", c_size_t), ("max_length", c_size_t), ("batch_tokens", c_size_t), ("raw_scores", c_int32), ("top_k", c_int64),
-                ("targets", POINTER(String)), ("targets_size", c_size_t), ("mask_id", POINTER(c_int32))]
+                ("targets", POINTER(String)), ("targets_size", c_size_t), ("mask_id", POINTER(c_int32)), ("long_text", c_char_p)]
 
 
 class AnswerOptions(Options):
@@ -72,7 +73,8 @@ class AnswerOptions(Options):
 
 class ZeroShotOptions(Options):
     _c_name_ = "berth_zero_shot_options"
-    _fields_ = [("size", c_size_t), ("max_length", c_size_t), ("batch_tokens", c_size_t), ("hypothesis_template", c_char_p), ("multi_label", c_int32)]
+    _fields_ = [("size", c_size_t), ("max_length", c_size_t), ("batch_tokens", c_size_t), ("hypothesis_template", c_char_p), ("multi_label", c_int32),
+                ("long_text", c_char_p)]
 
 
 class TokenizeOptions(Options):
