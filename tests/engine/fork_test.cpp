@@ -49,7 +49,7 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
-int threads_of_this_process() {
+[[maybe_unused]] int threads_of_this_process() {  // a sanitizer has threads of its own: not asked there
   std::ifstream status("/proc/self/status");
   for (std::string word; status >> word;)
     if (word == "Threads:" && status >> word) return std::stoi(word);

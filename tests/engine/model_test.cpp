@@ -144,7 +144,7 @@ TEST(ModelInputs, APromptThatPoolingLeavesOutOnlyIsContext) {
   const std::vector<berth_input> inputs = {text_input(text)};
   const std::size_t size = model->embedding_size();
   std::vector<float> out(size);
-  TokenValues tokens;
+  engine::TokenValues tokens;
   model->encode(inputs, {.prompt = "the card: "}, out.data(), nullptr, &tokens);
   // [CLS] the card : | was lost [SEP]: the prompt's own tokens and what stands before them are left out.
   const std::size_t prompt_tokens = model->tokenizer()->encode("the card: ").ids.size() - 1;
