@@ -48,7 +48,7 @@ static void test_structs(void) {
   FIELD(berth_run_options, window_scores, 56);
   FIELD(berth_run_options, prompt_name, 64);
   FIELD(berth_run_options, prompt, 72);
-  SIZE(berth_vector_options, 56);
+  SIZE(berth_vector_options, 96);
   FIELD(berth_vector_options, size, 0);
   FIELD(berth_vector_options, max_length, 8);
   FIELD(berth_vector_options, batch_tokens, 16);
@@ -57,6 +57,10 @@ static void test_structs(void) {
   FIELD(berth_vector_options, truncate_dim, 32);
   FIELD(berth_vector_options, max_active_dims, 40);
   FIELD(berth_vector_options, query, 48);
+  FIELD(berth_vector_options, long_text, 56);
+  FIELD(berth_vector_options, stride, 64);
+  FIELD(berth_vector_options, prompt_name, 72);
+  FIELD(berth_vector_options, prompt, 80);
   SIZE(berth_sparse_value, 8);
   FIELD(berth_sparse_value, index, 0);
   FIELD(berth_sparse_value, value, 4);
