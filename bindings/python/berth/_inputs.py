@@ -7,8 +7,7 @@ from ._library import Input, Row, String
 
 _WORDS = 7  # a berth_input is seven machine words: text, text_pair (pointer and size each), ids, type_ids, ids_size
 assert _WORDS * 8 == Input.ids_size.offset + 8
-ROW = np.dtype([("tokens", np.uint32), ("truncated", np.uint32)])
-assert ROW.itemsize == Row.truncated.offset + 4
+ROW = np.dtype(Row)  # of the struct itself, so that it has the fields that the library writes
 
 
 def utf8(text, what):

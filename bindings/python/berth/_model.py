@@ -130,7 +130,7 @@ class Model:
         truncate_dim: the first values only (Matryoshka).
         max_length: cuts texts to so many tokens.
         out: a C-contiguous float32 array of the result's shape, filled and returned.
-        return_rows: gives (embeddings, rows): rows["tokens"] the model ran on, rows["truncated"] where a text was cut.
+        return_rows: gives (embeddings, rows): rows["tokens"] the model ran on, rows["truncated"] where a text was cut, rows["windows"] it ran as.
 
         The library writes into the returned array itself: nothing is copied.
         """
