@@ -56,6 +56,24 @@ endif()
 target_include_directories(oniguruma_external SYSTEM INTERFACE ${ONIGURUMA_INCLUDE_DIR})
 target_link_libraries(oniguruma_external INTERFACE ${ONIGURUMA_LIBRARY})
 
+# Debian's libre2-dev has a pkg-config file but no CMake package, and an archive for the static build.
+find_path(RE2_INCLUDE_DIR re2/re2.h)
+find_library(RE2_LIBRARY re2)
+add_library(re2_external INTERFACE)
+if(NOT RE2_INCLUDE_DIR OR NOT RE2_LIBRARY)
+  message(FATAL_ERROR "RE2 is missing: install libre2-dev, or point CMAKE_PREFIX_PATH at it")
+endif()
+target_include_directories(re2_external SYSTEM INTERFACE ${RE2_INCLUDE_DIR})
+target_link_libraries(re2_external INTERFACE ${RE2_LIBRARY} Threads::Threads)
+
+# xxHash is used as a header alone.
+find_path(XXHASH_INCLUDE_DIR xxhash.h)
+add_library(xxhash_external INTERFACE)
+if(NOT XXHASH_INCLUDE_DIR)
+  message(FATAL_ERROR "xxHash is missing: install libxxhash-dev, or point CMAKE_PREFIX_PATH at it")
+endif()
+target_include_directories(xxhash_external SYSTEM INTERFACE ${XXHASH_INCLUDE_DIR})
+
 find_path(CLI11_INCLUDE_DIR CLI/CLI.hpp)
 add_library(cli11_external INTERFACE)
 if(CLI11_INCLUDE_DIR)

@@ -42,7 +42,7 @@ add_custom_command(OUTPUT ${archive_object}
 add_library(berth_archive STATIC ${archive_object})
 set_target_properties(berth_archive PROPERTIES OUTPUT_NAME berth EXPORT_NAME static LINKER_LANGUAGE CXX)
 target_include_directories(berth_archive INTERFACE ${public_headers})
-target_link_libraries(berth_archive INTERFACE TBB::tbb Threads::Threads utf8proc onig stdc++ m)
+target_link_libraries(berth_archive INTERFACE TBB::tbb Threads::Threads utf8proc onig re2 stdc++ m)
 
 set(package_directory ${CMAKE_INSTALL_LIBDIR}/cmake/berth)
 install(TARGETS berth_shared EXPORT berthShared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})

@@ -1,7 +1,7 @@
 # The libraries that a fully static berth needs as archives and Debian has only as shared objects: oneTBB and Oniguruma, built from source here.
 # `./dev static` points FETCHCONTENT_SOURCE_DIR_ONETBB and FETCHCONTENT_SOURCE_DIR_ONIGURUMA at Debian's source packages.
 set(BUILD_SHARED_LIBS OFF CACHE BOOL "" FORCE)
-set(CMAKE_FIND_LIBRARY_SUFFIXES .a)  # of utf8proc, which has an archive in its -dev package
+set(CMAKE_FIND_LIBRARY_SUFFIXES .a)  # of utf8proc and RE2, which have archives in their -dev packages
 
 # add_sources(NAME): brings the targets of a declared project, and none of its installed files, into the build.
 function(add_sources name)

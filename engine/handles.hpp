@@ -18,7 +18,7 @@
 
 namespace berth::engine::c_api {
 
-enum class HandleKind : std::uint32_t { none = 0, model = 0xbe270001, tokenizer, encoding, token_embeddings, findings, vectors };
+enum class HandleKind : std::uint32_t { none = 0, model = 0xbe270001, tokenizer, encoding, token_embeddings, findings, vectors, classifier, decisions };
 
 class Handle {
  public:

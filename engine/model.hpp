@@ -105,6 +105,8 @@ class Model {
   // base::Error{invalid_argument} listing the prompts where the directory has none of that name.
   void check_prompt(const RunOptions& options) const { static_cast<void>(prompt_of(options, default_prompt_)); }
   std::size_t max_length() const noexcept { return max_length_; }
+  kernels::Isa isa() const noexcept { return isa_; }
+  Precision precision() const noexcept { return precision_; }
   const std::string& info() const noexcept { return info_; }  // JSON
   Compute compute() const noexcept { return {*kernels_, *low_kernels_, *pool_}; }
   const WorkspacePool& workspaces() const noexcept { return workspaces_; }

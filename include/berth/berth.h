@@ -6,7 +6,7 @@
  *   - Handles are opaque. *_load, *_tokenize and the functions with a handle as output create one, which is the caller's; the matching *_free destroys
  *     it and all that it owns. NULL is good to free. A handle that is NULL, of another kind, or was freed (as long as not more than 64 others
  *     were freed since) is BERTH_INVALID_ARGUMENT; functions without a status return 0, NULL or "{}" then and leave a message in berth_last_error().
- *     Freeing a model or a tokenizer while a call with it runs in another thread fails and frees nothing.
+ *     Freeing a model, a classifier or a tokenizer while a call with it runs in another thread fails and frees nothing.
  *   - Memory. What a function returns a pointer to belongs to the handle it was asked from, never changes, and lives as long as that handle. Inputs,
  *     options and whatever they point to are the caller's and are read only during the call. Arrays that results are written to are the caller's;
  *     on failure their contents are unspecified.
@@ -331,6 +331,71 @@ typedef struct berth_zero_shot_options {
  * zero-shot-classification pipeline scores them. scores: [count, labels_size]; rows: [count] or NULL, with the tokens of all pairs of a row. */
 BERTH_API berth_status berth_zero_shot(const berth_model* model, const berth_input* inputs, size_t count, const berth_string* labels,
                                        size_t labels_size, const berth_zero_shot_options* options, float* scores, berth_row* rows);
+
+/* ---- classifiers: labels known by examples, with rules and thresholds, as a profile says (docs/triage.md) ---- */
+
+typedef struct berth_classifier berth_classifier;
+typedef struct berth_decisions berth_decisions;
+
+typedef struct berth_classifier_options {
+  size_t size;
+  const char* model;     /* directory, in place of the profile's; NULL: the profile's */
+  int32_t threads;       /* these as in berth_model_options */
+  int32_t no_mmap;
+  const char* precision; /* NULL: the profile's */
+  const char* isa;
+  size_t batch_tokens;   /* as in berth_run_options */
+  int32_t no_cache;      /* 1: the examples' embeddings are neither taken from the file PROFILE.embeddings beside the profile nor put there */
+  int32_t rules_only;    /* 1: without the model, as where a profile does without an unavailable one */
+  const char* combine;   /* in place of every label's: "max", "mean-top-k" or "centroid"; NULL: the profile's */
+  size_t k;              /* likewise; 0: the profile's */
+} berth_classifier_options;
+
+/* Finds the mistakes of a profile without loading its model: BERTH_CORRUPT_FILE, and berth_last_error() has a line for each. */
+BERTH_API berth_status berth_profile_check(const char* profile);
+
+/* Reads a profile, loads its model and embeds its examples. Where the model or the examples' embedding fails and the profile's "without_model" is
+ * "rules-only", the classifier works by its rules alone and berth_classifier_info says why ("model_error"). *classifier is the caller's. */
+BERTH_API berth_status berth_classifier_load(const char* profile, const berth_classifier_options* options, berth_classifier** classifier);
+BERTH_API berth_status berth_classifier_free(berth_classifier* classifier);
+
+/* As JSON: labels, examples, thresholds, the model and, where it is missing, why. NUL-terminated; owned by the classifier. */
+BERTH_API const char* berth_classifier_info(const berth_classifier* classifier);
+BERTH_API size_t berth_classifier_num_labels(const berth_classifier* classifier);
+BERTH_API const char* berth_classifier_label(const berth_classifier* classifier, size_t index); /* by name; owned by the classifier; NULL when out of range */
+
+typedef enum berth_decided_by {
+  BERTH_BY_NOTHING = 0, /* there is no label: none reached its threshold, and the profile has no default */
+  BERTH_BY_MODEL = 1,
+  BERTH_BY_RULE = 2,
+  BERTH_BY_DEFAULT = 3
+} berth_decided_by;
+
+/* Strings belong to the berth_decisions; data is NULL where there is none. */
+typedef struct berth_decision {
+  berth_string label;
+  berth_string nearest;       /* the label's example that is nearest, where the model decided; else the nearest of all */
+  berth_string nearest_label; /* of that example */
+  berth_string rule;          /* the name of the rule that decided; else of the first that fired */
+  berth_string rule_match;    /* what of the normalised text it matched */
+  float score;                /* the label's, by the model: the combined cosine; 0 where has_score is 0 */
+  float margin;               /* the score above the label's threshold; likewise */
+  float similarity;           /* the nearest example's cosine; 0 where nearest is NULL */
+  uint32_t has_score;         /* 0: without the model, without a label, or the label has no examples */
+  uint32_t decided_by;        /* a berth_decided_by */
+  uint32_t model;             /* 0: the model took no part, only the rules decided */
+} berth_decision;
+
+/* Labels of single texts. rows: [count] or NULL; 0 tokens where the model took no part. *decisions is the caller's, and stays when the classifier goes. */
+BERTH_API berth_status berth_classifier_run(const berth_classifier* classifier, const berth_input* inputs, size_t count, berth_decisions** decisions,
+                                            berth_row* rows);
+/* Of input `index`; owned by the handle; NULL when out of range. */
+BERTH_API const berth_decision* berth_decisions_get(const berth_decisions* decisions, size_t index);
+/* Every label's score, [labels]; NaN for one without examples, and for all where the model took no part. NULL when out of range. */
+BERTH_API const float* berth_decisions_scores(const berth_decisions* decisions, size_t index, size_t* labels);
+/* The same texts decided by other thresholds, [berth_classifier_num_labels], without running anything again. */
+BERTH_API berth_status berth_decisions_decide(const berth_decisions* decisions, const float* thresholds, berth_decisions** decided);
+BERTH_API berth_status berth_decisions_free(berth_decisions* decisions);
 
 /* ---- tokenizers ---- */
 
