@@ -45,6 +45,7 @@ void describe(CommandLine& line) {
   add_bench(line);
   add_eval(line);
   add_verify(line);
+  add_profile(line);
   for (CLI::App* command : line.app.get_subcommands({})) command->allow_extras();
 }
 

@@ -32,6 +32,7 @@ void add_calibrate_ranges(CommandLine& line);
 void add_bench(CommandLine& line);
 void add_eval(CommandLine& line);
 void add_verify(CommandLine& line);
+void add_profile(CommandLine& line);
 
 // The texts given as arguments to `command`, in order. They are what CLI11 has not recognised, because its own lists of strings change some of
 // them ("[a, b]" would become two). Throws UsageError for an unknown option.

@@ -19,12 +19,12 @@
 namespace berth::engine {
 
 struct ClassifierOptions {
-  std::filesystem::path model;           // directory, in place of the profile's; empty: the profile's
-  LoadOptions load;                      // its precision, where it is not empty, in place of the profile's
+  std::filesystem::path model = {};      // directory, in place of the profile's; empty: the profile's
+  LoadOptions load = {.precision = {}};  // its precision, where it is not empty, in place of the profile's
   std::size_t batch_tokens = 0;          // as in RunOptions
   bool cache = true;                     // whether there is a file of the examples' vectors beside the profile
   bool rules_only = false;               // as where the model is unavailable
-  std::optional<Combine> combine;        // in place of every label's
+  std::optional<Combine> combine = {};   // in place of every label's
   std::size_t k = 0;                     // likewise; 0: the profile's
 };
 

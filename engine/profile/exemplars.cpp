@@ -8,7 +8,7 @@
 #include "engine/linear.hpp"
 #include "engine/profile/content_hash.hpp"
 #include "engine/profile/example_cache.hpp"
-#include "kernels/isa.hpp"
+#include "kernels/dispatch.hpp"
 
 #ifndef BERTH_VERSION
 #error "the build gives BERTH_VERSION"
@@ -28,7 +28,7 @@ ContentHash cache_key(const Model& model, const RunOptions& options, const std::
   hasher.add(weights.low);
   hasher.add(weights.high);
   hasher.add(kernels::name(model.isa()));
-  hasher.add(name(model.precision()));
+  hasher.add(engine::name(model.precision()));
   hasher.add(options.max_length);
   hasher.add(static_cast<std::uint64_t>(options.long_text));
   hasher.add(std::uint64_t{options.prompt.has_value()});

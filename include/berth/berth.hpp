@@ -598,6 +598,106 @@ class Model {
   std::shared_ptr<berth_model> handle_;
 };
 
+struct ClassifierOptions {
+  std::string model = {};      // directory, in place of the profile's; empty: the profile's
+  int threads = 0;             // these as in LoadOptions
+  std::string precision = {};  // empty: the profile's
+  std::string isa = {};
+  bool mmap = true;
+  std::size_t batch_tokens = 0;  // as in RunOptions
+  bool cache = true;             // false: no file of the examples' embeddings beside the profile
+  bool rules_only = false;       // without the model
+  std::string combine = {};      // in place of every label's: "max", "mean-top-k", "centroid"; empty: the profile's
+  std::size_t k = 0;             // likewise; 0: the profile's
+};
+
+// Labels of some texts, and what an explanation of each needs.
+class Decisions {
+ public:
+  // Valid, with its strings, as long as this object.
+  const berth_decision& operator[](std::size_t row) const {
+    const berth_decision* item = berth_decisions_get(handle_.get(), row);
+    if (item == nullptr) throw Error(BERTH_INVALID_ARGUMENT, berth_last_error());
+    return *item;
+  }
+  std::string_view label(std::size_t row) const {  // "" when there is none
+    const berth_string text = (*this)[row].label;
+    return {text.data, text.size};
+  }
+  // Every label's score, NaN where there is none.
+  std::span<const float> scores(std::size_t row) const {
+    std::size_t count = 0;
+    const float* values = berth_decisions_scores(handle_.get(), row, &count);
+    return {values, count};
+  }
+  // The same texts decided by other thresholds, one for each label.
+  Decisions decide(std::span<const float> thresholds) const {
+    Decisions result;
+    berth_decisions* handle = nullptr;
+    detail::check(berth_decisions_decide(handle_.get(), thresholds.data(), &handle));
+    result.handle_.reset(handle);
+    result.rows_ = rows_;
+    return result;
+  }
+  const std::vector<Row>& rows() const noexcept { return rows_; }
+  std::size_t size() const noexcept { return rows_.size(); }
+
+ private:
+  friend class Classifier;
+  struct Free { void operator()(berth_decisions* handle) const noexcept { berth_decisions_free(handle); } };
+  std::unique_ptr<berth_decisions, Free> handle_;
+  std::vector<Row> rows_;
+};
+
+// Labels known by examples, with rules and thresholds, as a profile says (docs/triage.md). Never changes after loading: any number of threads may call it.
+class Classifier {
+ public:
+  // Throws Error. A profile whose rules do without the model loads without it, too: see info().
+  static Classifier load(const std::string& profile, const ClassifierOptions& options = {}) {
+    const auto or_null = [](const std::string& text) { return text.empty() ? nullptr : text.c_str(); };
+    berth_classifier_options c_options{};
+    c_options.size = sizeof(c_options);
+    c_options.model = or_null(options.model);
+    c_options.threads = options.threads;
+    c_options.no_mmap = options.mmap ? 0 : 1;
+    c_options.precision = or_null(options.precision);
+    c_options.isa = or_null(options.isa);
+    c_options.batch_tokens = options.batch_tokens;
+    c_options.no_cache = options.cache ? 0 : 1;
+    c_options.rules_only = options.rules_only ? 1 : 0;
+    c_options.combine = or_null(options.combine);
+    c_options.k = options.k;
+    berth_classifier* handle = nullptr;
+    detail::check(berth_classifier_load(profile.c_str(), &c_options, &handle));
+    return Classifier(std::shared_ptr<berth_classifier>(handle, berth_classifier_free));
+  }
+  // Throws Error that lists every mistake of a profile, without loading its model.
+  static void check(const std::string& profile) { detail::check(berth_profile_check(profile.c_str())); }
+
+  std::size_t num_labels() const noexcept { return berth_classifier_num_labels(handle_.get()); }
+  std::string_view label(std::size_t index) const noexcept {
+    const char* name = berth_classifier_label(handle_.get(), index);
+    return name == nullptr ? std::string_view{} : std::string_view{name};
+  }
+  std::string_view info() const noexcept { return berth_classifier_info(handle_.get()); }  // JSON
+
+  Decisions classify(std::span<const Input> inputs) const {
+    std::vector<berth_input> c_inputs;
+    for (const Input& input : inputs) c_inputs.push_back(input.c_input());
+    Decisions result;
+    result.rows_.resize(inputs.size());
+    berth_decisions* handle = nullptr;
+    detail::check(berth_classifier_run(handle_.get(), c_inputs.data(), c_inputs.size(), &handle, result.rows_.data()));
+    result.handle_.reset(handle);
+    return result;
+  }
+  Decisions classify(std::initializer_list<Input> inputs) const { return classify(std::span<const Input>(inputs.begin(), inputs.size())); }
+
+ private:
+  explicit Classifier(std::shared_ptr<berth_classifier> handle) : handle_(std::move(handle)) {}
+  std::shared_ptr<berth_classifier> handle_;
+};
+
 // The least and the greatest value of each dimension of embeddings, as quantize() wants them: [2, columns].
 inline std::vector<float> find_ranges(const Matrix& embeddings) {
   std::vector<float> ranges(2 * embeddings.columns);

@@ -170,6 +170,63 @@ static void test_late_interaction(const char* repository) {
   CHECK(berth_model_free(model) == BERTH_OK);
 }
 
+/* A profile over a reference model whose tokenizer knows these words; its file of embeddings is made beside it, in the working directory. */
+static void test_classifier(const char* repository) {
+  static const char* kName = "c_api_test_profile.json";
+  const berth_input inputs[3] = {text_input("the quick brown fox", NULL), text_input("please HELP me", NULL), text_input("a lazy dog", NULL)};
+  const float thresholds[2] = {0.0f, -1.0f}; /* animals, help */
+  const float* scores;
+  const berth_decision* decision;
+  berth_classifier* classifier = NULL;
+  berth_decisions *decisions = NULL, *again = NULL;
+  berth_classifier_options options;
+  berth_row rows[3];
+  size_t labels = 0;
+  FILE* file = fopen(kName, "w");
+  CHECK(file != NULL);
+  fprintf(file,
+          "{\"model\":\"%s/tests/reference/st-mean-normalize\",\"labels\":{\"animals\":{\"examples\":[\"the quick brown fox\"],\"threshold\":0.99},"
+          "\"help\":{\"examples\":[],\"priority\":5}},\"rules\":[{\"name\":\"asks\",\"action\":\"raise\",\"label\":\"help\",\"phrases\":[\"help me\"]}]}",
+          repository);
+  fclose(file);
+  CHECK(berth_profile_check(kName) == BERTH_OK);
+  CHECK(berth_profile_check("no/such/profile.json") == BERTH_NOT_FOUND);
+  memset(&options, 0, sizeof options);
+  options.size = sizeof options;
+  options.no_cache = 1;
+  CHECK(berth_classifier_load(kName, &options, &classifier) == BERTH_OK);
+  CHECK(berth_classifier_num_labels(classifier) == 2 && strcmp(berth_classifier_label(classifier, 1), "help") == 0);
+  CHECK(berth_classifier_label(classifier, 2) == NULL && strstr(berth_classifier_info(classifier), "\"rules\":1") != NULL);
+  CHECK(berth_classifier_run(classifier, inputs, 3, &decisions, rows) == BERTH_OK && rows[2].tokens > 2);
+  decision = berth_decisions_get(decisions, 0);
+  CHECK(decision != NULL && decision->decided_by == BERTH_BY_MODEL && decision->model == 1 && decision->has_score == 1);
+  CHECK(decision->label.size == 7 && strncmp(decision->nearest.data, "the quick brown fox", 19) == 0 && decision->rule.data == NULL);
+  CHECK(fabs((double)decision->score - 1) < 1e-5 && fabs((double)decision->margin - 0.01) < 1e-5 && decision->similarity == decision->score);
+  decision = berth_decisions_get(decisions, 1);
+  CHECK(decision->decided_by == BERTH_BY_RULE && strncmp(decision->label.data, "help", 4) == 0 && decision->has_score == 0);
+  CHECK(strncmp(decision->rule.data, "asks", 4) == 0 && strncmp(decision->rule_match.data, "help me", 7) == 0);
+  decision = berth_decisions_get(decisions, 2);
+  CHECK(decision->decided_by == BERTH_BY_NOTHING && decision->label.data == NULL && decision->nearest.data != NULL);
+  CHECK(berth_decisions_get(decisions, 3) == NULL);
+  scores = berth_decisions_scores(decisions, 2, &labels);
+  CHECK(scores != NULL && labels == 2 && scores[0] < 0.99f && isnan(scores[1]));
+  CHECK(berth_decisions_decide(decisions, thresholds, &again) == BERTH_OK);
+  CHECK((berth_decisions_get(again, 2)->decided_by == BERTH_BY_MODEL) == (scores[0] >= 0));
+  CHECK(berth_decisions_free(again) == BERTH_OK && berth_classifier_free(classifier) == BERTH_OK);
+  CHECK(strncmp(berth_decisions_get(decisions, 0)->label.data, "animals", 7) == 0); /* decisions outlive the classifier */
+  CHECK(berth_decisions_free(decisions) == BERTH_OK);
+
+  options.rules_only = 1;
+  CHECK(berth_classifier_load(kName, &options, &classifier) == BERTH_OK);
+  CHECK(berth_classifier_run(classifier, inputs, 2, &decisions, NULL) == BERTH_OK);
+  CHECK(berth_decisions_get(decisions, 0)->model == 0 && berth_decisions_get(decisions, 1)->decided_by == BERTH_BY_RULE);
+  CHECK(berth_decisions_free(decisions) == BERTH_OK && berth_classifier_free(classifier) == BERTH_OK);
+  options.combine = "median";
+  CHECK(berth_classifier_load(kName, &options, &classifier) == BERTH_INVALID_ARGUMENT);
+  CHECK_MESSAGE("median");
+  remove(kName);
+}
+
 static void test_peak(const char* repository) {
   double operations = 0;
   berth_model* model = load(repository, "tests/reference/bert");
@@ -230,6 +287,7 @@ int main(int argc, char** argv) {
   test_ids(argv[1]);
   test_late_interaction(argv[1]);
   test_peak(argv[1]);
+  test_classifier(argv[1]);
   test_quantize();
   test_tokenize(argv[1]);
   return failures == 0 ? 0 : 1;

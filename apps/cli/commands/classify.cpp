@@ -1,10 +1,12 @@
-// berth classify: scores of a sequence-classification head.
+// berth classify: scores of a sequence-classification head, or labels known by the examples of a profile.
 #include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string_view>
 
+#include "apps/cli/classifiers.hpp"
 #include "apps/cli/commands.hpp"
+#include "apps/cli/decision_text.hpp"
 #include "apps/cli/errors.hpp"
 #include "apps/cli/json_text.hpp"
 #include "apps/cli/option_checks.hpp"
@@ -23,6 +25,8 @@ struct Options {
   std::size_t top_k = 1;
   bool raw_scores = false;
   std::string window_scores;
+  ProfileOptions profile;
+  bool precision_given = false;
 };
 
 std::string json_line(const Model& model, const Record& record, std::span<const float> scores, std::span<const std::size_t> order, const Row& row,
@@ -52,7 +56,52 @@ std::string people_line(const Model& model, const Record& record, std::span<cons
   return out + describe(record, row, columns - display_width(out)) + "\n";
 }
 
+std::string decision_line(const berth_decision& decision, const Record& record, const Row& row) {
+  std::string out = "{";
+  append_texts(out, record);
+  append_decision(out, decision);
+  append_row(out, row, false);
+  return out + "}\n";
+}
+
+void refuse_head_options(const Options& options) {
+  const auto refuse = [](bool given, const char* option) {
+    if (given) throw UsageError(std::string(option) + ": with --profile the profile says that");
+  };
+  refuse(options.limits.max_length > 0, "--max-length");
+  refuse(!options.limits.long_text.empty(), "--long-text");
+  refuse(options.limits.stride > 0, "--stride");
+  refuse(!options.window_scores.empty(), "--window-scores");
+  if (options.raw_scores) throw UsageError("--raw-scores: a profile has no logits");
+  if (options.top_k != 1) throw UsageError("--top-k: a profile gives one label");
+}
+
+void run_profile(const Options& options, std::vector<std::string> arguments) {
+  refuse_head_options(options);
+  Source source = open_source(options.text, std::move(arguments));
+  ClassifierOptions how = classifier_options(options.model, options.precision_given, options.limits.batch_tokens);
+  how.cache = !options.profile.no_cache;
+  how.rules_only = options.profile.rules_only;
+  const Classifier classifier = load_classifier(options.profile.file, how);
+  Output output(options.text.json, options.text.table);
+  int label_width = 1;
+  for (std::size_t i = 0; i < classifier.num_labels(); ++i) label_width = std::max(label_width, std::min(24, display_width(classifier.label(i))));
+  for_each_chunk(source, output, chunk_limits(options.limits), [&](std::span<const Record> records) {
+    const Decisions decisions = classifier.classify(inputs_of(records));
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      if (output.people()) {
+        const std::string cells = decision_cells(decisions[i], label_width);
+        output.write(cells + describe(records[i], decisions.rows()[i], output.columns() - display_width(cells)) + "\n");
+      } else {
+        output.write(decision_line(decisions[i], records[i], decisions.rows()[i]));
+      }
+    }
+  });
+}
+
 void run(const Options& options, std::vector<std::string> arguments) {
+  if (!options.profile.file.empty()) return run_profile(options, std::move(arguments));
+  if (options.profile.no_cache || options.profile.rules_only) throw UsageError("--no-cache and --rules-only go with --profile");
   Source source = open_source(options.text, std::move(arguments));
   const Model model = load_model(options.model, kDefaultModel);
   if (model.num_labels() == 0)
@@ -90,7 +139,13 @@ void add_classify(CommandLine& line) {
   app->add_option("-k,--top-k", options->top_k, "Labels to report, best first; 0: all; default 1")->type_name("N")->check(check_count);
   app->add_flag("--raw-scores", options->raw_scores, "Report the head's logits instead of scores");
   add_text_options(*app, options->text);
-  app->callback([&line, app, options] { line.run = [=, texts = text_arguments(line, *app)] { run(*options, texts); }; });
+  app->add_option("--profile", options->profile.file, "Labels known by examples, with rules and thresholds, as this file says (docs/triage.md)")->type_name("FILE");
+  app->add_flag("--no-cache", options->profile.no_cache, "Of a profile: neither read nor write the file of its examples' embeddings");
+  app->add_flag("--rules-only", options->profile.rules_only, "Of a profile: decide without the model");
+  app->callback([&line, app, options] {
+    options->precision_given = app->get_option("--precision")->count() > 0;
+    line.run = [=, texts = text_arguments(line, *app)] { run(*options, texts); };
+  });
 }
 
 }  // namespace berth::cli

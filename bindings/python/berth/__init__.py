@@ -10,6 +10,7 @@ Takes a Hugging Face or sentence-transformers directory as it is. No PyTorch, no
 
 import json as _json
 
+from ._classifier import Classifier
 from ._errors import (ArgumentError, CorruptFileError, Error, InternalError, NonFiniteError, NotFoundError, OutOfMemoryError, TooLongError,
                       UnsupportedError)
 from ._library import c_char_p as _c_char_p
@@ -27,5 +28,5 @@ def system_info():
     return _json.loads(text.value)
 
 
-__all__ = ["ArgumentError", "CorruptFileError", "Error", "InternalError", "Model", "NonFiniteError", "NotFoundError", "OutOfMemoryError",
+__all__ = ["ArgumentError", "Classifier", "CorruptFileError", "Error", "InternalError", "Model", "NonFiniteError", "NotFoundError", "OutOfMemoryError",
            "SentenceTransformer", "TooLongError", "UnsupportedError", "system_info"]

@@ -115,6 +115,27 @@ class Model:
         self, text: str, text_pair: str | None = None, *, add_special_tokens: bool = True, max_length: int | None = None
     ) -> Tokens: ...
 
+class Classifier:
+    info: dict[str, Any]
+    labels: list[str]
+    model_error: str | None
+
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        *,
+        model: str | PathLike[str] | None = None,
+        precision: Literal["fp32", "bf16", "int8", "auto"] | None = None,
+        threads: int = 0,
+        isa: str | None = None,
+        mmap: bool = True,
+        cache: bool = True,
+        rules_only: bool = False,
+    ) -> None: ...
+    @staticmethod
+    def check(path: str | PathLike[str]) -> None: ...
+    def classify(self, texts: Union[str, Iterable[str]]) -> Any: ...
+
 SentenceTransformer = Model
 
 def system_info() -> dict[str, Any]: ...

@@ -82,7 +82,20 @@ class TokenizeOptions(Options):
     _fields_ = [("size", c_size_t), ("max_length", c_size_t), ("no_special_tokens", c_int32)]
 
 
-STRUCTS = [String, Input, Row, Finding, ModelOptions, RunOptions, TagOptions, FillMaskOptions, AnswerOptions, ZeroShotOptions, TokenizeOptions]
+class ClassifierOptions(Options):
+    _c_name_ = "berth_classifier_options"
+    _fields_ = [("size", c_size_t), ("model", c_char_p), ("threads", c_int32), ("no_mmap", c_int32), ("precision", c_char_p), ("isa", c_char_p),
+                ("batch_tokens", c_size_t), ("no_cache", c_int32), ("rules_only", c_int32), ("combine", c_char_p), ("k", c_size_t)]
+
+
+class Decision(Structure):
+    _c_name_ = "berth_decision"
+    _fields_ = [("label", String), ("nearest", String), ("nearest_label", String), ("rule", String), ("rule_match", String), ("score", c_float),
+                ("margin", c_float), ("similarity", c_float), ("has_score", c_uint32), ("decided_by", c_uint32), ("model", c_uint32)]
+
+
+STRUCTS = [String, Input, Row, Finding, ModelOptions, RunOptions, TagOptions, FillMaskOptions, AnswerOptions, ZeroShotOptions, TokenizeOptions,
+           ClassifierOptions, Decision]
 
 # name -> result, arguments. A c_int result of a function that can fail is a berth_status.
 _PLAIN = {
@@ -98,6 +111,9 @@ _PLAIN = {
     "berth_token_embeddings_row": (c_void_p, [c_void_p, c_size_t, POINTER(c_size_t)]),
     "berth_findings_row": (POINTER(Finding), [c_void_p, c_size_t, POINTER(c_size_t)]),
     "berth_quantized_size": (c_size_t, [c_int, c_size_t]),
+    "berth_classifier_info": (c_char_p, [c_void_p]),
+    "berth_decisions_get": (POINTER(Decision), [c_void_p, c_size_t]),
+    "berth_decisions_scores": (c_void_p, [c_void_p, c_size_t, POINTER(c_size_t)]),
     "berth_encoding_size": (c_size_t, [c_void_p]),
     "berth_encoding_ids": (c_void_p, [c_void_p]),
     "berth_encoding_type_ids": (c_void_p, [c_void_p]),
@@ -122,6 +138,11 @@ _CHECKED = {
     "berth_fill_mask": [*_ROWS, POINTER(FillMaskOptions), POINTER(c_void_p), c_void_p],
     "berth_answer": [*_ROWS, POINTER(AnswerOptions), POINTER(c_void_p), c_void_p],
     "berth_zero_shot": [*_ROWS, POINTER(String), c_size_t, POINTER(ZeroShotOptions), c_void_p, c_void_p],
+    "berth_profile_check": [c_char_p],
+    "berth_classifier_load": [c_char_p, POINTER(ClassifierOptions), POINTER(c_void_p)],
+    "berth_classifier_free": [c_void_p],
+    "berth_classifier_run": [*_ROWS, POINTER(c_void_p), c_void_p],
+    "berth_decisions_free": [c_void_p],
     "berth_find_ranges": [c_void_p, c_size_t, c_size_t, c_int, c_void_p],
     "berth_quantize": [c_void_p, c_size_t, c_size_t, c_int, c_void_p, c_void_p],
     "berth_tokenize": [c_void_p, POINTER(Input), POINTER(TokenizeOptions), POINTER(c_void_p)],
