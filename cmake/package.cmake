@@ -19,7 +19,7 @@ add_library(berth_shared SHARED $<TARGET_OBJECTS:berth_engine>)
 set_target_properties(berth_shared PROPERTIES OUTPUT_NAME berth EXPORT_NAME shared VERSION ${PROJECT_VERSION} SOVERSION ${soversion}
                       LINKER_LANGUAGE CXX LINK_DEPENDS ${symbol_map})
 target_include_directories(berth_shared INTERFACE ${public_headers})
-target_link_libraries(berth_shared PRIVATE berth_tokenizer berth_loaders berth_kernels berth_base)
+target_link_libraries(berth_shared PRIVATE berth_tokenizer berth_loaders berth_kernels berth_base utf8proc_external re2_external)
 target_link_options(berth_shared PRIVATE -Wl,--version-script=${symbol_map} -Wl,--no-undefined-version -Wl,-z,defs)
 
 # One archive with one object, in which all other names have become local: a host may have its own nlohmann/json or oneTBB headers, built with other

@@ -13,11 +13,14 @@ struct KindName {
   const char* argument;  // as its functions call it
 };
 
-constexpr KindName kNames[] = {
-    {HandleKind::model, "berth_model", "model"},          {HandleKind::tokenizer, "berth_tokenizer", "tokenizer"},
-    {HandleKind::encoding, "berth_encoding", "encoding"}, {HandleKind::token_embeddings, "berth_token_embeddings", "token_embeddings"},
-    {HandleKind::findings, "berth_findings", "findings"}, {HandleKind::vectors, "berth_vectors", "vectors"},
-    {HandleKind::classifier, "berth_classifier", "classifier"}, {HandleKind::decisions, "berth_decisions", "decisions"}};
+constexpr KindName kNames[] = {{HandleKind::model, "berth_model", "model"},
+                               {HandleKind::tokenizer, "berth_tokenizer", "tokenizer"},
+                               {HandleKind::encoding, "berth_encoding", "encoding"},
+                               {HandleKind::token_embeddings, "berth_token_embeddings", "token_embeddings"},
+                               {HandleKind::findings, "berth_findings", "findings"},
+                               {HandleKind::vectors, "berth_vectors", "vectors"},
+                               {HandleKind::classifier, "berth_classifier", "classifier"},
+                               {HandleKind::decisions, "berth_decisions", "decisions"}};
 
 const KindName* find(std::uint64_t state) {
   for (const KindName& name : kNames)

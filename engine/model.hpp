@@ -34,7 +34,7 @@ struct LoadOptions {
   int threads = 0;  // 0: base::default_thread_count()
   bool mmap = true;
   std::string precision = "fp32";  // or "bf16", "int8", "auto" (engine/auto_precision.hpp)
-  std::string isa = {};  // a cap; empty: BERTH_ISA
+  std::string isa = {};            // a cap; empty: BERTH_ISA
 };
 
 struct RunOptions {
@@ -43,7 +43,7 @@ struct RunOptions {
   std::size_t truncate_dim = 0;  // of embeddings: their first values only; 0: what the directory says, else all
   bool normalize = false;        // embeddings, after that
   LongText long_text = LongText::truncate;
-  std::size_t stride = 0;        // LongText::window: tokens that neighbouring windows share; 0: kDefaultStride
+  std::size_t stride = 0;  // LongText::window: tokens that neighbouring windows share; 0: kDefaultStride
   WindowScores window_scores = WindowScores::automatic;
   std::optional<std::string> prompt = {};  // put before every text that is embedded; absent: the one that prompt_name names
   std::string prompt_name = {};            // of the directory's prompts; empty: its default_prompt_name, if it has one
@@ -140,7 +140,8 @@ class Model {
   void finish_dense(Workspace& workspace, std::size_t first, std::size_t count, const RunOptions& options, float* out) const;
   void append_tokens(Workspace& workspace, std::size_t first, std::size_t count, TokenValues& tokens) const;
   void encode_windows(std::span<const berth_input> inputs, const RunOptions& options, const VectorRequest& request, berth_row* rows) const;
-  void window_scores(std::span<const berth_input> inputs, const RunOptions& options, ScoreFunction function, WindowScores how, float* out, berth_row* rows) const;
+  void window_scores(std::span<const berth_input> inputs, const RunOptions& options, ScoreFunction function, WindowScores how, float* out,
+                     berth_row* rows) const;
   void run_batch(Workspace& workspace, std::optional<std::size_t> layers) const;
   void row_scores(std::span<const berth_input> inputs, const RunOptions& options, ScoreFunction function, WindowScores how, float* out, berth_row* rows) const;
   void need_head(std::initializer_list<HeadKind> kinds, std::string_view what) const;
@@ -155,15 +156,15 @@ class Model {
   std::optional<loaders::TensorStore> tensors_;  // the embedding tables live in its files
   ModelWeights weights_;
   std::optional<tokenizer::Tokenizer> tokenizer_;
-  std::vector<SentenceModule> modules_;  // pooling first; mean pooling where the directory has none
+  std::vector<SentenceModule> modules_;        // pooling first; mean pooling where the directory has none
   std::optional<loaders::SpladeSpec> splade_;  // the directory's; where it is there, the directory gives no sentence embeddings
-  std::optional<StaticEmbedding> static_;  // in place of weights_ and the encoder
+  std::optional<StaticEmbedding> static_;      // in place of weights_ and the encoder
   std::optional<TokenVectors> token_vectors_;
   std::optional<TokenWeights> token_weights_;
-  std::size_t truncate_dim_ = 0;         // of the directory's; 0: none
+  std::size_t truncate_dim_ = 0;                // of the directory's; 0: none
   std::map<std::string, std::string> prompts_;  // the directory's
-  std::string default_prompt_;  // goes before every text that is embedded
-  bool pool_prompt_ = true;     // whether the prompt's tokens take part in the pooling
+  std::string default_prompt_;                  // goes before every text that is embedded
+  bool pool_prompt_ = true;                     // whether the prompt's tokens take part in the pooling
   bool strip_text_ = false;
   bool lower_text_ = false;
   std::size_t max_length_ = 0;

@@ -71,7 +71,8 @@ Decision Decisions::decide_row(std::size_t row) const {
   } else {
     const float* similarities = similarity.data() + row * specs.size();
     for (std::size_t label = 0; label < specs.size(); ++label)
-      if (!std::isnan(similarities[label]) && (decision.nearest_label == kNone || similarities[label] > similarities[decision.nearest_label])) decision.nearest_label = label;
+      if (!std::isnan(similarities[label]) && (decision.nearest_label == kNone || similarities[label] > similarities[decision.nearest_label]))
+        decision.nearest_label = label;
   }
   return decision;
 }

@@ -26,13 +26,13 @@ struct Decision {
 
 struct Decisions {
   std::shared_ptr<const ProfileSpec> profile;
-  std::vector<float> scores;            // [rows, labels]: NaN where there is none
-  std::vector<std::uint32_t> nearest;   // [rows, labels]
-  std::vector<float> similarity;        // [rows, labels]
-  std::vector<unsigned char> model;     // [rows]: 1 where it took part
+  std::vector<float> scores;               // [rows, labels]: NaN where there is none
+  std::vector<std::uint32_t> nearest;      // [rows, labels]
+  std::vector<float> similarity;           // [rows, labels]
+  std::vector<unsigned char> model;        // [rows]: 1 where it took part
   std::vector<std::vector<RuleHit>> hits;  // [rows]
-  std::vector<float> thresholds;        // [labels], that decided
-  std::vector<Decision> items;          // [rows]
+  std::vector<float> thresholds;           // [labels], that decided
+  std::vector<Decision> items;             // [rows]
 
   std::size_t labels() const noexcept { return profile->labels.size(); }
   // Makes room for `rows`; nothing is known of them yet.

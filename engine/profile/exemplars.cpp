@@ -122,9 +122,8 @@ void Exemplars::build(const ProfileSpec& profile, std::span<const float> vectors
   matrix_.out = rows;
   if (rows == 0) return;
   matrix_.f32 = kernels::PackedF32(rows, dimensions, compute.kernels);
-  for_row_blocks(compute.pool, first, dimensions, [&](std::size_t from, std::size_t count, std::size_t) noexcept {
-    matrix_.f32.set_rows(from, count, vectors.data() + from * dimensions);
-  });
+  for_row_blocks(compute.pool, first, dimensions,
+                 [&](std::size_t from, std::size_t count, std::size_t) noexcept { matrix_.f32.set_rows(from, count, vectors.data() + from * dimensions); });
   std::vector<float> mean(dimensions);
   for (const LabelRows& label : labels_) {
     if (label.combine != Combine::centroid || label.count == 0) continue;
@@ -147,9 +146,15 @@ void Exemplars::score_row(const float* similarities, const LabelScores& out, std
     out.nearest[at] = static_cast<std::uint32_t>(nearest - own);
     out.similarity[at] = clamped(*nearest);
     switch (label.combine) {
-      case Combine::max: out.scores[at] = clamped(*nearest); break;
-      case Combine::mean_top_k: out.scores[at] = clamped(mean_of_largest(own, label.count, label.k)); break;
-      case Combine::centroid: out.scores[at] = clamped(similarities[label.centroid]); break;
+      case Combine::max:
+        out.scores[at] = clamped(*nearest);
+        break;
+      case Combine::mean_top_k:
+        out.scores[at] = clamped(mean_of_largest(own, label.count, label.k));
+        break;
+      case Combine::centroid:
+        out.scores[at] = clamped(similarities[label.centroid]);
+        break;
     }
   }
 }

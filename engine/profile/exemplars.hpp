@@ -14,16 +14,17 @@ namespace berth::engine {
 
 // What of a row is kept for every label.
 struct LabelScores {
-  float* scores = nullptr;            // [rows, labels]: the label's combination of cosines; NaN for a label without examples
-  std::uint32_t* nearest = nullptr;   // [rows, labels]: which of the label's examples is nearest
-  float* similarity = nullptr;        // [rows, labels]: its cosine
+  float* scores = nullptr;           // [rows, labels]: the label's combination of cosines; NaN for a label without examples
+  std::uint32_t* nearest = nullptr;  // [rows, labels]: which of the label's examples is nearest
+  float* similarity = nullptr;       // [rows, labels]: its cosine
 };
 
 class Exemplars {
  public:
   // Takes vectors from the file `cache` as far as it has them, computes the others and puts all into it; an empty path means no file.
   // base::Error as Model::encode throws it.
-  Exemplars(const Model& model, const ProfileSpec& profile, const RunOptions& options, const std::filesystem::path& cache, const std::filesystem::path& directory);
+  Exemplars(const Model& model, const ProfileSpec& profile, const RunOptions& options, const std::filesystem::path& cache,
+            const std::filesystem::path& directory);
   // Of vectors that are there already: [examples of all labels, dimensions], of length 1.
   Exemplars(const ProfileSpec& profile, std::span<const float> vectors, std::size_t dimensions, const Compute& compute);
 

@@ -26,8 +26,10 @@ constexpr std::size_t kMaxShown = 1000;
 constexpr std::size_t kMaxMessageBytes = 64 << 10;
 constexpr std::int64_t kMaxPriority = 1'000'000;
 
-constexpr std::array<std::pair<std::string_view, Combine>, 3> kCombines = {{{"max", Combine::max}, {"mean-top-k", Combine::mean_top_k}, {"centroid", Combine::centroid}}};
-constexpr std::array<std::pair<std::string_view, RuleAction>, 3> kActions = {{{"set", RuleAction::set}, {"raise", RuleAction::raise}, {"exclude", RuleAction::exclude}}};
+constexpr std::array<std::pair<std::string_view, Combine>, 3> kCombines = {
+    {{"max", Combine::max}, {"mean-top-k", Combine::mean_top_k}, {"centroid", Combine::centroid}}};
+constexpr std::array<std::pair<std::string_view, RuleAction>, 3> kActions = {
+    {{"set", RuleAction::set}, {"raise", RuleAction::raise}, {"exclude", RuleAction::exclude}}};
 
 template <class Value, std::size_t kCount>
 std::string_view name_of(const std::array<std::pair<std::string_view, Value>, kCount>& names, Value value) {
@@ -209,7 +211,8 @@ LabelSpec read_label(const std::string& name, const Json& value, const LabelSpec
   fields.allow({"examples", "threshold", "priority", "combine", "k", "description"});
   const Json* examples = fields.find("examples");
   if (examples == nullptr) {
-    mistakes.add(fields.path("examples"), "is missing: expected an array of texts, or the name of a file with one on each line ([] for a label that only rules give)");
+    mistakes.add(fields.path("examples"),
+                 "is missing: expected an array of texts, or the name of a file with one on each line ([] for a label that only rules give)");
   } else if (examples->is_string()) {
     label.examples = read_example_file(folder / examples->get<std::string>(), fields.path("examples"), mistakes);
   } else if (examples->is_array()) {
@@ -232,8 +235,9 @@ void check_examples(const std::vector<LabelSpec>& labels, Mistakes& mistakes) {
       const auto [first, added] = seen.emplace(labels[label].examples[i], std::pair(label, i));
       if (added) continue;
       const auto [other, index] = first->second;
-      mistakes.add("labels." + labels[label].name + ".examples[" + std::to_string(i) + "]",
-                   base::quoted(labels[label].examples[i]) + " is example " + std::to_string(index) + " of label " + base::quoted(labels[other].name) + " already");
+      mistakes.add(
+          "labels." + labels[label].name + ".examples[" + std::to_string(i) + "]",
+          base::quoted(labels[label].examples[i]) + " is example " + std::to_string(index) + " of label " + base::quoted(labels[other].name) + " already");
     }
 }
 
@@ -293,7 +297,8 @@ void read_rules(const Fields& fields, ProfileSpec& profile) {
   for (std::size_t i = 0; i < profile.rules.size(); ++i)
     for (std::size_t other = 0; other < i; ++other)
       if (profile.rules[i].name == profile.rules[other].name)
-        fields.mistakes().add("rules[" + std::to_string(i) + "].name", base::quoted(profile.rules[i].name) + " is the name of rules[" + std::to_string(other) + "] already");
+        fields.mistakes().add("rules[" + std::to_string(i) + "].name",
+                              base::quoted(profile.rules[i].name) + " is the name of rules[" + std::to_string(other) + "] already");
 }
 
 void read_fallback(const Fields& fields, ProfileSpec& profile) {
@@ -316,7 +321,8 @@ ProfileSpec read_document(const Json& document, const fs::path& file, Mistakes& 
   if (fields.string("model", model, true)) profile.model = folder / model;
   fields.string("description", ignored);
   fields.string("$schema", ignored);
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kPrecisions = {{{"fp32", "fp32"}, {"bf16", "bf16"}, {"int8", "int8"}, {"auto", "auto"}}};
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kPrecisions = {
+      {{"fp32", "fp32"}, {"bf16", "bf16"}, {"int8", "int8"}, {"auto", "auto"}}};
   std::string_view precision = profile.precision;
   fields.choice("precision", precision, kPrecisions);
   profile.precision = precision;

@@ -57,11 +57,11 @@ struct ProfileSpec {
   bool has_example_prompt = false;
   std::size_t max_length = 0;
   LongText long_text = LongText::truncate;
-  std::vector<LabelSpec> labels;  // by name
-  std::vector<RuleSpec> rules;    // in the file's order
-  std::optional<std::size_t> default_label;              // where no label reaches its threshold
+  std::vector<LabelSpec> labels;                           // by name
+  std::vector<RuleSpec> rules;                             // in the file's order
+  std::optional<std::size_t> default_label;                // where no label reaches its threshold
   std::optional<std::size_t> default_label_without_model;  // likewise, when only the rules decide; absent: default_label
-  bool rules_only_without_model = false;                 // false: what makes the model unavailable is an error
+  bool rules_only_without_model = false;                   // false: what makes the model unavailable is an error
 
   std::size_t examples() const noexcept;
 };

@@ -72,8 +72,8 @@ typedef struct berth_string {
 /* One row: text with an optional second text, or token ids used as they are. */
 typedef struct berth_input {
   berth_string text;
-  berth_string text_pair; /* data == NULL: no pair */
-  const int32_t* ids;     /* non-NULL: text and text_pair are ignored, special tokens are the caller's business */
+  berth_string text_pair;  /* data == NULL: no pair */
+  const int32_t* ids;      /* non-NULL: text and text_pair are ignored, special tokens are the caller's business */
   const int32_t* type_ids; /* with ids; NULL: all 0. ids_size entries */
   size_t ids_size;
 } berth_input;
@@ -107,11 +107,11 @@ BERTH_API berth_status berth_model_free(berth_model* model);
 BERTH_API const char* berth_model_info(const berth_model* model);
 
 BERTH_API size_t berth_model_hidden_size(const berth_model* model);
-BERTH_API size_t berth_model_embedding_size(const berth_model* model); /* of berth_encode's rows, without a truncate_dim */
-BERTH_API size_t berth_model_num_labels(const berth_model* model);     /* of sequences or tokens; 0: no such head */
+BERTH_API size_t berth_model_embedding_size(const berth_model* model);           /* of berth_encode's rows, without a truncate_dim */
+BERTH_API size_t berth_model_num_labels(const berth_model* model);               /* of sequences or tokens; 0: no such head */
 BERTH_API const char* berth_model_label(const berth_model* model, size_t index); /* owned by the model; NULL when out of range */
-BERTH_API size_t berth_model_vocab_size(const berth_model* model); /* ids are below it */
-BERTH_API size_t berth_model_max_length(const berth_model* model); /* tokens, special ones included; text beyond is cut */
+BERTH_API size_t berth_model_vocab_size(const berth_model* model);               /* ids are below it */
+BERTH_API size_t berth_model_max_length(const berth_model* model);               /* tokens, special ones included; text beyond is cut */
 
 /* The model's tokenizer, owned by the model and never freed by the caller; NULL when its directory has none (such a model still takes ids). */
 BERTH_API const berth_tokenizer* berth_model_tokenizer(const berth_model* model);
@@ -149,32 +149,31 @@ BERTH_API berth_status berth_embedding_size(const berth_model* model, const bert
  * As there, modules run first, then embeddings are cut to truncate_dim, then they are normalised if that is asked for: cutting what a model's own
  * modules have normalised leaves it shorter than 1.
  * embeddings: [count, berth_embedding_size]; rows: [count] or NULL. Both are the caller's; on failure their contents are unspecified. */
-BERTH_API berth_status berth_encode(const berth_model* model, const berth_input* inputs, size_t count, const berth_run_options* options,
-                                    float* embeddings, berth_row* rows);
+BERTH_API berth_status berth_encode(const berth_model* model, const berth_input* inputs, size_t count, const berth_run_options* options, float* embeddings,
+                                    berth_row* rows);
 
 /* The last hidden state of every token of every row (no pooling); embeddings as in berth_encode, or NULL when they are not wanted. */
-BERTH_API berth_status berth_encode_tokens(const berth_model* model, const berth_input* inputs, size_t count,
-                                           const berth_run_options* options, float* embeddings, berth_row* rows,
-                                           berth_token_embeddings** token_embeddings);
+BERTH_API berth_status berth_encode_tokens(const berth_model* model, const berth_input* inputs, size_t count, const berth_run_options* options,
+                                           float* embeddings, berth_row* rows, berth_token_embeddings** token_embeddings);
 /* [tokens, berth_model_hidden_size] of row `index`; owned by the handle; NULL when out of range. */
 BERTH_API const float* berth_token_embeddings_row(const berth_token_embeddings* handle, size_t index, size_t* tokens);
 BERTH_API berth_status berth_token_embeddings_free(berth_token_embeddings* handle);
 
 /* Scores of every label as Hugging Face's text-classification pipeline gives them: sigmoid for multi_label_classification and for one
  * label, none for regression, else softmax. scores: [count, berth_model_num_labels], in the order of the labels. */
-BERTH_API berth_status berth_classify(const berth_model* model, const berth_input* inputs, size_t count, const berth_run_options* options,
-                                      float* scores, berth_row* rows);
+BERTH_API berth_status berth_classify(const berth_model* model, const berth_input* inputs, size_t count, const berth_run_options* options, float* scores,
+                                      berth_row* rows);
 
 /* How well the texts of pairs answer their queries, by a cross-encoder with one label: inputs are pairs with the query as text and the text as
  * text_pair, or ids of such pairs. scores: [count], through the activation that sentence-transformers' CrossEncoder stored with the model, else
  * sigmoid; raw_scores gives the logits. */
-BERTH_API berth_status berth_rerank(const berth_model* model, const berth_input* inputs, size_t count, const berth_run_options* options,
-                                    float* scores, berth_row* rows);
+BERTH_API berth_status berth_rerank(const berth_model* model, const berth_input* inputs, size_t count, const berth_run_options* options, float* scores,
+                                    berth_row* rows);
 
 /* ---- vectors of several kinds from one pass ---- */
 
 typedef enum berth_vector_kind {
-  BERTH_DENSE = 1, /* one embedding a row, as berth_encode's */
+  BERTH_DENSE = 1,  /* one embedding a row, as berth_encode's */
   BERTH_SPARSE = 2, /* weights of vocabulary entries: SPLADE, by the masked-language-model head, or of BGE-M3's sparse_linear.safetensors */
   BERTH_MULTI = 4   /* one vector a token: late interaction (ColBERT), or BGE-M3's colbert_linear.safetensors */
 } berth_vector_kind;
@@ -186,10 +185,10 @@ BERTH_API uint32_t berth_model_default_vector_kind(const berth_model* model);
 
 typedef struct berth_vector_options {
   size_t size;
-  size_t max_length;      /* as in berth_run_options */
+  size_t max_length; /* as in berth_run_options */
   size_t batch_tokens;
-  uint32_t kinds;         /* the wanted ones, added up; 0: the default one */
-  int32_t normalize;      /* dense: as in berth_run_options */
+  uint32_t kinds;    /* the wanted ones, added up; 0: the default one */
+  int32_t normalize; /* dense: as in berth_run_options */
   size_t truncate_dim;
   size_t max_active_dims; /* sparse: the largest values only; 0: all */
   int32_t query;          /* multi: 1 for queries, 0 for documents, where the directory tells them apart */
@@ -229,10 +228,10 @@ BERTH_API berth_status berth_rerank_late(const berth_model* model, const berth_i
 
 typedef enum berth_output_type {
   BERTH_FLOAT32 = 0,
-  BERTH_INT8 = 1,    /* floor((x - min) / ((max - min) / 255)) of the value's dimension, kept in [0, 255], minus 128 */
-  BERTH_UINT8 = 2,   /* the same without the minus 128 */
-  BERTH_BINARY = 3,  /* int8: eight values a byte, the first in the highest bit, which is 1 where x > 0; minus 128 */
-  BERTH_UBINARY = 4  /* uint8: the same without the minus 128 */
+  BERTH_INT8 = 1,   /* floor((x - min) / ((max - min) / 255)) of the value's dimension, kept in [0, 255], minus 128 */
+  BERTH_UINT8 = 2,  /* the same without the minus 128 */
+  BERTH_BINARY = 3, /* int8: eight values a byte, the first in the highest bit, which is 1 where x > 0; minus 128 */
+  BERTH_UBINARY = 4 /* uint8: the same without the minus 128 */
 } berth_output_type;
 
 /* Bytes of an embedding with `dimensions` values; bits of a last byte that is not full are 0. 0 for an unknown type. */
@@ -251,13 +250,13 @@ typedef struct berth_findings berth_findings;
 
 /* Strings belong to the berth_findings; data is NULL where the task has none, or where the directory has no tokenizer. */
 typedef struct berth_finding {
-  berth_string label;    /* berth_tag: the entity */
-  berth_string text;     /* berth_tag: the word or words; berth_answer: the answer; berth_fill_mask: the token */
+  berth_string label; /* berth_tag: the entity */
+  berth_string text;  /* berth_tag: the word or words; berth_answer: the answer; berth_fill_mask: the token */
   float score;
-  uint32_t first_token;  /* of the row's tokens, special ones counted; where it ran as windows, of all of them one after another */
+  uint32_t first_token; /* of the row's tokens, special ones counted; where it ran as windows, of all of them one after another */
   uint32_t last_token;
-  uint32_t has_offsets;  /* 0 for rows of ids: begin and end mean nothing then */
-  uint32_t begin;        /* in code points of the text; berth_answer: of the context */
+  uint32_t has_offsets; /* 0 for rows of ids: begin and end mean nothing then */
+  uint32_t begin;       /* in code points of the text; berth_answer: of the context */
   uint32_t end;
   int32_t id;            /* berth_fill_mask: the token's; -1 otherwise */
   berth_string sequence; /* berth_fill_mask: the row's text with the token in the mask's place */
@@ -271,30 +270,30 @@ BERTH_API berth_status berth_findings_free(berth_findings* findings);
 
 typedef struct berth_tag_options {
   size_t size;
-  size_t max_length;       /* as in berth_run_options */
+  size_t max_length; /* as in berth_run_options */
   size_t batch_tokens;
-  int32_t raw_scores;      /* 1: keep every token's logits, [tokens, labels] */
-  const char* aggregation; /* "none", "simple", "first", "average" or "max", as Hugging Face's pipeline has them; NULL: "none" */
-  size_t stride;           /* as in berth_run_options; windows need an aggregation: of overlapping entities the longest stays */
+  int32_t raw_scores;                /* 1: keep every token's logits, [tokens, labels] */
+  const char* aggregation;           /* "none", "simple", "first", "average" or "max", as Hugging Face's pipeline has them; NULL: "none" */
+  size_t stride;                     /* as in berth_run_options; windows need an aggregation: of overlapping entities the longest stays */
   const berth_string* ignore_labels; /* entities left out; NULL: "O" alone */
   size_t ignore_labels_size;
-  const char* long_text;   /* as in berth_run_options */
+  const char* long_text; /* as in berth_run_options */
 } berth_tag_options;
 
 /* Entities, by a token-classification head, as Hugging Face's token-classification pipeline finds them. rows: [count] or NULL. */
-BERTH_API berth_status berth_tag(const berth_model* model, const berth_input* inputs, size_t count, const berth_tag_options* options,
-                                 berth_findings** findings, berth_row* rows);
+BERTH_API berth_status berth_tag(const berth_model* model, const berth_input* inputs, size_t count, const berth_tag_options* options, berth_findings** findings,
+                                 berth_row* rows);
 
 typedef struct berth_fill_mask_options {
   size_t size;
-  size_t max_length;             /* as in berth_run_options */
+  size_t max_length; /* as in berth_run_options */
   size_t batch_tokens;
-  int32_t raw_scores;            /* 1: scores are logits; with top_k -1 nothing is found, but the logits are kept: [masks, vocabulary] */
-  int64_t top_k;                 /* tokens for each mask; 0: 5; -1: all */
-  const berth_string* targets;   /* only these; a word that is no token stands for its first token. NULL: any token */
+  int32_t raw_scores;          /* 1: scores are logits; with top_k -1 nothing is found, but the logits are kept: [masks, vocabulary] */
+  int64_t top_k;               /* tokens for each mask; 0: 5; -1: all */
+  const berth_string* targets; /* only these; a word that is no token stands for its first token. NULL: any token */
   size_t targets_size;
-  const int32_t* mask_id;        /* which id is the mask's; NULL: the tokenizer knows */
-  const char* long_text;         /* as in berth_run_options, without windows */
+  const int32_t* mask_id; /* which id is the mask's; NULL: the tokenizer knows */
+  const char* long_text;  /* as in berth_run_options, without windows */
 } berth_fill_mask_options;
 
 /* Tokens in place of the mask tokens of a row, by a masked-language-model head, as Hugging Face's fill-mask pipeline gives them: the best tokens of
@@ -304,7 +303,7 @@ BERTH_API berth_status berth_fill_mask(const berth_model* model, const berth_inp
 
 typedef struct berth_answer_options {
   size_t size;
-  size_t max_length;        /* of a window, question included; 0: 384, or the model's limit where that is less */
+  size_t max_length; /* of a window, question included; 0: 384, or the model's limit where that is less */
   size_t batch_tokens;
   int32_t raw_scores;       /* 1: keep every token's two logits, of being an answer's first and its last: [tokens, 2] */
   size_t stride;            /* tokens that the windows of a long context share; 0: 128, or half a window where that is less */
@@ -320,7 +319,7 @@ BERTH_API berth_status berth_answer(const berth_model* model, const berth_input*
 
 typedef struct berth_zero_shot_options {
   size_t size;
-  size_t max_length;               /* as in berth_run_options; the text is cut, the hypothesis stays whole */
+  size_t max_length; /* as in berth_run_options; the text is cut, the hypothesis stays whole */
   size_t batch_tokens;
   const char* hypothesis_template; /* with one "{}" for the label; NULL: "This example is {}." */
   int32_t multi_label;             /* 1: every label for itself; 0: the scores of a row add up to 1 */
@@ -329,8 +328,8 @@ typedef struct berth_zero_shot_options {
 
 /* How well labels that the model was not trained on fit texts, by a model of natural-language inference, as Hugging Face's
  * zero-shot-classification pipeline scores them. scores: [count, labels_size]; rows: [count] or NULL, with the tokens of all pairs of a row. */
-BERTH_API berth_status berth_zero_shot(const berth_model* model, const berth_input* inputs, size_t count, const berth_string* labels,
-                                       size_t labels_size, const berth_zero_shot_options* options, float* scores, berth_row* rows);
+BERTH_API berth_status berth_zero_shot(const berth_model* model, const berth_input* inputs, size_t count, const berth_string* labels, size_t labels_size,
+                                       const berth_zero_shot_options* options, float* scores, berth_row* rows);
 
 /* ---- classifiers: labels known by examples, with rules and thresholds, as a profile says (docs/triage.md) ---- */
 
@@ -339,16 +338,16 @@ typedef struct berth_decisions berth_decisions;
 
 typedef struct berth_classifier_options {
   size_t size;
-  const char* model;     /* directory, in place of the profile's; NULL: the profile's */
-  int32_t threads;       /* these as in berth_model_options */
+  const char* model; /* directory, in place of the profile's; NULL: the profile's */
+  int32_t threads;   /* these as in berth_model_options */
   int32_t no_mmap;
   const char* precision; /* NULL: the profile's */
   const char* isa;
-  size_t batch_tokens;   /* as in berth_run_options */
-  int32_t no_cache;      /* 1: the examples' embeddings are neither taken from the file PROFILE.embeddings beside the profile nor put there */
-  int32_t rules_only;    /* 1: without the model, as where a profile does without an unavailable one */
-  const char* combine;   /* in place of every label's: "max", "mean-top-k" or "centroid"; NULL: the profile's */
-  size_t k;              /* likewise; 0: the profile's */
+  size_t batch_tokens; /* as in berth_run_options */
+  int32_t no_cache;    /* 1: the examples' embeddings are neither taken from the file PROFILE.embeddings beside the profile nor put there */
+  int32_t rules_only;  /* 1: without the model, as where a profile does without an unavailable one */
+  const char* combine; /* in place of every label's: "max", "mean-top-k" or "centroid"; NULL: the profile's */
+  size_t k;            /* likewise; 0: the profile's */
 } berth_classifier_options;
 
 /* Finds the mistakes of a profile without loading its model: BERTH_CORRUPT_FILE, and berth_last_error() has a line for each. */

@@ -76,22 +76,22 @@ struct Input {
 };
 
 struct LoadOptions {
-  int threads = 0;         // 0: min(affinity, cgroup CPU quota), lowered by OMP_NUM_THREADS
-  std::string precision;   // "fp32", "bf16", "int8" or "auto"; empty: fp32
-  std::string isa;         // caps the instruction set; empty: BERTH_ISA, else the best this CPU has
-  bool mmap = true;        // false: copy the files' tensors instead of mapping them
+  int threads = 0;        // 0: min(affinity, cgroup CPU quota), lowered by OMP_NUM_THREADS
+  std::string precision;  // "fp32", "bf16", "int8" or "auto"; empty: fp32
+  std::string isa;        // caps the instruction set; empty: BERTH_ISA, else the best this CPU has
+  bool mmap = true;       // false: copy the files' tensors instead of mapping them
 };
 
 struct RunOptions {
-  std::size_t max_length = 0;    // lowers the model's limit, in tokens; 0: the limit itself
-  std::size_t batch_tokens = 0;  // rows run together up to this many tokens; never changes a result; 0: a good default
-  bool raw_scores = false;       // classify: logits instead of scores
-  std::size_t truncate_dim = 0;  // embeddings: their first values only (Matryoshka); 0: all, or what the directory says
-  bool normalize = false;        // embeddings: each divided by its length, after truncate_dim
-  std::string long_text = {};      // "truncate", "error" or "window" (see berth_run_options); empty: window where there is a stride, else truncate
-  std::size_t stride = 0;          // tokens that neighbouring windows share; 0: 64
-  std::string window_scores = {};  // "mean" or "max"; empty: mean, but max for rerank
-  std::string prompt_name = {};    // encode: one of the directory's prompts; empty: its default, if it has one
+  std::size_t max_length = 0;              // lowers the model's limit, in tokens; 0: the limit itself
+  std::size_t batch_tokens = 0;            // rows run together up to this many tokens; never changes a result; 0: a good default
+  bool raw_scores = false;                 // classify: logits instead of scores
+  std::size_t truncate_dim = 0;            // embeddings: their first values only (Matryoshka); 0: all, or what the directory says
+  bool normalize = false;                  // embeddings: each divided by its length, after truncate_dim
+  std::string long_text = {};              // "truncate", "error" or "window" (see berth_run_options); empty: window where there is a stride, else truncate
+  std::size_t stride = 0;                  // tokens that neighbouring windows share; 0: 64
+  std::string window_scores = {};          // "mean" or "max"; empty: mean, but max for rerank
+  std::string prompt_name = {};            // encode: one of the directory's prompts; empty: its default, if it has one
   std::optional<std::string> prompt = {};  // encode: the prompt itself
 };
 
@@ -126,7 +126,9 @@ class TokenEmbeddings {
 
  private:
   friend class Model;
-  struct Free { void operator()(berth_token_embeddings* handle) const noexcept { berth_token_embeddings_free(handle); } };
+  struct Free {
+    void operator()(berth_token_embeddings* handle) const noexcept { berth_token_embeddings_free(handle); }
+  };
   std::unique_ptr<berth_token_embeddings, Free> handle_;
   std::size_t hidden_size_ = 0;
   Matrix embeddings_;
@@ -161,7 +163,9 @@ class Vectors {
 
  private:
   friend class Model;
-  struct Free { void operator()(berth_vectors* handle) const noexcept { berth_vectors_free(handle); } };
+  struct Free {
+    void operator()(berth_vectors* handle) const noexcept { berth_vectors_free(handle); }
+  };
   std::unique_ptr<berth_vectors, Free> handle_;
   std::vector<Row> rows_;
 };
@@ -170,7 +174,7 @@ struct VectorOptions {
   unsigned kinds = 0;  // BERTH_DENSE, BERTH_SPARSE, BERTH_MULTI, added up; 0: what the directory is made for
   std::size_t max_length = 0;
   std::size_t batch_tokens = 0;
-  std::size_t truncate_dim = 0;     // dense: as in RunOptions
+  std::size_t truncate_dim = 0;  // dense: as in RunOptions
   bool normalize = false;
   std::size_t max_active_dims = 0;  // sparse: the largest values only; 0: all
   bool query = false;               // multi: the texts are queries, not documents
@@ -200,7 +204,9 @@ class Encoding {
 
  private:
   friend class Tokenizer;
-  struct Free { void operator()(berth_encoding* handle) const noexcept { berth_encoding_free(handle); } };
+  struct Free {
+    void operator()(berth_encoding* handle) const noexcept { berth_encoding_free(handle); }
+  };
   std::unique_ptr<berth_encoding, Free> handle_;
 };
 
@@ -229,7 +235,9 @@ class Findings {
 
  private:
   friend class Model;
-  struct Free { void operator()(berth_findings* handle) const noexcept { berth_findings_free(handle); } };
+  struct Free {
+    void operator()(berth_findings* handle) const noexcept { berth_findings_free(handle); }
+  };
   std::unique_ptr<berth_findings, Free> handle_;
   std::vector<Row> rows_;
 };
@@ -237,8 +245,8 @@ class Findings {
 struct TagOptions {
   std::size_t max_length = 0;
   std::size_t batch_tokens = 0;
-  bool raw_scores = false;   // keep every token's logits, [tokens, num_labels]
-  std::string aggregation;   // none, simple, first, average, max; empty: none
+  bool raw_scores = false;     // keep every token's logits, [tokens, num_labels]
+  std::string aggregation;     // none, simple, first, average, max; empty: none
   std::string long_text = {};  // these as in RunOptions; windows need an aggregation: of overlapping entities the longest stays
   std::size_t stride = 0;
   std::vector<std::string> ignore_labels = {"O"};
@@ -247,21 +255,21 @@ struct TagOptions {
 struct FillMaskOptions {
   std::size_t max_length = 0;
   std::size_t batch_tokens = 0;
-  bool raw_scores = false;             // scores are logits; with top_k 0 there are no findings but all logits, [masks, vocabulary]
-  std::size_t top_k = 5;               // tokens for each mask; 0: all
-  std::vector<std::string> targets;    // only these; a word that is no token stands for its first token. Empty: any token
-  std::optional<std::int32_t> mask_id; // absent: the tokenizer knows
-  std::string long_text = {};          // as in RunOptions, without windows
+  bool raw_scores = false;              // scores are logits; with top_k 0 there are no findings but all logits, [masks, vocabulary]
+  std::size_t top_k = 5;                // tokens for each mask; 0: all
+  std::vector<std::string> targets;     // only these; a word that is no token stands for its first token. Empty: any token
+  std::optional<std::int32_t> mask_id;  // absent: the tokenizer knows
+  std::string long_text = {};           // as in RunOptions, without windows
 };
 
 struct AnswerOptions {
-  std::size_t max_length = 0;         // of a window; 0: 384, or the model's limit where that is less
+  std::size_t max_length = 0;  // of a window; 0: 384, or the model's limit where that is less
   std::size_t batch_tokens = 0;
-  bool raw_scores = false;            // keep every token's two logits, [tokens, 2]
-  std::size_t stride = 0;             // tokens that the windows of a long context share; 0: 128, or half a window where that is less
+  bool raw_scores = false;  // keep every token's two logits, [tokens, 2]
+  std::size_t stride = 0;   // tokens that the windows of a long context share; 0: 128, or half a window where that is less
   std::size_t top_k = 1;
   std::size_t max_answer_tokens = 15;
-  bool impossible = false;            // that there is no answer ("" at 0) is one, too
+  bool impossible = false;  // that there is no answer ("" at 0) is one, too
 };
 
 struct ZeroShotOptions {
@@ -283,9 +291,7 @@ class Tokenizer {
   static Tokenizer load(const std::string& directory) {
     berth_tokenizer* handle = nullptr;
     detail::check(berth_tokenizer_load(directory.c_str(), &handle));
-    return Tokenizer(std::shared_ptr<const berth_tokenizer>(handle, [](const berth_tokenizer* p) {
-      berth_tokenizer_free(const_cast<berth_tokenizer*>(p));
-    }));
+    return Tokenizer(std::shared_ptr<const berth_tokenizer>(handle, [](const berth_tokenizer* p) { berth_tokenizer_free(const_cast<berth_tokenizer*>(p)); }));
   }
 
   std::string_view token(std::int32_t id) const noexcept {  // "" when there is none
@@ -407,8 +413,8 @@ class Model {
   // MaxSim of two texts' vectors, each [vectors, size].
   float max_similarity(std::span<const float> query, std::span<const float> document, std::size_t size) const {
     float score = 0;
-    detail::check(berth_max_similarity(handle_.get(), query.data(), size == 0 ? 0 : query.size() / size, document.data(), size == 0 ? 0 : document.size() / size,
-                                       size, &score));
+    detail::check(berth_max_similarity(handle_.get(), query.data(), size == 0 ? 0 : query.size() / size, document.data(),
+                                       size == 0 ? 0 : document.size() / size, size, &score));
     return score;
   }
   // How well texts answer a query, by a late-interaction model: [texts, 1]; `query_row` tells what became of the query.
@@ -423,7 +429,7 @@ class Model {
     if (query_row != nullptr) *query_row = rows.front();
     return result;
   }
-  unsigned vector_kinds() const noexcept { return berth_model_vector_kinds(handle_.get()); }  // BERTH_DENSE, ... that it gives, added up
+  unsigned vector_kinds() const noexcept { return berth_model_vector_kinds(handle_.get()); }                // BERTH_DENSE, ... that it gives, added up
   unsigned default_vector_kind() const noexcept { return berth_model_default_vector_kind(handle_.get()); }  // what its directory is made for
 
   // Scores of every label, [inputs, num_labels], as Hugging Face's text-classification pipeline gives them.
@@ -644,7 +650,9 @@ class Decisions {
 
  private:
   friend class Classifier;
-  struct Free { void operator()(berth_decisions* handle) const noexcept { berth_decisions_free(handle); } };
+  struct Free {
+    void operator()(berth_decisions* handle) const noexcept { berth_decisions_free(handle); }
+  };
   std::unique_ptr<berth_decisions, Free> handle_;
   std::vector<Row> rows_;
 };

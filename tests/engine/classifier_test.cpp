@@ -126,7 +126,8 @@ TEST(Classifier, TheSameBitsInAnyBatchAndOnAnyNumberOfThreads) {
   profile["labels"]["music"]["combine"] = "mean-top-k";
   const fs::path file = folder.write(profile);
   std::vector<std::string> texts;
-  for (int i = 0; i < 70; ++i) texts.push_back("message " + std::to_string(i) + " about a card" + std::string(static_cast<std::size_t>(i % 9), '!') + (i % 2 ? " and music" : ""));
+  for (int i = 0; i < 70; ++i)
+    texts.push_back("message " + std::to_string(i) + " about a card" + std::string(static_cast<std::size_t>(i % 9), '!') + (i % 2 ? " and music" : ""));
   ClassifierOptions one;
   one.load.threads = 1;
   ClassifierOptions three;
@@ -254,9 +255,7 @@ TEST(Classifier, AnotherModelUnderTheSameNameMakesTheCacheAnew) {
   EXPECT_EQ(Json::parse(Classifier::load(file, {})->info())["cached_examples"], 0);
 }
 
-TEST(Classifier, AFolderThatCannotBeWrittenIsNoError) {
-  EXPECT_FALSE(ExampleCache::write("/no/such/folder/x.embeddings", {}, 1, {}, {}));
-}
+TEST(Classifier, AFolderThatCannotBeWrittenIsNoError) { EXPECT_FALSE(ExampleCache::write("/no/such/folder/x.embeddings", {}, 1, {}, {})); }
 
 // Many examples, more than fit one block of similarities, against a plain loop.
 TEST(Exemplars, ManyExamples) {
@@ -291,7 +290,8 @@ TEST(Exemplars, ManyExamples) {
   for (const std::size_t row : {std::size_t{0}, std::size_t{1396}, std::size_t{1397}, std::size_t{1398}, kRows - 1}) {
     std::vector<double> cosines(kExamples, 0.0);
     for (std::size_t i = 0; i < kExamples; ++i)
-      for (std::size_t d = 0; d < kDimensions; ++d) cosines[i] += static_cast<double>(examples[i * kDimensions + d]) * static_cast<double>(rows[row * kDimensions + d]);
+      for (std::size_t d = 0; d < kDimensions; ++d)
+        cosines[i] += static_cast<double>(examples[i * kDimensions + d]) * static_cast<double>(rows[row * kDimensions + d]);
     EXPECT_EQ(nearest[row * 3], std::max_element(cosines.begin(), cosines.begin() + 1000) - cosines.begin());
     EXPECT_NEAR(static_cast<double>(scores[row * 3]), *std::max_element(cosines.begin(), cosines.begin() + 1000), 1e-5);
     EXPECT_NEAR(static_cast<double>(scores[row * 3 + 2]), cosines[3000], 1e-5);

@@ -72,7 +72,8 @@ TEST(Profile, EveryMistakeHasItsPlace) {
   expect_mistake({"labels.b.examples[0]: \"x\" is example 0 of label \"a\" already"}, with("", R"("a":{"examples":["x"]},"b":{"examples":["x"]})"));
   expect_mistake({"labels.a.k: expected a whole number from 1 to 1000, got 0"}, with("", R"("a":{"examples":["x"],"k":0})"));
   expect_mistake({"labels.a.k: expected", "got 1.5"}, with("", R"("a":{"examples":["x"],"k":1.5})"));
-  expect_mistake({"labels.a.combine: expected \"max\", \"mean-top-k\" or \"centroid\", got \"median\""}, with("", R"("a":{"examples":["x"],"combine":"median"})"));
+  expect_mistake({"labels.a.combine: expected \"max\", \"mean-top-k\" or \"centroid\", got \"median\""},
+                 with("", R"("a":{"examples":["x"],"combine":"median"})"));
   expect_mistake({"default: \"c\" is none of the labels (a, b)"}, with(R"("default":"c")"));
   expect_mistake({"default_without_model: has a meaning only where"}, with(R"("default_without_model":"a")"));
   expect_mistake({"without_model: expected \"fail\" or \"rules-only\", got true"}, with(R"("without_model":true)"));
@@ -91,15 +92,17 @@ TEST(Profile, EveryMistakeHasItsPlace) {
 }
 
 TEST(Profile, AllMistakesAtOnce) {
-  expect_mistake({"p.json: 4 mistakes\n", "\n  line 2: model: expected a string that is not empty, got 5", "\n  line 4: labels.a.threshold", "\n  line 5: rules: expected an array",
-                  "\n  line 6: nothing: there is no such field"},
+  expect_mistake({"p.json: 4 mistakes\n", "\n  line 2: model: expected a string that is not empty, got 5", "\n  line 4: labels.a.threshold",
+                  "\n  line 5: rules: expected an array", "\n  line 6: nothing: there is no such field"},
                  "{\n\"model\":5,\n\"labels\":{\"a\":{\"examples\":[\"x\"],\n\"threshold\":\"high\"}},\n\"rules\":{},\n\"nothing\":1}");
 }
 
 TEST(Profile, ExamplesOfAFile) {
   const test::TempDirectory folder;
-  std::ofstream(folder.path() / "a.txt") << "\xEF\xBB\xBF" "first\r\n\n  \nsecond line\nthird";
-  std::ofstream(folder.path() / "bad.txt") << "good\nb\xff" << "d\n";
+  std::ofstream(folder.path() / "a.txt") << "\xEF\xBB\xBF"
+                                            "first\r\n\n  \nsecond line\nthird";
+  std::ofstream(folder.path() / "bad.txt") << "good\nb\xff"
+                                           << "d\n";
   std::ofstream(folder.path() / "empty.txt") << "\n";
   const auto parse = [&](const std::string& name) { return parse_profile(with("", R"("a":{"examples":")" + name + "\"}"), folder.path() / "p.json"); };
   EXPECT_EQ(parse("a.txt").labels[0].examples, (std::vector<std::string>{"first", "second line", "third"}));
@@ -178,7 +181,8 @@ Decision decided(const ProfileSpec& profile, const Row& row) {
 }
 
 TEST(Decisions, TheModelChoosesByThresholdPriorityAndScore) {
-  const ProfileSpec profile = parsed(with(R"("default":"d")", R"("a":{"examples":["1"]},"b":{"examples":["2"]},"c":{"examples":["3"],"priority":2,"threshold":0.7},"d":{"examples":[]})"));
+  const ProfileSpec profile = parsed(
+      with(R"("default":"d")", R"("a":{"examples":["1"]},"b":{"examples":["2"]},"c":{"examples":["3"],"priority":2,"threshold":0.7},"d":{"examples":[]})"));
   const float none = std::numeric_limits<float>::quiet_NaN();
   const auto label = [&](std::vector<float> scores) {
     const Decision decision = decided(profile, {std::move(scores), {}});

@@ -139,7 +139,8 @@ void add_classify(CommandLine& line) {
   app->add_option("-k,--top-k", options->top_k, "Labels to report, best first; 0: all; default 1")->type_name("N")->check(check_count);
   app->add_flag("--raw-scores", options->raw_scores, "Report the head's logits instead of scores");
   add_text_options(*app, options->text);
-  app->add_option("--profile", options->profile.file, "Labels known by examples, with rules and thresholds, as this file says (docs/triage.md)")->type_name("FILE");
+  app->add_option("--profile", options->profile.file, "Labels known by examples, with rules and thresholds, as this file says (docs/triage.md)")
+      ->type_name("FILE");
   app->add_flag("--no-cache", options->profile.no_cache, "Of a profile: neither read nor write the file of its examples' embeddings");
   app->add_flag("--rules-only", options->profile.rules_only, "Of a profile: decide without the model");
   app->callback([&line, app, options] {
