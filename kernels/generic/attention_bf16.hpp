@@ -131,15 +131,13 @@ struct AttentionBf16 {
   // same keys go four at a time; returns how many went.
   static std::size_t numerators(const AttentionShape& args, std::size_t query, std::size_t left, Keys summed, float* scores, const Plan& p, std::uint16_t* w,
                                 float* sums) noexcept {
-    constexpr int kTogether = 4;
+    const std::size_t count = Scores::together(args, query, left);
     const Keys own = Scores::visible(args, query, 1);
-    const bool together = left >= kTogether && own.begin == 0 && own.end == args.tokens && Scores::visible(args, query + kTogether - 1, 1).begin == 0;
-    const std::size_t count = together ? kTogether : 1;
     const std::size_t size = own.end - own.begin;
     const std::size_t padded = round_up(size, kLanes);
     float scale = 0.0F;
     for (std::size_t r = 0; r < count; ++r) scale = Scores::add_positions(args, query + r, own, scores + r * p.scores_stride);
-    const auto run = together ? &Softmax<Isa>::template numerators_low<kTogether> : &Softmax<Isa>::template numerators_low<1>;
+    const auto run = count > 1 ? &Softmax<Isa>::template numerators_low<Scores::kTogether> : &Softmax<Isa>::template numerators_low<1>;
     run(scores + own.begin, p.scores_stride, size, padded, scale, w + own.begin, p.tokens, sums);
     for (std::size_t r = 0; r < count; ++r) {
       for (std::size_t j = summed.begin; j < own.begin; ++j) w[r * p.tokens + j] = 0;

@@ -61,12 +61,12 @@ struct AttentionF32 {
       const std::size_t first_column = keys_seen.begin / kPanelWidth * kPanelWidth;
       multiply({args.q + row * args.stride, args.stride, rows}, {keys, args.head_size, 0, args.head_size}, first_column,
                first_column + round_up(keys_seen.end - first_column), p.keys_width, scores, p.scores_stride);
-      F32 inverse[kRows];
-      for (std::size_t r = 0; r < rows; ++r) inverse[r] = Isa::set1(1.0F / numerators(args, row + r, keys_seen, scores + r * p.scores_stride));
+      float sums[kRows];
+      for (std::size_t r = 0; r < rows;) r += numerators(args, row + r, rows - r, keys_seen, scores + r * p.scores_stride, p.scores_stride, sums + r);
       multiply({scores + keys_seen.begin, p.scores_stride, rows}, {values, args.tokens, keys_seen.begin, keys_seen.end - keys_seen.begin}, 0,
                p.values_width, p.values_width, result, p.values_width);
       for (std::size_t r = 0; r < rows; ++r)
-        store_row(args.out + (row + r) * args.out_stride, result + r * p.values_width, inverse[r], args.head_size);
+        store_row(args.out + (row + r) * args.out_stride, result + r * p.values_width, Isa::set1(1.0F / sums[r]), args.head_size);
       row += rows;
     }
   }
@@ -93,20 +93,26 @@ struct AttentionF32 {
     for (std::size_t column = begin; column < end; column += kPanelWidth) {
       const std::size_t panel = width - column < kPanelWidth ? width - column : kPanelWidth;
       const float* from = b.data + column * b.stored + b.first * panel;
-      Gemm::select(a.count, panel / kLanes)({a.data, a.stride, from, b.k, kZeros, c + column, ldc, from, 0});
+      Gemm::select(a.count, panel / kLanes)({a.data, a.stride, from, b.k, kZeros, c + column, ldc, from, 0, nullptr, 0});
     }
   }
 
-  // The softmax's numerators of one query, in place, zero for the tile's other keys; returns their sum.
-  static float numerators(const AttentionArgs& args, std::size_t query, Keys tile, float* scores) noexcept {
+  // The softmax's numerators of a query, in place, zero for the tile's other keys, and their sum. Queries that see the same keys go several at a time;
+  // returns how many went.
+  static std::size_t numerators(const AttentionArgs& args, std::size_t query, std::size_t left, Keys tile, float* scores, std::size_t stride,
+                                float* sums) noexcept {
+    const std::size_t count = Scores::together(args, query, left);
     const Keys own = Scores::visible(args, query, 1);
-    const float scale = Scores::add_positions(args, query, own, scores);
-    float* x = scores + own.begin;
     const std::size_t size = own.end - own.begin;
-    const float sum = Softmax<Isa>::numerators(x, size, round_up(size), scale, [x](std::size_t i, F32 e) { Isa::store(x + i, e); });
-    for (std::size_t j = tile.begin; j < own.begin; ++j) scores[j] = 0.0F;
-    for (std::size_t j = own.end; j < tile.end; ++j) scores[j] = 0.0F;
-    return sum;
+    float scale = 0.0F;
+    for (std::size_t r = 0; r < count; ++r) scale = Scores::add_positions(args, query + r, own, scores + r * stride);
+    const auto run = count > 1 ? &Softmax<Isa>::template numerators<Scores::kTogether> : &Softmax<Isa>::template numerators<1>;
+    run(scores + own.begin, stride, size, round_up(size), scale, sums);
+    for (std::size_t r = 0; r < count; ++r) {
+      for (std::size_t j = tile.begin; j < own.begin; ++j) scores[r * stride + j] = 0.0F;
+      for (std::size_t j = own.end; j < tile.end; ++j) scores[r * stride + j] = 0.0F;
+    }
+    return count;
   }
 
   // k^T in panels: element (token, d) goes to row d of its token's panel. Tokens above the last are zero.

@@ -26,6 +26,14 @@ struct AttentionScores {
     return {.begin = first > args.window ? first - args.window : 0, .end = end < args.keys ? end : args.keys};
   }
 
+  // How many queries from `query` on, of `left`, go through the softmax in step: kTogether that see the same keys, or one.
+  static constexpr int kTogether = 4;
+  static std::size_t together(const AttentionShape& args, std::size_t query, std::size_t left) noexcept {
+    if (left < kTogether) return 1;
+    const Keys own = visible(args, query, 1);
+    return own.begin == 0 && own.end == args.tokens && visible(args, query + kTogether - 1, 1).begin == 0 ? kTogether : 1;
+  }
+
   // x[j], for the visible keys j of a query, is their product. Adds what positions add, and returns the factor that is still to be applied.
   static float add_positions(const AttentionShape& args, std::size_t query, Keys keys, float* x) noexcept {
     if (args.relative_bias != nullptr) {

@@ -43,6 +43,8 @@ struct GemmF32 {
     std::size_t ldc;
     const float* ahead;       // what is wanted next, fetched into L2 in steps of
     std::size_t ahead_step;   // so many floats for each step of k
+    const float* residual;    // [rows, panels * width], row stride ldr, added behind: fetched into L1 meanwhile; null: none
+    std::size_t ldr;
   };
 
   // rows x (panels * vectors) accumulators, all in registers; one step of k loads panels * vectors vectors of B and broadcasts `rows` values of A.
@@ -55,6 +57,9 @@ struct GemmF32 {
       for (int v = 0; v < columns; ++v) sum[r][v] = Isa::load(t.init + static_cast<std::size_t>(v) * kLanes);
     for (int r = 0; r < rows; ++r)
       for (int v = 0; v < columns; ++v) Isa::prefetch(t.c + static_cast<std::size_t>(r) * t.ldc + static_cast<std::size_t>(v) * kLanes);
+    if (t.residual != nullptr)
+      for (int r = 0; r < rows; ++r)
+        for (int v = 0; v < columns; ++v) Isa::prefetch(t.residual + static_cast<std::size_t>(r) * t.ldr + static_cast<std::size_t>(v) * kLanes);
     const float* a[rows];
     for (int r = 0; r < rows; ++r) a[r] = t.a + static_cast<std::size_t>(r) * t.lda;
     const float* b[panels];
@@ -94,21 +99,32 @@ struct GemmF32 {
   // activation and residual over a finished tile, which is still in L1. `width` counts valid outputs.
   template <Activation kind>
   static void finish(float* c, std::size_t ldc, const float* residual, std::size_t ldr, std::size_t rows, std::size_t width) noexcept {
-    for (std::size_t r = 0; r < rows; ++r) {
-      float* row = c + r * ldc;
-      const float* add = residual == nullptr ? nullptr : residual + r * ldr;
-      std::size_t j = 0;
-      for (; j + kLanes <= width; j += kLanes) {
-        F32 x = VectorMath<Isa>::template activate<kind>(Isa::load(row + j));
-        if (add != nullptr) x = Isa::add(x, Isa::load(add + j));
-        Isa::store(row + j, x);
-      }
-      if (j < width) {
-        F32 x = VectorMath<Isa>::template activate<kind>(Isa::load_partial(row + j, width - j));
-        if (add != nullptr) x = Isa::add(x, Isa::load_partial(add + j, width - j));
-        Isa::store_partial(row + j, x, width - j);
-      }
+    std::size_t r = 0;
+    for (; r + 2 <= rows; r += 2) finish_rows<kind, 2>(c + r * ldc, ldc, residual == nullptr ? nullptr : residual + r * ldr, ldr, width);
+    if (r < rows) finish_rows<kind, 1>(c + r * ldc, ldc, residual == nullptr ? nullptr : residual + r * ldr, ldr, width);
+  }
+  template <Activation kind, int rows>
+  static void finish_rows(float* c, std::size_t ldc, const float* residual, std::size_t ldr, std::size_t width) noexcept {
+    std::size_t j = 0;
+    for (; j + kPanelWidth <= width; j += kPanelWidth) finish_block<kind, rows, kVectors>(c + j, ldc, residual == nullptr ? nullptr : residual + j, ldr);
+    for (; j + kLanes <= width; j += kLanes) finish_block<kind, rows, 1>(c + j, ldc, residual == nullptr ? nullptr : residual + j, ldr);
+    if (j == width) return;
+    for (int r = 0; r < rows; ++r) {
+      float* to = c + static_cast<std::size_t>(r) * ldc + j;
+      F32 x = VectorMath<Isa>::template activate<kind>(Isa::load_partial(to, width - j));
+      if (residual != nullptr) x = Isa::add(x, Isa::load_partial(residual + static_cast<std::size_t>(r) * ldr + j, width - j));
+      Isa::store_partial(to, x, width - j);
     }
+  }
+  template <Activation kind, int rows, int vectors>
+  static void finish_block(float* c, std::size_t ldc, const float* residual, std::size_t ldr) noexcept {
+    const auto at = [](int i, std::size_t stride) { return static_cast<std::size_t>(i / vectors) * stride + static_cast<std::size_t>(i % vectors) * kLanes; };
+    F32 x[rows * vectors];
+    for (int i = 0; i < rows * vectors; ++i) x[i] = Isa::load(c + at(i, ldc));
+    VectorMath<Isa>::template activate<kind>(x);
+    if (residual != nullptr)
+      for (int i = 0; i < rows * vectors; ++i) x[i] = Isa::add(x[i], Isa::load(residual + at(i, ldr)));
+    for (int i = 0; i < rows * vectors; ++i) Isa::store(c + at(i, ldc), x[i]);
   }
 
   static void run(const GemmF32Args& args) noexcept {
@@ -179,7 +195,8 @@ struct GemmF32 {
       const std::size_t rows = next_tile_rows(args.rows - row);
       float* c = args.c + row * args.ldc + column;
       const TileFunction function = width > kPanelWidth ? select_pair(rows) : select(rows, width / kLanes);
-      function({args.a + row * args.lda, args.lda, b, args.b.k, init, c, args.ldc, ahead, row == 0 ? 0 : share});
+      function({args.a + row * args.lda, args.lda, b, args.b.k, init, c, args.ldc, ahead, row == 0 ? 0 : share,
+                residual_at(args, row, column), args.ldr});
       ahead += args.b.k * (row == 0 ? width : share);
       if (kind != Activation::none || args.residual != nullptr)
         finish<kind>(c, args.ldc, residual_at(args, row, column), args.ldr, rows, width);
@@ -198,7 +215,7 @@ struct GemmF32 {
     for (std::size_t row = 0; row < args.rows;) {
       const std::size_t rows = next_tile_rows(args.rows - row);
       const float* b = args.b.data + column * args.b.k;
-      select(rows, vectors)({args.a + row * args.lda, args.lda, b, args.b.k, init, buffer, kPanelWidth, b, 0});
+      select(rows, vectors)({args.a + row * args.lda, args.lda, b, args.b.k, init, buffer, kPanelWidth, b, 0, nullptr, 0});
       finish<kind>(buffer, kPanelWidth, residual_at(args, row, column), args.ldr, rows, width);
       for (std::size_t r = 0; r < rows; ++r)
         for (std::size_t j = 0; j < width; ++j) args.c[(row + r) * args.ldc + column + j] = buffer[r * kPanelWidth + j];

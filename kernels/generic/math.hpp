@@ -28,19 +28,21 @@ struct VectorMath {
   }
 
   // 2^x for x <= 0, relative error below 1e-7 down to 2^-126, which it stays at below. 2^x = 2^n 2^r with |r| <= 1/2; 2^r = 1 + r p(r) with p of
-  // degree 5. Cheaper than exp, and as good where the caller has the factor log2 e to spare elsewhere.
-  static F32 exp2_of_nonpositive(F32 x) {
-    x = Isa::max(Isa::set1(-126.0F), x);
-    const F32 n = Isa::round(x);
-    const F32 r = Isa::sub(x, n);
-    F32 p = Isa::set1(0.00015461506F);
-    p = Isa::fma(p, r, Isa::set1(0.0013390925F));
-    p = Isa::fma(p, r, Isa::set1(0.009618057F));
-    p = Isa::fma(p, r, Isa::set1(0.05550357F));
-    p = Isa::fma(p, r, Isa::set1(0.24022651F));
-    p = Isa::fma(p, r, Isa::set1(0.6931472F));
-    p = Isa::fma(p, r, Isa::set1(1.0F));
-    return Isa::scale_by_power_of_two(p, n);
+  // degree 5. Cheaper than exp, and as good where the caller has the factor log2 e to spare elsewhere. On several vectors in step.
+  template <int count>
+  [[gnu::always_inline]] static void exp2_of_nonpositive(F32 (&x)[count]) {
+    F32 n[count];
+    F32 p[count];
+    for (int v = 0; v < count; ++v) x[v] = Isa::max(Isa::set1(-126.0F), x[v]);
+    for (int v = 0; v < count; ++v) n[v] = Isa::round(x[v]);
+    for (int v = 0; v < count; ++v) x[v] = Isa::sub(x[v], n[v]);
+    for (int v = 0; v < count; ++v) p[v] = Isa::fma(Isa::set1(0.00015461506F), x[v], Isa::set1(0.0013390925F));
+    for (int v = 0; v < count; ++v) p[v] = Isa::fma(p[v], x[v], Isa::set1(0.009618057F));
+    for (int v = 0; v < count; ++v) p[v] = Isa::fma(p[v], x[v], Isa::set1(0.05550357F));
+    for (int v = 0; v < count; ++v) p[v] = Isa::fma(p[v], x[v], Isa::set1(0.24022651F));
+    for (int v = 0; v < count; ++v) p[v] = Isa::fma(p[v], x[v], Isa::set1(0.6931472F));
+    for (int v = 0; v < count; ++v) p[v] = Isa::fma(p[v], x[v], Isa::set1(1.0F));
+    for (int v = 0; v < count; ++v) x[v] = Isa::scale_by_power_of_two(p[v], n[v]);
   }
 
   // The same with relative error below 1.1e-4 down to 2^-126, for results that are rounded to BF16; 2^0 is exactly 1. On several vectors in step.
@@ -81,16 +83,23 @@ struct VectorMath {
   // x Phi(x) with Phi the normal distribution function (GELU by erf), absolute error below 7e-7 everywhere.
   // Phi(x) = 1/2 + x p(x^2) for |x| <= 5.5 (p: near-minimax of degree 16 over s = 2 x^2 / 5.5^2 - 1, which keeps the coefficients
   // small), and 0 or 1 outside, where it is within 2e-8 of that.
-  static F32 gelu(F32 x) {
+  // Several vectors in step: one alone is a chain of twenty operations that wait for each other.
+  template <int n>
+  [[gnu::always_inline]] static void gelu(F32 (&x)[n]) {
     const F32 limit = Isa::set1(5.5F);
-    const F32 inside = Isa::max(Isa::set1(-5.5F), Isa::min(limit, x));
-    const F32 s = Isa::fma(Isa::mul(inside, inside), Isa::set1(0.0661157F), Isa::set1(-1.0F));
-    F32 p = Isa::set1(kPhi[16]);
-    for (int i = 15; i >= 0; --i) p = Isa::fma(p, s, Isa::set1(kPhi[i]));
-    F32 phi = Isa::fma(inside, p, Isa::set1(0.5F));
-    phi = Isa::select_less(limit, x, Isa::set1(1.0F), phi);
-    phi = Isa::select_less(x, Isa::set1(-5.5F), Isa::set1(0.0F), phi);
-    return Isa::mul(x, phi);
+    F32 inside[n];
+    F32 s[n];
+    F32 p[n];
+    for (int v = 0; v < n; ++v) inside[v] = Isa::max(Isa::set1(-5.5F), Isa::min(limit, x[v]));
+    for (int v = 0; v < n; ++v) s[v] = Isa::fma(Isa::mul(inside[v], inside[v]), Isa::set1(0.0661157F), Isa::set1(-1.0F));
+    for (int v = 0; v < n; ++v) p[v] = Isa::fma(Isa::set1(kPhi[16]), s[v], Isa::set1(kPhi[15]));
+#pragma GCC unroll 15
+    for (int i = 14; i >= 0; --i)
+      for (int v = 0; v < n; ++v) p[v] = Isa::fma(p[v], s[v], Isa::set1(kPhi[i]));
+    for (int v = 0; v < n; ++v) p[v] = Isa::fma(inside[v], p[v], Isa::set1(0.5F));
+    for (int v = 0; v < n; ++v) p[v] = Isa::select_less(limit, x[v], Isa::set1(1.0F), p[v]);
+    for (int v = 0; v < n; ++v) p[v] = Isa::select_less(x[v], Isa::set1(-5.5F), Isa::set1(0.0F), p[v]);
+    for (int v = 0; v < n; ++v) x[v] = Isa::mul(x[v], p[v]);
   }
 
   // GELU by erf for results that are rounded to 8 or 16 bits anyway: absolute error below 2e-4 everywhere, at a third of the cost.
@@ -132,11 +141,24 @@ struct VectorMath {
     }
   }
 
+  template <Activation kind, int n>
+  [[gnu::always_inline]] static void activate(F32 (&x)[n]) {
+    if constexpr (kind == Activation::gelu) {
+      gelu(x);
+    } else {
+      for (int v = 0; v < n; ++v) x[v] = activate<kind>(x[v]);
+    }
+  }
+
   template <Activation kind>
   static F32 activate(F32 x) {
     if constexpr (kind == Activation::relu) return Isa::max(Isa::set1(0.0F), x);
     if constexpr (kind == Activation::relu6) return Isa::min(Isa::set1(6.0F), Isa::max(Isa::set1(0.0F), x));
-    if constexpr (kind == Activation::gelu) return gelu(x);
+    if constexpr (kind == Activation::gelu) {
+      F32 one[1] = {x};
+      gelu(one);
+      return one[0];
+    }
     if constexpr (kind == Activation::gelu_tanh) return gelu_tanh(x);
     if constexpr (kind == Activation::quick_gelu) return Isa::mul(x, sigmoid(Isa::mul(x, Isa::set1(1.702F))));
     if constexpr (kind == Activation::silu) return Isa::mul(x, sigmoid(x));

@@ -44,30 +44,37 @@ struct Softmax {
     for (int r = 0; r < rows; ++r) sums[r] = Isa::reduce_add(Isa::add(sum[r], rest_low(x + row_of(r) * ldx, i, size, factor, shift[r], w + row_of(r) * ldw)));
   }
 
-  // Hands e^(scale (x[i] - max)) to store(i, vector) for each vector of i < size, zeros in the lanes from `size` on, and returns their sum. x has
-  // room for `padded` values, a whole number of vectors; what lies beyond `size` is overwritten.
-  template <class Store>
-  static float numerators(float* x, std::size_t size, std::size_t padded, float scale, Store store) noexcept {
-    F32 largest[1];
-    maximum_of<1>(x, 0, size, padded, largest);
-    const F32 maximum = largest[0];
+  // For each of `rows` rows of x, row stride ldx: x[i] = e^(scale (x[i] - max)) for i < size, zeros from there on in the last vector, and sums[row] of
+  // them. x has room for `padded` values, a whole number of vectors; what lies beyond `size` is overwritten. In step as above.
+  template <int rows>
+  static void numerators(float* x, std::size_t ldx, std::size_t size, std::size_t padded, float scale, float* sums) noexcept {
+    F32 maximum[rows];
+    maximum_of<rows>(x, ldx, size, padded, maximum);
     const F32 factor = Isa::set1(scale * 1.44269504F);  // to powers of two: e^y = 2^(y log2 e)
-    // Not one multiply-add with -max * scale: its rounding would leave the largest exponent off 0 by half a unit of the scaled score.
-    const auto numerator = [&](F32 score) { return VectorMath<Isa>::exp2_of_nonpositive(Isa::mul(Isa::sub(score, maximum), factor)); };
-    F32 sum = Isa::set1(0.0F);
+    const auto row = [&](int r) { return x + static_cast<std::size_t>(r) * ldx; };
+    F32 sum[rows];
+    for (int r = 0; r < rows; ++r) sum[r] = Isa::set1(0.0F);
+    F32 e[rows];
     std::size_t i = 0;
+    const auto exponentials = [&] {
+      // Not one multiply-add with -max * scale: its rounding would leave the largest exponent off 0 by half a unit of the scaled score.
+      for (int r = 0; r < rows; ++r) e[r] = Isa::mul(Isa::sub(Isa::load(row(r) + i), maximum[r]), factor);
+      VectorMath<Isa>::exp2_of_nonpositive(e);
+      for (int r = 0; r < rows; ++r) Isa::store(row(r) + i, e[r]);
+    };
     for (; i + kLanes <= size; i += kLanes) {
-      const F32 e = numerator(Isa::load(x + i));
-      store(i, e);
-      sum = Isa::add(sum, e);
+      exponentials();
+      for (int r = 0; r < rows; ++r) sum[r] = Isa::add(sum[r], e[r]);
     }
     if (i < size) {
-      Isa::store(x + i, numerator(Isa::load(x + i)));
-      const F32 e = Isa::load_partial(x + i, size - i);
-      store(i, e);
-      sum = Isa::add(sum, e);
+      exponentials();
+      for (int r = 0; r < rows; ++r) {
+        e[r] = Isa::load_partial(row(r) + i, size - i);
+        Isa::store(row(r) + i, e[r]);
+        sum[r] = Isa::add(sum[r], e[r]);
+      }
     }
-    return Isa::reduce_add(sum);
+    for (int r = 0; r < rows; ++r) sums[r] = Isa::reduce_add(sum[r]);
   }
 
  private:
