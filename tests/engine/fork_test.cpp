@@ -124,6 +124,8 @@ TEST_P(Fork, ChildOfAChild) {
   EXPECT_EQ(status_of(child), 0);
 }
 
+// The allocator of GCC 12's AddressSanitizer does not let go of its locks in a child, which hangs when another thread was allocating.
+#if !defined(__SANITIZE_ADDRESS__)
 // Locks, scratch and workers are in the middle of something when the fork comes.
 TEST_P(Fork, WhileOtherThreadsEncode) {
   std::atomic<bool> stop{false};
@@ -152,6 +154,7 @@ TEST_P(Fork, WhileAnotherThreadLoadsAndTheChildLoadsToo) {
   stop = true;
   loader.join();
 }
+#endif
 
 TEST_P(Fork, ChildFreesTheModel) {
   EXPECT_EQ(status_of(fork_child([&] { return model_.reset(), 0; })), 0) << "without having used it";
