@@ -23,6 +23,8 @@ struct Shape {
   std::size_t tile_rows;
   std::size_t tile_panels;
   std::size_t task_work;
+  std::size_t block_rows = 0;        // that a task takes at most; 0: as many as stay in L2
+  std::size_t tasks_of_a_thread = 4;
 };
 
 struct Grid {
@@ -35,12 +37,13 @@ std::size_t divide_up(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 
 Grid cut(const Shape& shape, std::size_t threads) {
   Grid grid{};
-  const std::size_t most = shape.rows <= kBlockRows ? kBlockRows : std::min(kBlockRows, kBlockBytes / shape.row_bytes + 1);
+  const std::size_t cached_rows = shape.rows <= kBlockRows ? kBlockRows : std::min(kBlockRows, kBlockBytes / shape.row_bytes + 1);
+  const std::size_t most = shape.block_rows > 0 ? shape.block_rows : cached_rows;
   grid.row_blocks = divide_up(shape.rows, most);
   const std::size_t block_rows = divide_up(shape.rows, grid.row_blocks);
   const std::size_t wanted = std::max<std::size_t>(1, shape.task_work / std::max<std::size_t>(1, shape.panel_work * block_rows));
   // Enough tasks that every thread has several, unless that makes them too small.
-  const std::size_t fair = threads == 1 ? shape.panels : std::max<std::size_t>(1, shape.panels * grid.row_blocks / (threads * 4));
+  const std::size_t fair = threads == 1 ? shape.panels : std::max<std::size_t>(1, shape.panels * grid.row_blocks / (threads * shape.tasks_of_a_thread));
   const std::size_t per_task = std::min(shape.panels, std::max(wanted, fair));
   grid.panel_groups = divide_up(shape.panels, per_task);
   grid.panels_per_task = divide_up(divide_up(shape.panels, grid.panel_groups), shape.tile_panels) * shape.tile_panels;  // even, and whole tiles
@@ -54,6 +57,7 @@ struct Task {
   std::size_t rows;
   std::size_t panel;
   std::size_t end;
+  std::size_t slot;  // of the thread that runs it
   // The thread that is likely to run it, of so many, and whether it is that thread's last.
   std::size_t thread;
   std::size_t threads;
@@ -67,7 +71,7 @@ void for_tasks(const Compute& compute, const Shape& shape, Body&& body) noexcept
   const Grid grid = cut(shape, threads);
   const std::size_t tiles = divide_up(shape.rows, shape.tile_rows);
   const std::size_t count = grid.row_blocks * grid.panel_groups;
-  compute.pool.parallel_for(count, [&](std::size_t task, std::size_t) noexcept {
+  compute.pool.parallel_for(count, [&](std::size_t task, std::size_t slot) noexcept {
     const std::size_t block = task / grid.panel_groups;
     const std::size_t group = task % grid.panel_groups;
     const std::size_t first = std::min(shape.rows, tiles * block / grid.row_blocks * shape.tile_rows);
@@ -79,6 +83,7 @@ void for_tasks(const Compute& compute, const Shape& shape, Body&& body) noexcept
               .rows = last - first,
               .panel = panel,
               .end = std::min(shape.panels, panel + grid.panels_per_task),
+              .slot = slot,
               .thread = thread,
               .threads = threads,
               .last = (task + 1) * threads / count != thread});
@@ -105,21 +110,29 @@ void set_common(Gemm& gemm, const Linear& layer, const LinearArgs& args, const T
   gemm.activation = args.activation;
 }
 
+// Of a product by tiles: every task splits its rows' inputs anew, which for many rows costs as much as a few panels.
+constexpr std::size_t kTileBlockRows = 160;
+constexpr std::size_t kFewRows = 32;
+
 void run_f32(const Compute& compute, const Linear& layer, const LinearArgs& args) noexcept {
+  const bool tiles = args.low.tiles != nullptr;
   const Shape shape{.rows = args.rows,
                     .row_bytes = layer.in * sizeof(float),
                     .panels = layer.f32.panels(),
                     .panel_work = layer.in * compute.kernels.panel_width,
-                    .tile_rows = compute.kernels.tile_rows,
+                    .tile_rows = tiles ? 2 * kernels::kLowRows : compute.kernels.tile_rows,
                     .tile_panels = 1,
-                    .task_work = kTaskWork};
+                    .task_work = kTaskWork,
+                    .block_rows = tiles ? kTileBlockRows : 0,
+                    .tasks_of_a_thread = tiles && args.rows > kFewRows ? 1U : 4U};
   for_tasks(compute, shape, [&](const Task& task) noexcept {
     kernels::GemmF32Args gemm;
     set_common(gemm, layer, args, task);
     gemm.lda = args.x_stride == 0 ? layer.in : args.x_stride;
     gemm.a = args.x + task.first * gemm.lda;
     gemm.b = layer.f32.view();
-    compute.kernels.gemm_f32(gemm);
+    gemm.scratch = tiles ? args.low.tiles + task.slot * args.low.tiles_stride : nullptr;
+    (tiles ? compute.low.gemm_f32 : compute.kernels.gemm_f32)(gemm);
   });
 }
 

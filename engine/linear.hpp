@@ -13,6 +13,9 @@ namespace berth::engine {
 struct LowRows {
   std::byte* data = nullptr;  // [rows, padded]: s8 or BF16; readable up to a multiple of kernels::kLowRows rows
   float* scales = nullptr;    // [rows], for s8
+  // Of FP32 layers on sets with LowKernelTable::gemm_f32: for each thread so many floats of its scratch. Null: such layers take KernelTable's product.
+  float* tiles = nullptr;
+  std::size_t tiles_stride = 0;
 };
 
 struct LinearArgs {

@@ -23,6 +23,8 @@ WorkspacePlan plan_workspace(const ModelConfig& config, Precision precision, con
   plan.threads = static_cast<std::size_t>(compute.pool.threads());
   plan.convolved = config.convolution.width == 0 ? 0 : plan.hidden;
   plan.attention = whole_lines(attention_scratch(compute, config, precision, longest));
+  if (precision == Precision::fp32 && compute.low.gemm_f32 != nullptr)
+    plan.tiles = whole_lines(compute.low.gemm_f32_scratch(tokens, std::max(config.hidden_size, config.intermediate_size)));
   if (precision != Precision::fp32) {
     const std::size_t rows = (tokens + kernels::kLowRows - 1) / kernels::kLowRows * kernels::kLowRows;
     plan.low_row_bytes = std::max(low_row_bytes(precision, config.hidden_size), low_row_bytes(precision, config.intermediate_size));

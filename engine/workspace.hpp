@@ -31,8 +31,9 @@ struct WorkspacePlan {
   std::size_t low_row_bytes = 0;      // of the widest row
   std::size_t low = 0;                // [tokens, padded max(hidden, intermediate)]: a product's input in low precision; rows up to whole tiles
   std::size_t scales = 0;             // [tokens]: of the 8-bit rows
+  std::size_t tiles = 0;              // per thread: scratch of FP32 products by tiles
 
-  std::size_t floats() const noexcept { return hidden + wide + mixed + summed + convolved + attention * threads + inner + low + scales; }
+  std::size_t floats() const noexcept { return hidden + wide + mixed + summed + convolved + (attention + tiles) * threads + inner + low + scales; }
 };
 
 WorkspacePlan plan_workspace(const ModelConfig& config, Precision precision, const Compute& compute, std::size_t tokens, std::size_t longest);
@@ -67,7 +68,10 @@ class Workspace {
   // For rows from `first` on. Its place depends on no row's size, so slices of the batch may hold different activations at a time.
   LowRows low(std::size_t first = 0) noexcept {
     float* begin = attention(plan_.threads) + plan_.inner;
-    return {.data = reinterpret_cast<std::byte*>(begin) + first * plan_.low_row_bytes, .scales = begin + plan_.low + first};
+    return {.data = reinterpret_cast<std::byte*>(begin) + first * plan_.low_row_bytes,
+            .scales = begin + plan_.low + first,
+            .tiles = plan_.tiles == 0 ? nullptr : begin + plan_.low + plan_.scales,
+            .tiles_stride = plan_.tiles};
   }
 
   std::size_t bytes() const noexcept;       // that it holds

@@ -36,6 +36,7 @@ struct GemmF32Args {
   std::size_t ldc = 0;
   std::size_t rows = 0;
   Activation activation = Activation::none;
+  float* scratch = nullptr;  // for LowKernelTable::gemm_f32 alone: as many floats as gemm_f32_scratch says, 64-byte aligned
 };
 
 // Low-precision weights [n, k]: panels of 16 outputs, each [k_padded / group, 16, group] contiguous, where a group is what fits 32 bits (four s8 or
@@ -207,8 +208,8 @@ struct KernelTable {
   bool (*all_finite)(const float* x, std::size_t count) noexcept;
 };
 
-// The low-precision products of one instruction set. They come in a table of their own because the sets differ in them where their vectors are
-// the same: AVX-512, its VNNI and BF16 extensions and AMX share a KernelTable.
+// The low-precision products of one instruction set, and FP32 ones that are made of them. They come in a table of their own because the sets differ
+// in them where their vectors are the same: AVX-512, its VNNI and BF16 extensions and AMX share a KernelTable.
 struct LowKernelTable {
   std::size_t tile_rows;    // rows and panels of 16 outputs that the big tile takes; work is best cut in multiples of them
   std::size_t tile_panels;
@@ -219,6 +220,10 @@ struct LowKernelTable {
   // Products of BF16; sums and softmax are FP32.
   void (*attention_bf16)(const AttentionArgs&) noexcept;
   void (*attention_bf16_rows)(const AttentionBf16Args&) noexcept;
+  // FP32 products faster than KernelTable::gemm_f32, or null. The sums are of FP32's precision in an order of their own (kernels/isa/amx_f32.hpp);
+  // c must not overlap a.
+  void (*gemm_f32)(const GemmF32Args&) noexcept;
+  std::size_t (*gemm_f32_scratch)(std::size_t rows, std::size_t k) noexcept;
 };
 
 // Panels of a packed matrix with n outputs.

@@ -11,7 +11,7 @@ namespace berth::kernels {
 // For sets without BF16 products.
 struct NoTile {};
 
-template <VectorIsa Isa, class S8Tile, class Bf16Tile = NoTile>
+template <VectorIsa Isa, class S8Tile, class Bf16Tile = NoTile, class F32Products = NoTile>
 constexpr LowKernelTable make_low_table() {
   LowKernelTable table{.tile_rows = S8Tile::kRows,
                        .tile_panels = S8Tile::kPanels,
@@ -19,12 +19,18 @@ constexpr LowKernelTable make_low_table() {
                        .gemm_bf16 = nullptr,
                        .attention_bf16_scratch = nullptr,
                        .attention_bf16 = nullptr,
-                       .attention_bf16_rows = nullptr};
+                       .attention_bf16_rows = nullptr,
+                       .gemm_f32 = nullptr,
+                       .gemm_f32_scratch = nullptr};
   if constexpr (requires { Bf16Tile::kRows; }) {
     table.gemm_bf16 = &GemmLow<Isa, Bf16Tile>::run;
     table.attention_bf16_scratch = &AttentionBf16<Isa, Bf16Tile>::scratch;
     table.attention_bf16 = &AttentionBf16<Isa, Bf16Tile>::template run<float>;
     table.attention_bf16_rows = &AttentionBf16<Isa, Bf16Tile>::template run<std::uint16_t>;
+  }
+  if constexpr (requires(GemmF32Args args) { F32Products::run(args); }) {
+    table.gemm_f32 = &F32Products::run;
+    table.gemm_f32_scratch = &F32Products::scratch;
   }
   return table;
 }

@@ -1,10 +1,11 @@
 #include "kernels/isa/amx.hpp"
 
 #include "kernels/generic/make_low_table.hpp"
+#include "kernels/isa/amx_f32.hpp"
 #include "kernels/isa/tables.hpp"
 
 namespace berth::kernels {
 
-constinit const LowKernelTable kAmxLowTable = make_low_table<Amx, AmxTile<Amx::S8>, AmxTile<Amx::Bf16>>();
+constinit const LowKernelTable kAmxLowTable = make_low_table<Amx, AmxTile<Amx::S8>, AmxTile<Amx::Bf16>, AmxF32>();
 
 }  // namespace berth::kernels
