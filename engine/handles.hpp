@@ -13,6 +13,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <type_traits>
 
 #include "base/error.hpp"
 
@@ -90,11 +91,11 @@ bool alive(const Type* handle) noexcept {
 // Keeps the memory of a freed handle for a while.
 void keep_for_a_while(void* memory) noexcept;
 
-// Destroys what a closed handle holds and leaves a freed one in its place.
+// Destroys what a closed handle holds. Its word stays as close() left it: destroying an atomic writes nothing, and other threads may be reading it.
 template <class Type>
 void bury(Type* closed) noexcept {
+  static_assert(std::is_trivially_destructible_v<Handle>);
   std::destroy_at(closed);
-  ::new (static_cast<void*>(closed)) Handle(HandleKind::none);
 }
 
 // `handle` must have come from make_unique<Type>(); NULL is good.
