@@ -6,6 +6,6 @@
 
 namespace berth::kernels {
 
-constinit const LowKernelTable kAmxLowTable = make_low_table<Amx, AmxTile<Amx::S8>, AmxTile<Amx::Bf16>, AmxF32>();
+constinit const LowKernelTable kAmxLowTable = make_low_table<Amx, AmxTile<Amx::S8>, AmxTile<Amx::Bf16>, AmxF32<Amx>>();
 
 }  // namespace berth::kernels

@@ -18,13 +18,15 @@
 
 #include "kernels/generic/math.hpp"
 #include "kernels/isa/amx.hpp"
+#include "kernels/isa_concepts.hpp"
 #include "kernels/kernel_table.hpp"
 
 namespace berth::kernels {
 
+template <VectorIsa Isa>
 struct AmxF32 {
-  static constexpr std::size_t kLanes = Amx::kLanes;
-  static constexpr std::size_t kPanelVectors = Amx::kTileVectors;  // of PackedF32View
+  static constexpr std::size_t kLanes = Isa::kLanes;
+  static constexpr std::size_t kPanelVectors = Isa::kTileVectors;  // of PackedF32View
   static constexpr std::size_t kTileRows = 16;
   static constexpr std::size_t kStep = 32;  // of k: what a tile of BF16 holds
   static constexpr std::size_t kParts = 3;
@@ -41,7 +43,7 @@ struct AmxF32 {
   }
 
   static void run(const GemmF32Args& args) noexcept {
-    const Amx::Scope scope;
+    const typename Isa::Scope scope;
     const Plan p = plan(args.rows, args.b.k);
     auto* base = reinterpret_cast<unsigned char*>(args.scratch);
     for (std::size_t first = 0; first < args.rows; first += kBlockRows) {
@@ -51,7 +53,7 @@ struct AmxF32 {
   }
 
  private:
-  using F32 = Amx::F32;
+  using F32 = typename Isa::F32;
 
   // Bytes. Rows: for each 32 of them [steps, parts, 1 or 2 tiles]. Weights: [steps, parts, tiles of columns]. Sums: 32 x 32.
   struct Plan {
@@ -218,7 +220,7 @@ struct AmxF32 {
       with_activation(args.activation, [&](auto tag) { finish<decltype(tag)::value, columns>(args, at, sums); });
     } else {
       for (std::size_t r = 0; r < at.rows; ++r)
-        for (std::size_t j = 0; j < columns; ++j) store_columns(args, at, r, j, Amx::load(sums + r * width + j * kLanes));
+        for (std::size_t j = 0; j < columns; ++j) store_columns(args, at, r, j, Isa::load(sums + r * width + j * kLanes));
     }
   }
 
@@ -297,7 +299,7 @@ struct AmxF32 {
   }
   template <int sum, int row, int weights, int slot, class Meanwhile>
   [[gnu::always_inline]] static void product(Meanwhile&& meanwhile) noexcept {
-    Amx::Bf16::step<sum, row, weights>();
+    Isa::Bf16::template step<sum, row, weights>();
     meanwhile.template operator()<slot>();
   }
 
@@ -314,10 +316,10 @@ struct AmxF32 {
       for (std::size_t s = 0; s < steps; ++s, x += kStep, row += tiles * kParts * kTileBytes) {
         const std::size_t left = size - s * kStep;
         if (left >= kStep) {
-          split<Order::of_a_row>(Amx::load(x), Amx::load(x + kLanes), row, tiles * kTileBytes);
+          split<Order::of_a_row>(Isa::load(x), Isa::load(x + kLanes), row, tiles * kTileBytes);
         } else {
-          const F32 low = left >= kLanes ? Amx::load(x) : Amx::load_partial(x, left);
-          const F32 high = left > kLanes ? Amx::load_partial(x + kLanes, left - kLanes) : Amx::set1(0.0F);
+          const F32 low = left >= kLanes ? Isa::load(x) : Isa::load_partial(x, left);
+          const F32 high = left > kLanes ? Isa::load_partial(x + kLanes, left - kLanes) : Isa::set1(0.0F);
           split<Order::of_a_row>(low, high, row, tiles * kTileBytes);
         }
       }
@@ -332,9 +334,9 @@ struct AmxF32 {
     for (std::size_t i = begin; i < end; ++i) {
       Column& column = from[i % columns];
       const float* x = column.weights;
-      Amx::prefetch(x + kPrefetch * kStride);
-      Amx::prefetch(x + (kPrefetch + 1) * kStride);
-      split<Order::of_two_rows>(Amx::load(x), Amx::load(x + column.stride), to + i % columns * kTileBytes + i / columns * 64, columns * kTileBytes);
+      Isa::prefetch(x + kPrefetch * kStride);
+      Isa::prefetch(x + (kPrefetch + 1) * kStride);
+      split<Order::of_two_rows>(Isa::load(x), Isa::load(x + column.stride), to + i % columns * kTileBytes + i / columns * 64, columns * kTileBytes);
       column.weights += 2 * column.stride;
     }
   }
@@ -343,7 +345,7 @@ struct AmxF32 {
   static void split_last(const Column (&from)[columns], std::size_t size, unsigned char* to) noexcept {
     for (std::size_t j = 0; j < columns; ++j) {
       const auto at = [&](std::size_t k) {
-        return k < size ? Amx::load(from[j].weights + k * from[j].stride) : Amx::set1(0.0F);
+        return k < size ? Isa::load(from[j].weights + k * from[j].stride) : Isa::set1(0.0F);
       };
       for (std::size_t pair = 0; pair < kTileRows; ++pair)
         split<Order::of_two_rows>(at(2 * pair), at(2 * pair + 1), to + j * kTileBytes + pair * 64, columns * kTileBytes);
@@ -385,19 +387,19 @@ struct AmxF32 {
     return left < kLanes ? left : kLanes;
   }
   [[gnu::always_inline]] static F32 load_valid(const float* from, std::size_t valid) noexcept {
-    return valid == kLanes ? Amx::load(from) : Amx::load_partial(from, valid);
+    return valid == kLanes ? Isa::load(from) : Isa::load_partial(from, valid);
   }
   static void store_columns(const GemmF32Args& args, const Place& at, std::size_t r, std::size_t j, F32 x) noexcept {
     float* to = args.c + (at.first + r) * args.ldc + (at.column + j) * kLanes;
     const std::size_t valid = valid_columns(args, at, j);
-    valid == kLanes ? Amx::store(to, x) : Amx::store_partial(to, x, valid);
+    valid == kLanes ? Isa::store(to, x) : Isa::store_partial(to, x, valid);
   }
   template <std::size_t columns>
   static void load_sums(const GemmF32Args& args, const Place& at, float* sums) noexcept {
     for (std::size_t r = 0; r < at.rows; ++r)
       for (std::size_t j = 0; j < columns; ++j) {
         const float* from = args.c + (at.first + r) * args.ldc + (at.column + j) * kLanes;
-        Amx::store(sums + (r * columns + j) * kLanes, load_valid(from, valid_columns(args, at, j)));
+        Isa::store(sums + (r * columns + j) * kLanes, load_valid(from, valid_columns(args, at, j)));
       }
   }
 
@@ -414,15 +416,15 @@ struct AmxF32 {
     F32 x[rows * columns];
     for (std::size_t i = 0; i < rows * columns; ++i) {
       const std::size_t j = i % columns;
-      x[i] = Amx::load(sums + row * columns * kLanes + i * kLanes);
-      if (args.bias != nullptr) x[i] = Amx::add(x[i], load_valid(args.bias + (at.column + j) * kLanes, valid_columns(args, at, j)));
+      x[i] = Isa::load(sums + row * columns * kLanes + i * kLanes);
+      if (args.bias != nullptr) x[i] = Isa::add(x[i], load_valid(args.bias + (at.column + j) * kLanes, valid_columns(args, at, j)));
     }
-    VectorMath<Amx>::template activate<kind>(x);
+    VectorMath<Isa>::template activate<kind>(x);
     for (std::size_t i = 0; i < rows * columns; ++i) {
       const std::size_t r = row + i / columns;
       const std::size_t j = i % columns;
       if (args.residual != nullptr)
-        x[i] = Amx::add(x[i], load_valid(args.residual + (at.first + r) * args.ldr + (at.column + j) * kLanes, valid_columns(args, at, j)));
+        x[i] = Isa::add(x[i], load_valid(args.residual + (at.first + r) * args.ldr + (at.column + j) * kLanes, valid_columns(args, at, j)));
       store_columns(args, at, r, j, x[i]);
     }
   }
