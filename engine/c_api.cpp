@@ -1,6 +1,8 @@
 // include/berth/berth.h over the engine. Nothing throws past this file.
 #include "engine/c_api_support.hpp"
 
+#include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "engine/info.hpp"
@@ -33,6 +35,23 @@ namespace {
 
 // The message of this thread's last failure. A message that cannot be stored for lack of memory becomes a shorter one.
 thread_local std::string last_error;
+
+std::optional<berth::tokenizer::TruncationSide> side_of(const berth_tokenize_options& options) {
+  if (options.truncate_left == 0) return std::nullopt;
+  return berth::tokenizer::TruncationSide::left;
+}
+
+// The caller's.
+berth_encoding* handle_of(berth::tokenizer::Encoding encoding, const berth::tokenizer::Tokenizer& tokenizer) {
+  auto handle = std::make_unique<berth_encoding>();
+  handle->encoding = std::move(encoding);
+  for (const auto& [begin, end] : handle->encoding.offsets) {
+    handle->offsets.push_back(begin);
+    handle->offsets.push_back(end);
+  }
+  for (const std::int32_t id : handle->encoding.ids) handle->tokens.emplace_back(tokenizer.token(id));
+  return handle.release();
+}
 
 }  // namespace
 
@@ -219,18 +238,36 @@ berth_status berth_tokenize(const berth_tokenizer* tokenizer, const berth_input*
     berth::tokenizer::EncodeOptions encode;
     encode.add_special_tokens = given.no_special_tokens == 0;
     if (given.max_length > 0)
-      encode.truncation = berth::tokenizer::Truncation{.max_length = given.max_length, .side = tokenizer->tokenizer->truncation_side()};
+      encode.truncation = berth::tokenizer::Truncation{.max_length = given.max_length, .side = side_of(given).value_or(tokenizer->tokenizer->truncation_side())};
     const std::string_view text = berth::engine::checked_text(input->text, "text");
-    auto handle = std::make_unique<berth_encoding>();
-    handle->encoding = input->text_pair.data == nullptr
-                           ? tokenizer->tokenizer->encode(text, encode)
-                           : tokenizer->tokenizer->encode(text, berth::engine::checked_text(input->text_pair, "text_pair"), encode);
-    for (const auto& [begin, end] : handle->encoding.offsets) {
-      handle->offsets.push_back(begin);
-      handle->offsets.push_back(end);
-    }
-    for (const std::int32_t id : handle->encoding.ids) handle->tokens.emplace_back(tokenizer->tokenizer->token(id));
-    *encoding = handle.release();
+    *encoding = handle_of(input->text_pair.data == nullptr
+                              ? tokenizer->tokenizer->encode(text, encode)
+                              : tokenizer->tokenizer->encode(text, berth::engine::checked_text(input->text_pair, "text_pair"), encode),
+                          *tokenizer->tokenizer);
+  });
+}
+
+berth_status berth_model_tokenize(const berth_model* model, const berth_input* input, const berth_tokenize_options* options, berth_encoding** encoding) {
+  return guarded(model, [&] {
+    require(input != nullptr, "input is NULL");
+    require(encoding != nullptr, "encoding is NULL");
+    require(input->ids == nullptr, "input.ids: only text can be tokenized");
+    const berth_tokenize_options given = read_options(options, "berth_tokenize_options");
+    require(given.no_special_tokens == 0, "no_special_tokens: a row has its special tokens");
+    berth::tokenizer::Encoding row = model->model->tokenize(*input, given.max_length, side_of(given));
+    *encoding = handle_of(std::move(row), *model->model->tokenizer());
+  });
+}
+
+berth_status berth_decode(const berth_tokenizer* tokenizer, const int32_t* ids, size_t count, int skip_special_tokens, char* text, size_t capacity,
+                          size_t* size) {
+  return guarded(tokenizer, [&] {
+    require(ids != nullptr || count == 0, "ids is NULL");
+    require(text != nullptr || capacity == 0, "text is NULL");
+    require(size != nullptr, "size is NULL");
+    const std::string decoded = tokenizer->tokenizer->decode({ids, count}, skip_special_tokens != 0);
+    std::copy_n(decoded.data(), std::min(decoded.size(), capacity), text);
+    *size = decoded.size();
   });
 }
 

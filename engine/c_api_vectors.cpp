@@ -21,7 +21,7 @@ namespace {
 
 berth::engine::RunOptions run_options(const berth_vector_options& options) {
   berth::engine::RunOptions run{
-      .max_length = options.max_length, .batch_tokens = options.batch_tokens, .truncate_dim = options.truncate_dim, .normalize = options.normalize != 0};
+      .max_length = options.max_length, .batch_tokens = options.batch_tokens, .truncate_dim = options.truncate_dim, .normalize = options.normalize > 0, .keep_lengths = options.normalize < 0};
   read_long_text(options.long_text, options.stride, run);
   read_prompt(options.prompt_name, options.prompt, run);
   return run;

@@ -49,7 +49,7 @@ tokenizer::Encoding encode(const berth_input& input, std::size_t index, const In
   const PreparedText texts(input, index, {.prompt = rules.prompt, .strip = rules.strip_text, .lower = rules.lower_text});
   const std::size_t limit = rules.max_length - (rules.marker && rules.max_length > 0 ? 1 : 0);
   tokenizer::EncodeOptions options;
-  options.truncation = tokenizer::Truncation{.max_length = limit, .side = rules.tokenizer->truncation_side()};
+  options.truncation = tokenizer::Truncation{.max_length = limit, .side = rules.side.value_or(rules.tokenizer->truncation_side())};
   tokenizer::Encoding encoding = texts.encode(*rules.tokenizer, options);
   if (encoding.truncated && rules.long_text == LongText::error) refuse_long_text(index, texts.encode(*rules.tokenizer, {}).size(), limit);
   return encoding;
@@ -118,6 +118,13 @@ void check_encoding(const tokenizer::Encoding& encoding, std::size_t index, cons
     throw Error(ErrorCode::invalid_argument, input_name(index) + ": the tokenizer gives token type " + std::to_string(type) +
                                                  ", but the model has " + std::to_string(config.type_vocab_size));
   }
+}
+
+tokenizer::Encoding encode_text(const berth_input& input, std::size_t index, const InputRules& rules) {
+  if (rules.tokenizer == nullptr) throw Error(ErrorCode::invalid_argument, "the model's directory has no tokenizer files: give ids instead of text");
+  tokenizer::Encoding encoding = encode(input, index, rules);
+  if (!rules.only_own_tokens) check_encoding(encoding, index, rules.config);
+  return encoding;
 }
 
 void InputRows::read(std::span<const berth_input> inputs, std::size_t first, const InputRules& rules, const base::ThreadPool& pool) {

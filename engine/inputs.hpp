@@ -68,6 +68,7 @@ struct InputRules {
   bool fill_attended = false;               // whether the others see those
 
   LongText long_text = LongText::truncate;  // not window: windows come as rows of ids
+  std::optional<tokenizer::TruncationSide> side = {};  // where texts are cut; absent: the tokenizer says
 };
 
 struct InputRow {
@@ -76,6 +77,9 @@ struct InputRow {
   bool truncated = false;
   std::size_t attended = 0;  // tokens from there on are seen by none; 0: all are seen
 };
+
+// One text or pair as a row. base::Error as InputRows::read.
+tokenizer::Encoding encode_text(const berth_input& input, std::size_t index, const InputRules& rules);
 
 // Rows [0, inputs.size()) of a call, tokenized on the pool's threads. Rows given as ids are passed through without a copy, and reading them allocates
 // nothing once there were as many.

@@ -168,6 +168,22 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
   return model;
 }
 
+InputRules Model::input_rules(std::size_t limit, std::string_view prompt) const {
+  InputRules rules{.config = config_, .tokenizer = tokenizer(), .prompt = prompt, .strip_text = strip_text_, .lower_text = lower_text_, .max_length = limit};
+  if (static_) {
+    rules.only_own_tokens = true;
+    rules.dropped = static_->dropped;
+    rules.max_code_points = static_->code_points_a_token == 0 ? 0 : limit * static_->code_points_a_token;
+  }
+  return rules;
+}
+
+tokenizer::Encoding Model::tokenize(const berth_input& input, std::size_t max_length, std::optional<tokenizer::TruncationSide> side) const {
+  InputRules rules = input_rules(max_length == 0 ? max_length_ : std::min(max_length_, max_length), {});
+  rules.side = side;
+  return encode_text(input, 0, rules);
+}
+
 template <class Finish>
 void Model::run(std::span<const berth_input> inputs, const RunOptions& options, std::optional<std::size_t> layers, berth_row* rows, const Finish& finish,
                 std::string_view prompt, const TokenVectors::Side* side) const {
@@ -175,13 +191,8 @@ void Model::run(std::span<const berth_input> inputs, const RunOptions& options, 
   std::size_t limit = options.max_length == 0 ? max_length_ : std::min(max_length_, options.max_length);
   if (side != nullptr && side->length > 0) limit = std::min(limit, side->length);
   const std::size_t batch_tokens = options.batch_tokens == 0 ? kDefaultBatchTokens : options.batch_tokens;
-  InputRules rules{.config = config_, .tokenizer = tokenizer(), .prompt = prompt, .strip_text = strip_text_, .lower_text = lower_text_, .max_length = limit};
+  InputRules rules = input_rules(limit, prompt);
   rules.long_text = options.long_text;
-  if (static_) {
-    rules.only_own_tokens = true;
-    rules.dropped = static_->dropped;
-    rules.max_code_points = static_->code_points_a_token == 0 ? 0 : limit * static_->code_points_a_token;
-  }
   if (side != nullptr) {
     rules.marker = side->marker;
     rules.fill_length = std::min(side->fill, limit);
@@ -281,7 +292,9 @@ void Model::encode_vectors(std::span<const berth_input> inputs, const RunOptions
 
 void Model::finish_dense(Workspace& workspace, std::size_t first, std::size_t count, const RunOptions& options, float* out) const {
   const std::size_t size = embedding_size(options), full_size = full_embedding_size();
-  run_dense_modules(compute(), std::span(modules_).subspan(1), count, pooled_size(), workspace);
+  std::span<const SentenceModule> modules = std::span(modules_).subspan(1);
+  while (options.keep_lengths && !modules.empty() && modules.back().type == ModuleType::normalize) modules = modules.first(modules.size() - 1);
+  run_dense_modules(compute(), modules, count, pooled_size(), workspace);
   for (std::size_t row = 0; row < count; ++row) std::copy_n(workspace.pooled.data() + row * full_size, size, out + row * size);
   if (options.normalize) normalize_rows(*kernels_, out, count, size);
   check_finite(out, count, size, first);

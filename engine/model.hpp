@@ -15,6 +15,7 @@
 #include <berth/berth.h>
 
 #include "base/parallel.hpp"
+#include "engine/inputs.hpp"
 #include "engine/long_text.hpp"
 #include "engine/model_config.hpp"
 #include "engine/pooling.hpp"
@@ -42,6 +43,7 @@ struct RunOptions {
   std::size_t batch_tokens = 0;  // 0: kDefaultBatchTokens
   std::size_t truncate_dim = 0;  // of embeddings: their first values only; 0: what the directory says, else all
   bool normalize = false;        // embeddings, after that
+  bool keep_lengths = false;     // without the Normalize modules that the directory ends with
   LongText long_text = LongText::truncate;
   std::size_t stride = 0;  // LongText::window: tokens that neighbouring windows share; 0: kDefaultStride
   WindowScores window_scores = WindowScores::automatic;
@@ -95,6 +97,9 @@ class Model {
   // The vocabulary's logits at the tokens whose id is `id` (the tokenizer's mask token), or at every token.
   void masked_logits(std::span<const berth_input> inputs, const RunOptions& options, std::optional<std::int32_t> id, MaskedLogits& out, berth_row* rows) const;
 
+  // The row that a text without a prompt runs as, cut at `side` (absent: where the tokenizer says).
+  tokenizer::Encoding tokenize(const berth_input& input, std::size_t max_length, std::optional<tokenizer::TruncationSide> side) const;
+
   const ModelConfig& config() const noexcept { return config_; }
   const ModelWeights& weights() const noexcept { return weights_; }
   const tokenizer::Tokenizer* tokenizer() const noexcept { return tokenizer_ ? &*tokenizer_ : nullptr; }
@@ -133,6 +138,7 @@ class Model {
     std::size_t unpooled = 0;  // of these, that stay out of the pooling
   };
   Prompt prompt_of(const RunOptions& options, const std::string& by_default) const;
+  InputRules input_rules(std::size_t limit, std::string_view prompt) const;
   std::size_t pooled_size() const noexcept { return config_.hidden_size * std::max<std::size_t>(1, modules_.front().pooling.size()); }
   // workspace.pooled from the hidden states; unpooled as in pool(), `first` the number of the first row.
   void pool_rows(Workspace& workspace, std::span<const std::size_t> unpooled, std::size_t first) const;

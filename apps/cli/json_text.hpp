@@ -1,4 +1,4 @@
-// JSON as the command line writes it: UTF-8 kept as it is, floats in the fewest digits that read back to the same bits.
+// What the command line's JSON lines have in common.
 #pragma once
 
 #include <cstdint>
@@ -8,17 +8,16 @@
 
 #include <berth/berth.hpp>
 
+#include "base/json_text.hpp"
+
 namespace berth::cli {
 
 struct Record;
 
-void append_string(std::string& out, std::string_view text);  // quoted and escaped; `text` is valid UTF-8
-void append_number(std::string& out, float value);            // finite
-void append_number(std::string& out, std::uint64_t value);
-void append_array(std::string& out, std::span<const float> values);
-void append_array(std::string& out, std::span<const std::int32_t> values);
-// [vectors][size] of values that lie one vector after another.
-void append_matrix(std::string& out, std::span<const float> values, std::size_t size);
+using base::append_array;
+using base::append_matrix;
+using base::append_number;
+using base::append_string;
 
 // `"text":"…","text_pair":"…",` of a record, as far as it has them: nothing for ids.
 void append_texts(std::string& out, const Record& record);

@@ -125,7 +125,7 @@ typedef struct berth_run_options {
   size_t max_length;   /* lowers the model's limit; 0: the limit itself */
   size_t batch_tokens; /* rows are run together up to this many tokens; 0: a good default. Never changes a result */
   int32_t raw_scores;  /* berth_classify: 1 gives the head's logits */
-  int32_t normalize;   /* embeddings: 1 divides each by its length, after truncate_dim */
+  int32_t normalize;   /* embeddings: 1 divides each by its length, after truncate_dim; -1 leaves out the Normalize modules that the directory ends with */
   size_t truncate_dim; /* embeddings: their first values only (Matryoshka); 0: all, or what the directory's truncate_dim says */
 
   /* What becomes of texts longer than the limit: "truncate" cuts them, "error" fails with BERTH_TOO_LONG, "window" runs them as windows that share
@@ -407,6 +407,7 @@ typedef struct berth_tokenize_options {
   size_t size;
   size_t max_length;         /* cut to this many tokens; 0: do not cut */
   int32_t no_special_tokens; /* 1: only the text's own tokens */
+  int32_t truncate_left;     /* 1: cuts at the beginning; 0: where the directory says, else at the end */
 } berth_tokenize_options;
 
 /* The token with this id: "##ing"; {NULL, 0} when there is none. Owned by the tokenizer. */
@@ -415,6 +416,15 @@ BERTH_API berth_string berth_tokenizer_token(const berth_tokenizer* tokenizer, i
 /* ids of the input are not accepted here. */
 BERTH_API berth_status berth_tokenize(const berth_tokenizer* tokenizer, const berth_input* input, const berth_tokenize_options* options,
                                       berth_encoding** encoding);
+/* The row that berth_encode, berth_classify and berth_rerank run of a text or a pair without a prompt: as berth_tokenize, and the text is prepared as the
+ * directory asks (white space, lower case), and cut to the model's limit or to max_length where that is less. Its ids and type_ids as a row of ids give the
+ * same bits. Not for models with a vector for each token. no_special_tokens must be 0. */
+BERTH_API berth_status berth_model_tokenize(const berth_model* model, const berth_input* input, const berth_tokenize_options* options, berth_encoding** encoding);
+
+/* The text of ids, by the tokenizer's decoder; ids that no token has are left out, and special tokens, too, with skip_special_tokens 1. *size is the text's
+ * bytes; up to `capacity` of them are written to `text`, which may be NULL for a capacity of 0. No NUL follows. */
+BERTH_API berth_status berth_decode(const berth_tokenizer* tokenizer, const int32_t* ids, size_t count, int skip_special_tokens, char* text, size_t capacity,
+                                    size_t* size);
 BERTH_API berth_status berth_encoding_free(berth_encoding* encoding);
 
 /* All arrays have berth_encoding_size entries and are owned by the encoding. */

@@ -88,6 +88,7 @@ struct RunOptions {
   bool raw_scores = false;                 // classify: logits instead of scores
   std::size_t truncate_dim = 0;            // embeddings: their first values only (Matryoshka); 0: all, or what the directory says
   bool normalize = false;                  // embeddings: each divided by its length, after truncate_dim
+  bool keep_lengths = false;               // embeddings: without the Normalize modules that the directory ends with
   std::string long_text = {};              // "truncate", "error" or "window" (see berth_run_options); empty: window where there is a stride, else truncate
   std::size_t stride = 0;                  // tokens that neighbouring windows share; 0: 64
   std::string window_scores = {};          // "mean" or "max"; empty: mean, but max for rerank
@@ -204,6 +205,7 @@ class Encoding {
 
  private:
   friend class Tokenizer;
+  friend class Model;
   struct Free {
     void operator()(berth_encoding* handle) const noexcept { berth_encoding_free(handle); }
   };
@@ -283,6 +285,7 @@ struct ZeroShotOptions {
 struct TokenizeOptions {
   std::size_t max_length = 0;  // 0: do not cut
   bool add_special_tokens = true;
+  bool truncate_left = false;  // cut at the beginning
 };
 
 class Tokenizer {
@@ -299,11 +302,20 @@ class Tokenizer {
     return {text.data, text.size};
   }
 
+  // The text of ids; special tokens are left out with skip_special_tokens.
+  std::string decode(std::span<const std::int32_t> ids, bool skip_special_tokens = true) const {
+    std::string text(ids.size() * 8, '\0');
+    std::size_t size = 0;
+    const auto run = [&] { detail::check(berth_decode(handle_.get(), ids.data(), ids.size(), skip_special_tokens ? 1 : 0, text.data(), text.size(), &size)); };
+    run();
+    const bool all = size <= text.size();
+    text.resize(size);
+    if (!all) run();
+    return text;
+  }
+
   Encoding tokenize(const Input& input, const TokenizeOptions& options = {}) const {
-    berth_tokenize_options c_options{};
-    c_options.size = sizeof(c_options);
-    c_options.max_length = options.max_length;
-    c_options.no_special_tokens = options.add_special_tokens ? 0 : 1;
+    const berth_tokenize_options c_options = convert(options);
     const berth_input c_input = input.c_input();
     berth_encoding* handle = nullptr;
     detail::check(berth_tokenize(handle_.get(), &c_input, &c_options, &handle));
@@ -314,6 +326,14 @@ class Tokenizer {
 
  private:
   friend class Model;
+  static berth_tokenize_options convert(const TokenizeOptions& options) {
+    berth_tokenize_options result{};
+    result.size = sizeof(result);
+    result.max_length = options.max_length;
+    result.no_special_tokens = options.add_special_tokens ? 0 : 1;
+    result.truncate_left = options.truncate_left ? 1 : 0;
+    return result;
+  }
   explicit Tokenizer(std::shared_ptr<const berth_tokenizer> handle) : handle_(std::move(handle)) {}
   std::shared_ptr<const berth_tokenizer> handle_;
 };
@@ -363,6 +383,17 @@ class Model {
     const berth_tokenizer* tokenizer = berth_model_tokenizer(handle_.get());
     if (tokenizer == nullptr) return std::nullopt;
     return Tokenizer(std::shared_ptr<const berth_tokenizer>(handle_, tokenizer));
+  }
+
+  // The row that encode (without a prompt), classify and rerank run of a text or a pair (see berth_model_tokenize).
+  Encoding tokenize(const Input& input, const TokenizeOptions& options = {}) const {
+    const berth_tokenize_options c_options = Tokenizer::convert(options);
+    const berth_input c_input = input.c_input();
+    berth_encoding* handle = nullptr;
+    detail::check(berth_model_tokenize(handle_.get(), &c_input, &c_options, &handle));
+    Encoding encoding;
+    encoding.handle_.reset(handle);
+    return encoding;
   }
 
   // Sentence embeddings, [inputs, embedding_size].
@@ -578,7 +609,7 @@ class Model {
     result.batch_tokens = options.batch_tokens;
     result.raw_scores = options.raw_scores ? 1 : 0;
     result.truncate_dim = options.truncate_dim;
-    result.normalize = options.normalize ? 1 : 0;
+    result.normalize = options.normalize ? 1 : options.keep_lengths ? -1 : 0;
     result.window_scores = or_null(options.window_scores);
     copy_text_options(options, result);
     return result;

@@ -276,6 +276,55 @@ static void test_tokenize(const char* repository) {
   CHECK(berth_encoding_free(encoding) == BERTH_OK);
 }
 
+/* What a model runs of a text gives, as a row of ids, what the text gives; ids become text again. */
+static void test_rows(const char* repository) {
+  berth_model* model = load(repository, "tests/reference/st-mean-normalize");
+  const berth_input input = text_input("the quick brown fox", NULL);
+  berth_input ids;
+  berth_encoding *encoding = NULL, *left = NULL;
+  berth_tokenize_options options;
+  berth_run_options run;
+  const size_t size = berth_model_embedding_size(model);
+  float *of_text = malloc(size * sizeof(float)), *of_ids = malloc(size * sizeof(float)), *unnormalized = malloc(size * sizeof(float));
+  double length = 0;
+  size_t i, bytes = 0;
+  char text[64];
+  CHECK(berth_model_tokenize(model, &input, NULL, &encoding) == BERTH_OK);
+  memset(&ids, 0, sizeof ids);
+  ids.ids = berth_encoding_ids(encoding);
+  ids.type_ids = berth_encoding_type_ids(encoding);
+  ids.ids_size = berth_encoding_size(encoding);
+  CHECK(berth_encode(model, &input, 1, NULL, of_text, NULL) == BERTH_OK && berth_encode(model, &ids, 1, NULL, of_ids, NULL) == BERTH_OK);
+  CHECK(memcmp(of_text, of_ids, size * sizeof(float)) == 0);
+
+  memset(&run, 0, sizeof run);
+  run.size = sizeof run;
+  run.normalize = -1;
+  CHECK(berth_encode(model, &input, 1, &run, unnormalized, NULL) == BERTH_OK);
+  for (i = 0; i < size; ++i) length += (double)unnormalized[i] * unnormalized[i];
+  CHECK(length < 0.9 || length > 1.1);
+
+  memset(&options, 0, sizeof options);
+  options.size = sizeof options;
+  options.max_length = 3;
+  options.truncate_left = 1;
+  CHECK(berth_model_tokenize(model, &input, &options, &left) == BERTH_OK);
+  CHECK(berth_encoding_size(left) == 3 && berth_encoding_truncated(left) == 1);
+  CHECK(berth_encoding_ids(left)[1] == ids.ids[ids.ids_size - 2]);
+  options.no_special_tokens = 1;
+  CHECK(berth_model_tokenize(model, &input, &options, &left) == BERTH_INVALID_ARGUMENT);
+
+  CHECK(berth_decode(berth_model_tokenizer(model), ids.ids, ids.ids_size, 1, text, sizeof text, &bytes) == BERTH_OK);
+  CHECK(bytes == 19 && memcmp(text, "the quick brown fox", bytes) == 0);
+  memset(text, 0, sizeof text);
+  CHECK(berth_decode(berth_model_tokenizer(model), ids.ids, ids.ids_size, 1, text, 3, &bytes) == BERTH_OK && bytes == 19 && strcmp(text, "the") == 0);
+  CHECK(berth_decode(berth_model_tokenizer(model), ids.ids, ids.ids_size, 0, NULL, 0, &bytes) == BERTH_OK && bytes > 19);
+  free(of_text);
+  free(of_ids);
+  free(unnormalized);
+  CHECK(berth_encoding_free(left) == BERTH_OK && berth_encoding_free(encoding) == BERTH_OK && berth_model_free(model) == BERTH_OK);
+}
+
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
   test_process();
@@ -290,5 +339,6 @@ int main(int argc, char** argv) {
   test_classifier(argv[1]);
   test_quantize();
   test_tokenize(argv[1]);
+  test_rows(argv[1]);
   return failures == 0 ? 0 : 1;
 }

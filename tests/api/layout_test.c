@@ -139,6 +139,7 @@ static void test_structs(void) {
   FIELD(berth_tokenize_options, size, 0);
   FIELD(berth_tokenize_options, max_length, 8);
   FIELD(berth_tokenize_options, no_special_tokens, 16);
+  FIELD(berth_tokenize_options, truncate_left, 20);
 }
 
 static void test_enumerations(void) {

@@ -79,7 +79,7 @@ class ZeroShotOptions(Options):
 
 class TokenizeOptions(Options):
     _c_name_ = "berth_tokenize_options"
-    _fields_ = [("size", c_size_t), ("max_length", c_size_t), ("no_special_tokens", c_int32)]
+    _fields_ = [("size", c_size_t), ("max_length", c_size_t), ("no_special_tokens", c_int32), ("truncate_left", c_int32)]
 
 
 class ClassifierOptions(Options):
