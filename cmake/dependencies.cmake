@@ -74,6 +74,17 @@ if(NOT XXHASH_INCLUDE_DIR)
 endif()
 target_include_directories(xxhash_external SYSTEM INTERFACE ${XXHASH_INCLUDE_DIR})
 
+# Headers only: Asio and Beast, for the server.
+find_path(BOOST_INCLUDE_DIR boost/beast/version.hpp)
+add_library(boost_external INTERFACE)
+if(NOT BOOST_INCLUDE_DIR)
+  message(FATAL_ERROR "Boost's headers are missing: install libboost-dev, or point CMAKE_PREFIX_PATH at them")
+endif()
+target_include_directories(boost_external SYSTEM INTERFACE ${BOOST_INCLUDE_DIR})
+# Nothing of Boost is linked, and nothing of it throws where nobody looks for it.
+target_compile_definitions(boost_external INTERFACE BOOST_ERROR_CODE_HEADER_ONLY BOOST_ASIO_DISABLE_CONCEPTS BOOST_ASIO_NO_DEPRECATED)
+target_link_libraries(boost_external INTERFACE Threads::Threads)
+
 find_path(CLI11_INCLUDE_DIR CLI/CLI.hpp)
 add_library(cli11_external INTERFACE)
 if(CLI11_INCLUDE_DIR)

@@ -46,6 +46,8 @@ void describe(CommandLine& line) {
   add_eval(line);
   add_verify(line);
   add_profile(line);
+  add_serve(line);
+  add_health(line);
   for (CLI::App* command : line.app.get_subcommands({})) command->allow_extras();
 }
 

@@ -13,6 +13,7 @@ struct CommandLine {
   CLI::App app;
   std::vector<std::string> after_dashes;  // what follows "--": texts, whatever they look like
   std::function<void()> run;              // set while parsing, by the command that was named
+  int status = 0;                         // of a run that ended by itself
 };
 
 // Adds all commands and options to `line`, whose parse() then sets `run`. The man pages are made from the same tables (documentation.cpp).
@@ -33,6 +34,8 @@ void add_bench(CommandLine& line);
 void add_eval(CommandLine& line);
 void add_verify(CommandLine& line);
 void add_profile(CommandLine& line);
+void add_serve(CommandLine& line);
+void add_health(CommandLine& line);
 
 // The texts given as arguments to `command`, in order. They are what CLI11 has not recognised, because its own lists of strings change some of
 // them ("[a, b]" would become two). Throws UsageError for an unknown option.

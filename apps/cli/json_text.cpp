@@ -31,25 +31,6 @@ void append_row(std::string& out, const Row& row, bool windows) {
   append_number(out, std::uint64_t{row.windows});
 }
 
-void append_text_or_null(std::string& out, const berth_string& text) {
-  if (text.data == nullptr) {
-    out += "null";
-  } else {
-    append_string(out, {text.data, text.size});
-  }
-}
-
-void append_offsets(std::string& out, const berth_finding& finding) {
-  if (finding.has_offsets == 0) {
-    out += ",\"start\":null,\"end\":null";
-    return;
-  }
-  out += ",\"start\":";
-  append_number(out, std::uint64_t{finding.begin});
-  out += ",\"end\":";
-  append_number(out, std::uint64_t{finding.end});
-}
-
 void require_finite(std::span<const float> values, const Record& record) {
   for (const float value : values)
     if (!std::isfinite(value)) throw DataError(record.where + ": the model's result is not finite");

@@ -8,12 +8,15 @@
 
 #include <berth/berth.hpp>
 
+#include "apps/common/findings_json.hpp"
 #include "base/json_text.hpp"
 
 namespace berth::cli {
 
 struct Record;
 
+using apps::append_offsets;
+using apps::append_text_or_null;
 using base::append_array;
 using base::append_matrix;
 using base::append_number;
@@ -25,10 +28,6 @@ void append_texts(std::string& out, const Record& record);
 void append_row(std::string& out, std::uint64_t tokens, bool truncated);
 // The same of a row; with `windows` also `,"windows":n`.
 void append_row(std::string& out, const Row& row, bool windows);
-
-void append_text_or_null(std::string& out, const berth_string& text);
-// `,"start":b,"end":e` in code points; null for rows of ids.
-void append_offsets(std::string& out, const berth_finding& finding);
 
 // JSON has no NaN: a result that is not finite is a DataError naming the record it came from.
 void require_finite(std::span<const float> values, const Record& record);

@@ -45,7 +45,7 @@ int parse_and_run(std::vector<std::string> arguments) {
     return fail(std::string(error.what()) + " (see berth --help)", kBadUsage);
   }
   line.run();
-  return kGood;
+  return line.status;
 }
 
 }  // namespace

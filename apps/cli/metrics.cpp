@@ -37,17 +37,6 @@ std::vector<float> unit_columns(std::span<const float> rows, std::size_t size) {
 
 }  // namespace
 
-double dot(std::span<const float> a, std::span<const float> b) {
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
-  return sum;
-}
-
-double cosine(std::span<const float> a, std::span<const float> b) {
-  const double norms = std::sqrt(dot(a, a)) * std::sqrt(dot(b, b));
-  return norms > 0 ? std::clamp(dot(a, b) / norms, -1.0, 1.0) : 0.0;
-}
-
 double largest_difference(std::span<const float> a, std::span<const float> b) {
   double largest = 0.0;
   for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));

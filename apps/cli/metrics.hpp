@@ -5,11 +5,12 @@
 #include <span>
 #include <vector>
 
+#include "apps/common/scores.hpp"
+
 namespace berth::cli {
 
-double dot(std::span<const float> a, std::span<const float> b);
-// In [-1, 1]; 0 when either vector has no direction. Of one size.
-double cosine(std::span<const float> a, std::span<const float> b);
+using apps::cosine;
+using apps::dot;
 // The largest |a - b|; of one size.
 double largest_difference(std::span<const float> a, std::span<const float> b);
 

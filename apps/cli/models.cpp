@@ -38,6 +38,10 @@ void add_model_directory_option(CLI::App& app, ModelOptions& options, const std:
 
 void add_model_options(CLI::App& app, ModelOptions& options, const std::string& default_model) {
   add_model_directory_option(app, options, default_model);
+  add_run_model_options(app, options);
+}
+
+void add_run_model_options(CLI::App& app, ModelOptions& options) {
   app.add_option("--precision", options.precision, "Arithmetic of the encoder's layers; default fp32; auto: what berth info --model says")
       ->type_name("fp32|bf16|int8|auto");
   app.add_option("-t,--threads", options.threads, "Threads to use; default: as many CPUs as the process may use")->type_name("N")->check(check_positive);

@@ -22,6 +22,8 @@ struct ModelOptions {
   bool no_mmap = false;
 };
 void add_model_directory_option(CLI::App& app, ModelOptions& options, const std::string& default_model);
+// Those besides the directory.
+void add_run_model_options(CLI::App& app, ModelOptions& options);
 void add_model_options(CLI::App& app, ModelOptions& options, const std::string& default_model);
 
 struct RunLimits {

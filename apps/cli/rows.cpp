@@ -115,16 +115,6 @@ std::vector<Input> inputs_of(std::span<const Record> records) {
   return inputs;
 }
 
-std::vector<std::size_t> best(std::span<const float> scores, std::size_t top_k) {
-  std::vector<std::size_t> order(scores.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  const std::size_t kept = top_k == 0 ? order.size() : std::min(top_k, order.size());
-  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(),
-                    [&](std::size_t a, std::size_t b) { return scores[a] != scores[b] ? scores[a] > scores[b] : a < b; });
-  order.resize(kept);
-  return order;
-}
-
 std::string score_cell(float score) {
   const std::string digits = fixed(static_cast<double>(score), 3);
   return (digits.size() < 6 ? std::string(6 - digits.size(), ' ') : "") + digits;

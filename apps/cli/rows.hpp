@@ -9,6 +9,7 @@
 #include "apps/cli/input.hpp"
 #include "apps/cli/models.hpp"
 #include "apps/cli/output.hpp"
+#include "apps/common/scores.hpp"
 
 namespace berth::cli {
 
@@ -40,8 +41,8 @@ std::string describe(const Record& record, const Row& row, int columns);  // als
 std::vector<Input> inputs_of(std::span<const Record> records);  // borrow from the records
 ChunkLimits chunk_limits(const RunLimits& limits);
 
-// The `top_k` largest scores as indices, best first, the earlier first among equals. 0: all.
-std::vector<std::size_t> best(std::span<const float> scores, std::size_t top_k);
+using apps::best;
+
 // A score in a column for people.
 std::string score_cell(float score);
 

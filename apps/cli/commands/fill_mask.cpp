@@ -9,6 +9,7 @@
 #include "apps/cli/option_checks.hpp"
 #include "apps/cli/people.hpp"
 #include "apps/cli/rows.hpp"
+#include "apps/common/findings_json.hpp"
 
 namespace berth::cli {
 namespace {
@@ -26,52 +27,16 @@ struct Options {
 
 std::string_view view(const berth_string& text) { return {text.data == nullptr ? "" : text.data, text.size}; }
 
-// The findings of one mask after another.
-std::vector<std::span<const berth_finding>> by_mask(std::span<const berth_finding> found) {
-  std::vector<std::span<const berth_finding>> masks;
-  for (std::size_t begin = 0; begin < found.size();) {
-    std::size_t end = begin + 1;
-    while (end < found.size() && found[end].first_token == found[begin].first_token) ++end;
-    masks.push_back(found.subspan(begin, end - begin));
-    begin = end;
-  }
-  return masks;
-}
-
-void append_fills(std::string& out, std::span<const berth_finding> fills) {
-  out += '[';
-  for (const berth_finding& fill : fills) {
-    if (out.back() != '[') out += ',';
-    out += "{\"score\":";
-    append_number(out, fill.score);
-    out += ",\"token\":";
-    append_number(out, static_cast<std::uint64_t>(fill.id));
-    out += ",\"token_str\":";
-    append_text_or_null(out, fill.text);
-    out += ",\"sequence\":";
-    append_text_or_null(out, fill.sequence);
-    out += '}';
-  }
-  out += ']';
-}
-
 std::string json_line(const Record& record, const Findings& found, std::size_t row) {
   std::string out = "{";
   append_texts(out, record);
-  const auto masks = by_mask(found[row]);
+  const auto masks = apps::by_mask(found[row]);
   if (!found.logits(row).empty()) {
     out += "\"logits\":";
     append_matrix(out, found.logits(row), found.logits_size());
-  } else if (masks.size() == 1) {
-    out += "\"fills\":";
-    append_fills(out, masks.front());
   } else {
-    out += "\"fills\":[";
-    for (const auto& mask : masks) {
-      if (out.back() != '[') out += ',';
-      append_fills(out, mask);
-    }
-    out += ']';
+    out += "\"fills\":";
+    apps::append_fills(out, found[row]);
   }
   out += ',';
   append_row(out, found.rows()[row].tokens, found.rows()[row].truncated != 0);
@@ -81,7 +46,7 @@ std::string json_line(const Record& record, const Findings& found, std::size_t r
 // The text, then the words for each of its masks.
 std::string people_lines(const Record& record, const Findings& found, std::size_t row, int columns) {
   std::string out = describe(record, found.rows()[row].truncated != 0, columns) + "\n";
-  const auto masks = by_mask(found[row]);
+  const auto masks = apps::by_mask(found[row]);
   for (std::size_t mask = 0; mask < masks.size(); ++mask) {
     if (masks.size() > 1) out += "  mask " + std::to_string(mask + 1) + "\n";
     for (const berth_finding& fill : masks[mask]) {

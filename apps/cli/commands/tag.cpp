@@ -7,6 +7,7 @@
 #include "apps/cli/option_checks.hpp"
 #include "apps/cli/people.hpp"
 #include "apps/cli/rows.hpp"
+#include "apps/common/findings_json.hpp"
 
 namespace berth::cli {
 namespace {
@@ -18,21 +19,6 @@ struct Options {
   TagOptions tag;
 };
 
-void append_entity(std::string& out, const berth_finding& entity, bool grouped) {
-  out += grouped ? "{\"entity_group\":" : "{\"entity\":";
-  append_string(out, {entity.label.data, entity.label.size});
-  out += ",\"score\":";
-  append_number(out, entity.score);
-  if (!grouped) {
-    out += ",\"index\":";
-    append_number(out, std::uint64_t{entity.first_token});
-  }
-  out += ",\"word\":";
-  append_text_or_null(out, entity.text);
-  append_offsets(out, entity);
-  out += '}';
-}
-
 std::string json_line(const Record& record, const Findings& found, std::size_t row, const TagOptions& options) {
   const bool grouped = !options.aggregation.empty() && options.aggregation != "none";
   std::string out = "{";
@@ -40,7 +26,7 @@ std::string json_line(const Record& record, const Findings& found, std::size_t r
   out += "\"entities\":[";
   for (const berth_finding& entity : found[row]) {
     if (out.back() != '[') out += ',';
-    append_entity(out, entity, grouped);
+    apps::append_entity(out, entity, grouped);
   }
   out += "],";
   if (options.raw_scores) {

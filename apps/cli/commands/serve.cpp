@@ -1,0 +1,194 @@
+// berth serve: the HTTP server; berth health: asks it whether it is well.
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+
+#include "apps/cli/commands.hpp"
+#include "apps/cli/errors.hpp"
+#include "apps/cli/models.hpp"
+#include "apps/cli/option_checks.hpp"
+#include "apps/cli/settings.hpp"
+#include "apps/server/serve.hpp"
+
+namespace berth::cli {
+namespace {
+
+// As the command line has them, before they are what the server takes.
+struct Options {
+  server::ServerOptions server;
+  ModelOptions model;  // without its directory
+  std::vector<std::string> models, key_values;
+  std::string key_file, config, openai_errors = "flat", log_format = "text", default_prompt, default_prompt_name;
+  double request_timeout = 60, header_timeout = 10, body_timeout = 30, write_timeout = 60, idle_timeout = 75, drain_timeout = 30;
+  std::string auto_truncate = "true", page = "true";
+  bool tei_env = false, live = false;
+};
+
+std::chrono::milliseconds milliseconds(double seconds) { return std::chrono::milliseconds(std::llround(seconds * 1000)); }
+
+std::string check_seconds(const std::string& text) { return check_between(text, 0, 1e6, " seconds"); }
+std::string check_port(const std::string& text) { return check_between(text, 0, 65535, ""); }
+
+void add_address_options(CLI::App& app, server::ServerOptions& options, std::string& config) {
+  app.add_option("--host", options.host, "Address to listen on; default 127.0.0.1; in the image BERTH_HOST says 0.0.0.0")->type_name("ADDRESS");
+  app.add_option("-p,--port", options.port, "Port; default 3000; 0: any")->type_name("N")->check(check_port);
+  app.add_option("--uds-path", options.unix_socket, "Listen on a Unix socket instead")->type_name("FILE");
+  app.add_option("-c,--config", config, "JSON file of options by their names; the command line and BERTH_* variables come first")->type_name("FILE");
+}
+
+void add_limits(CLI::App& app, Options& options) {
+  server::ServerOptions& server = options.server;
+  const auto bytes = [&](const char* name, std::size_t& value, const char* description) {
+    app.add_option(name, value, description)->type_name("BYTES")->transform(CLI::AsSizeValue(false).description(""));
+  };
+  const auto count = [&](const char* name, auto& value, const char* description) { app.add_option(name, value, description)->type_name("N")->check(check_positive); };
+  const auto time = [&](const char* name, double& value, const char* description) { app.add_option(name, value, description)->type_name("SECONDS")->check(check_seconds); };
+  count("--max-batch-tokens", server.queue.batch_tokens, "Tokens of requests that run together; default 2048");
+  count("--max-queue-tokens", server.queue.queue_tokens, "Tokens that may wait before requests are refused (429); default 1048576");
+  count("--max-queue-inputs", server.queue.queue_inputs, "Inputs that may wait; default 16384");
+  count("--max-client-batch-size", server.max_client_batch, "Inputs of one request; default 2048");
+  bytes("--payload-limit", server.http.body_bytes, "A request's body, e.g. 32MB, the default");
+  bytes("--body-memory", server.http.body_memory, "All bodies together; default 256MB");
+  bytes("--result-memory", server.result_memory, "All responses together; default 1GB");
+  bytes("--header-limit", server.http.header_bytes, "A request's header; default 16KB");
+  count("--max-connections", server.http.connections, "Open connections; default 16384, or what the limit of descriptors leaves");
+  time("--request-timeout", options.request_timeout, "Time for an answer (504); default 60. A request's x-request-timeout may say less");
+  time("--header-timeout", options.header_timeout, "Time for a request's header; default 10");
+  time("--body-timeout", options.body_timeout, "Time for a request's body; default 30");
+  time("--write-timeout", options.write_timeout, "Time that a client may take for a response; default 60");
+  time("--idle-timeout", options.idle_timeout, "Time between requests of a connection; default 75");
+  time("--drain-timeout", options.drain_timeout, "Time for requests that are under way after SIGTERM; default 30");
+  bytes("--memory-limit", server.memory_limit, "Resident memory: 80% of it is reported, 90% empties the cache, 95% refuses requests; default none");
+  bytes("--model-memory", server.model_memory, "Weights of all loaded models: beyond it the least recently used idle ones are unloaded; default none");
+  bytes("--cache", server.cache_bytes, "Memory for results of inputs that come again; default 0: no cache");
+  time("--cache-ttl", server.cache_seconds, "How long a cached result is good; default 0: as long as there is room");
+  count("--io-threads", server.io_threads, "Threads of connections, which also tokenize; default 2");
+  count("--workers", server.workers, "Threads for large bodies and responses; default 2");
+}
+
+void add_behaviour(CLI::App& app, Options& options) {
+  server::ServerOptions& server = options.server;
+  const auto list = [&](const char* name, std::vector<std::string>& values, const char* type, const char* description) {
+    return app.add_option(name, values, description)->type_name(type)->take_all()->allow_extra_args(false);
+  };
+  app.add_flag("--lazy", server.lazy, "Load a model when it is first asked for");
+  app.add_option("--auto-truncate", options.auto_truncate, "Cut long texts where a request does not say; default true; x-truncated-inputs counts them")
+      ->type_name("true|false")
+      ->check(CLI::IsMember({"true", "false"}).description(""));
+  app.add_option("--default-prompt-name", options.default_prompt_name, "Prompt of the model's put before every text")->type_name("NAME");
+  app.add_option("--default-prompt", options.default_prompt, "Text put before every text")->type_name("TEXT");
+  app.add_flag("--tei-strict", server.tei_strict, "Be wrong where text-embeddings-inference is: softmax for several labels at once");
+  app.add_flag("--tei-env", options.tei_env, "Read text-embeddings-inference's variables, too: MODEL_ID, PORT, MAX_BATCH_TOKENS, ...; never HOSTNAME");
+  app.add_option("--openai-errors", options.openai_errors, "Errors of /v1 routes: flat, the default, as text-embeddings-inference's, or nested, as OpenAI's")
+      ->type_name("flat|nested")
+      ->check(CLI::IsMember({"flat", "nested"}).description(""));
+  list("--api-key", options.key_values, "KEY", "A key that requests have to bring (Authorization: Bearer KEY); may be repeated; others see arguments, so rather:");
+  app.add_option("--api-key-file", options.key_file, "File of keys, one a line")->type_name("FILE");
+  list("--cors-allow-origin", server.cors_origins, "ORIGIN", "Origins whose pages may read answers; may be repeated; default *; none: nobody");
+  list("--allow-host", server.allowed_hosts, "NAME", "Name that requests may call a server on loopback by, besides localhost; *: any");
+  app.add_option("--page", options.page, "The page at /; default true")->type_name("true|false")->check(CLI::IsMember({"true", "false"}).description(""));
+  app.add_flag("--admin", server.admin, "Have /admin routes");
+  app.add_option("--log-format", options.log_format, "Log lines on standard error; default text")->type_name("text|json")->check(CLI::IsMember({"text", "json"}).description(""));
+  app.add_flag("--log-requests", server.log_requests, "A line for each request; never its text");
+  app.add_flag("--echo", server.echo, "Answer without running the model, to measure the server itself");
+}
+
+server::ModelSource source_of(const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals != std::string::npos && equals > 0 && text.find('/') > equals) return {text.substr(0, equals), text.substr(equals + 1)};
+  std::filesystem::path path(text);
+  if (path.filename().empty()) path = path.parent_path();
+  const std::string name = path.filename().string();
+  return {name.empty() || name == "." || name == ".." ? "model" : name, text};
+}
+
+std::vector<std::string> keys_of(const Options& options) {
+  std::vector<std::string> keys;
+  for (const std::string& value : options.key_values)
+    for (const std::string& key : split_list(value)) keys.push_back(key);
+  if (options.key_file.empty()) return keys;
+  std::ifstream file(options.key_file);
+  if (!file) throw UsageError("--api-key-file: cannot read " + options.key_file);
+  for (std::string line; std::getline(file, line);) {
+    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
+    if (!line.empty() && line.front() != '#') keys.push_back(line);
+  }
+  if (keys.empty()) throw UsageError("--api-key-file: " + options.key_file + " has no keys");
+  return keys;
+}
+
+server::ServerOptions server_options(const Options& options) {
+  server::ServerOptions server = options.server;
+  for (const std::string& model : options.models) server.models.push_back(source_of(model));
+  if (server.models.empty())  // those that come with berth
+    for (const char* name : {"intent", "sentiment", "emotion"})
+      if (const auto directory = find_default_model(name)) server.models.push_back({name, *directory});
+  if (server.models.empty()) throw DataError("no model given (--model DIR), and none of berth's own was found; set BERTH_WEIGHTS to the folder that holds them");
+  for (std::size_t i = 0; i < server.models.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j)
+      if (server.models[i].name == server.models[j].name)
+        throw UsageError("--model: two models are called " + server.models[i].name + "; NAME=DIR gives one another name");
+  server.load = {.threads = options.model.threads, .precision = options.model.precision, .isa = options.model.isa, .mmap = !options.model.no_mmap};
+  server.http.request = milliseconds(options.request_timeout);
+  server.http.header = milliseconds(options.header_timeout);
+  server.http.body = milliseconds(options.body_timeout);
+  server.http.write = milliseconds(options.write_timeout);
+  server.http.idle = milliseconds(options.idle_timeout);
+  server.drain_time = milliseconds(options.drain_timeout);
+  server.auto_truncate = options.auto_truncate == "true";
+  server.page = options.page == "true";
+  server.openai_errors = options.openai_errors == "nested" ? server::ErrorStyle::openai_nested : server::ErrorStyle::openai;
+  server.log_format = options.log_format == "json" ? server::LogFormat::json : server::LogFormat::text;
+  if (!options.default_prompt.empty()) server.default_prompt = options.default_prompt;
+  if (!options.default_prompt_name.empty()) server.default_prompt_name = options.default_prompt_name;
+  server.api_keys = keys_of(options);
+  if (server.cors_origins.size() == 1 && server.cors_origins[0] == "none") server.cors_origins.clear();
+  return server;
+}
+
+// Command line, then BERTH_*, then the file, then TEI's variables.
+void apply_settings(CLI::App& app, Options& options) {
+  apply_environment(app, "BERTH_", {"isa", "help"});
+  if (!options.config.empty()) apply_file(app, options.config);
+  if (!options.tei_env) return;
+  apply_environment(app, {{"MODEL_ID", "--model"}, {"PORT", "--port"}, {"MAX_BATCH_TOKENS", "--max-batch-tokens"}, {"MAX_CLIENT_BATCH_SIZE", "--max-client-batch-size"},
+                          {"AUTO_TRUNCATE", "--auto-truncate"}, {"DEFAULT_PROMPT_NAME", "--default-prompt-name"}, {"DEFAULT_PROMPT", "--default-prompt"},
+                          {"UDS_PATH", "--uds-path"}, {"PAYLOAD_LIMIT", "--payload-limit"}, {"API_KEY", "--api-key"}, {"CORS_ALLOW_ORIGIN", "--cors-allow-origin"}});
+}
+
+}  // namespace
+
+void add_serve(CommandLine& line) {
+  CLI::App* app = line.app.add_subcommand("serve", "Answer HTTP requests as text-embeddings-inference and OpenAI's embeddings do");
+  const auto options = std::make_shared<Options>();
+  app->add_option("-m,--model", options->models, "Model directory, or NAME=DIR; may be repeated: the first answers requests that name none; default: berth's own models")
+      ->type_name("[NAME=]DIR")
+      ->take_all()
+      ->allow_extra_args(false);
+  add_run_model_options(*app, options->model);
+  add_address_options(*app, options->server, options->config);
+  add_limits(*app, *options);
+  add_behaviour(*app, *options);
+  app->callback([&line, app, options] {
+    refuse_arguments(line, *app);
+    apply_settings(*app, *options);
+    server::ServerOptions server = server_options(*options);
+    server.settings = describe_settings(*app, {"api-key"});
+    line.run = [server = std::move(server), &line] { line.status = server::serve(server); };
+  });
+}
+
+void add_health(CommandLine& line) {
+  CLI::App* app = line.app.add_subcommand("health", "Ask a server whether it is well, as a container's check");
+  const auto options = std::make_shared<Options>();
+  add_address_options(*app, options->server, options->config);
+  app->add_flag("--live", options->live, "Only whether it answers at all");
+  app->callback([&line, app, options] {
+    refuse_arguments(line, *app);
+    apply_environment(*app, "BERTH_", {"help"});
+    line.run = [options, &line] { line.status = server::check_health(options->server, options->live); };
+  });
+}
+
+}  // namespace berth::cli

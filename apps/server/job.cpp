@@ -1,0 +1,153 @@
+#include "apps/server/job.hpp"
+
+#include <cstring>
+
+#include "apps/common/findings_json.hpp"
+#include "base/json_text.hpp"
+
+namespace berth::server {
+namespace {
+
+// Rows together in one run inside a call: the library's own measure is right for any batch.
+std::vector<Input> inputs_of(std::span<Item* const> items) {
+  std::vector<Input> inputs;
+  inputs.reserve(items.size());
+  for (const Item* item : items) {
+    if (!item->ids.empty()) {
+      inputs.push_back(Input::from_ids(item->ids, item->type_ids));
+    } else if (item->pair) {
+      inputs.emplace_back(std::string_view(item->text), std::string_view(*item->pair));
+    } else {
+      inputs.emplace_back(std::string_view(item->text));
+    }
+  }
+  return inputs;
+}
+
+void take(const Matrix& matrix, std::span<Item* const> items) {
+  for (std::size_t i = 0; i < items.size(); ++i) items[i]->result.values.assign(matrix[i].begin(), matrix[i].end());
+}
+
+void run_sparse(const Lane& lane, std::span<const Input> inputs, std::span<Item* const> items) {
+  VectorOptions options;
+  options.kinds = BERTH_SPARSE;
+  options.prompt = lane.prompt;
+  const Vectors vectors = lane.model->model.encode_vectors(inputs, options);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    std::string& json = items[i]->result.json;
+    json = "[";
+    for (const berth_sparse_value& value : vectors.sparse(i)) {
+      if (json.size() > 1) json += ',';
+      json += "{\"index\":";
+      base::append_number(json, std::uint64_t{value.index});
+      json += ",\"value\":";
+      base::append_number(json, value.value);
+      json += '}';
+    }
+    json += ']';
+  }
+}
+
+void run_tag(const Lane& lane, std::span<const Input> inputs, std::span<Item* const> items) {
+  TagOptions options;
+  options.aggregation = lane.aggregation;
+  options.ignore_labels = lane.names;
+  const Findings found = lane.model->model.tag(inputs, options);
+  const bool grouped = !lane.aggregation.empty() && lane.aggregation != "none";
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    std::string& json = items[i]->result.json;
+    json = "[";
+    for (const berth_finding& entity : found[i]) {
+      if (json.size() > 1) json += ',';
+      apps::append_entity(json, entity, grouped);
+    }
+    json += ']';
+  }
+}
+
+void run_fill_mask(const Lane& lane, std::span<const Input> inputs, std::span<Item* const> items) {
+  FillMaskOptions options;
+  options.top_k = lane.top_k;
+  options.targets = lane.names;
+  const Findings found = lane.model->model.fill_mask(inputs, options);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    items[i]->result.json.clear();
+    apps::append_fills(items[i]->result.json, found[i]);
+  }
+}
+
+void run_tokens(const Lane& lane, std::span<const Input> inputs, std::span<Item* const> items) {
+  RunOptions options;
+  options.prompt = lane.prompt;
+  const TokenEmbeddings embeddings = lane.model->model.encode_tokens(inputs, options);
+  for (std::size_t i = 0; i < items.size(); ++i) items[i]->result.values.assign(embeddings[i].begin(), embeddings[i].end());
+}
+
+void run_zero_shot(const Lane& lane, std::span<const Input> inputs, std::span<Item* const> items) {
+  ZeroShotOptions options;
+  options.hypothesis_template = lane.hypothesis_template;
+  options.multi_label = lane.multi_label;
+  take(lane.model->model.zero_shot(inputs, lane.names, options), items);
+}
+
+// What a model that does nothing gives.
+void run_echo(const Lane& lane, std::span<Item* const> items) {
+  for (Item* item : items) {
+    std::size_t size = lane.model->labels.size();
+    if (lane.task == Task::embed) size = lane.dimensions == 0 ? lane.model->embedding_size : lane.dimensions;
+    if (lane.task == Task::embed_tokens) size = item->tokens * lane.model->hidden_size;
+    if (lane.task == Task::zero_shot) size = lane.names.size();
+    if (lane.task == Task::late_rerank) size = 1;
+    // Of as many digits as results have.
+    item->result.values.resize(size);
+    for (std::size_t i = 0; i < size; ++i) item->result.values[i] = 0.012345678F + static_cast<float>(i) * 1.37e-5F;
+    item->result.json = "[]";
+  }
+}
+
+}  // namespace
+
+std::string Lane::key() const {
+  std::string key;
+  const auto number = [&key](std::size_t value) { key.append(reinterpret_cast<const char*>(&value), sizeof(value)); };
+  const auto text = [&](std::string_view value) {
+    number(value.size());
+    key += value;
+  };
+  number(static_cast<std::size_t>(task));
+  number(model->generation);
+  number((normalize ? 1U : 0U) + (keep_lengths ? 2U : 0U) + (raw_scores ? 4U : 0U) + (multi_label ? 8U : 0U) + (prompt ? 16U : 0U) + (echo ? 32U : 0U));
+  number(dimensions);
+  number(top_k);
+  text(prompt.value_or(""));
+  text(aggregation);
+  text(hypothesis_template);
+  text(query);
+  for (const std::string& name : names) text(name);
+  return key;
+}
+
+void run_items(const Lane& lane, std::span<Item* const> items) {
+  if (lane.echo) return run_echo(lane, items);
+  const std::vector<Input> inputs = inputs_of(items);
+  const Model& model = lane.model->model;
+  RunOptions options;
+  options.normalize = lane.normalize;
+  options.keep_lengths = lane.keep_lengths;
+  options.truncate_dim = lane.dimensions;
+  options.raw_scores = lane.raw_scores;
+  if (lane.task == Task::embed) options.prompt = lane.prompt;
+  switch (lane.task) {
+    case Task::embed: return take(model.encode(inputs, options), items);
+    case Task::embed_tokens: return run_tokens(lane, inputs, items);
+    case Task::sparse: return run_sparse(lane, inputs, items);
+    case Task::classify: return take(model.classify(inputs, options), items);
+    case Task::rerank: return take(model.rerank(inputs, options), items);
+    case Task::late_rerank: return take(model.rerank_late(Input(lane.query), inputs), items);
+    case Task::tag: return run_tag(lane, inputs, items);
+    case Task::fill_mask: return run_fill_mask(lane, inputs, items);
+    case Task::zero_shot: return run_zero_shot(lane, inputs, items);
+  }
+}
+
+}  // namespace berth::server

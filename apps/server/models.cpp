@@ -1,0 +1,151 @@
+#include "apps/server/models.hpp"
+
+#include "base/memory.hpp"
+
+namespace berth::server {
+
+Models::Models(const ServerOptions& options, Workers& workers, Metrics& metrics, const Log& log)
+    : options_(options), workers_(workers), metrics_(metrics), log_(log) {
+  for (const ModelSource& source : options.models) {
+    entries_.push_back(std::make_unique<Entry>());
+    entries_.back()->source = source;
+  }
+}
+
+ModelPointer Models::load(const ModelSource& source) const {
+  const Clock::time_point begin = Clock::now();
+  auto model = std::make_shared<ServedModel>(source.name, source.directory, Model::load(source.directory, options_.load));
+  log_.info("model loaded", {{"model", source.name},
+                             {"directory", source.directory},
+                             {"architecture", model->architecture},
+                             {"precision", model->precision},
+                             {"threads", static_cast<std::uint64_t>(model->threads)},
+                             {"bytes", std::uint64_t{model->bytes}},
+                             {"seconds", seconds(Clock::now() - begin)}});
+  return model;
+}
+
+void Models::load_all() {
+  for (const auto& entry : entries_) {
+    ModelPointer model = load(entry->source);
+    const std::lock_guard lock(mutex_);
+    entry->current = std::move(model);
+    entry->used = Clock::now();
+    make_room(*entry);
+  }
+}
+
+const ModelSource* Models::find(std::string_view name) const {
+  if (name.empty()) return &entries_.front()->source;
+  for (const auto& entry : entries_)
+    if (entry->source.name == name) return &entry->source;
+  return nullptr;
+}
+
+Models::Entry& Models::entry_of(const ModelSource& source) {
+  for (const auto& entry : entries_)
+    if (&entry->source == &source) return *entry;
+  return *entries_.front();
+}
+
+ModelPointer Models::get(const ModelSource& source) {
+  const std::lock_guard lock(mutex_);
+  Entry& entry = entry_of(source);
+  entry.used = Clock::now();
+  return entry.current;
+}
+
+void Models::when_loaded(const ModelSource& source, std::function<void(ModelPointer, const std::string&)> ready) {
+  const std::lock_guard lock(mutex_);
+  Entry& entry = entry_of(source);
+  entry.waiting.push_back(std::move(ready));
+  if (entry.loading) return;
+  entry.loading = true;
+  workers_.post([this, &entry] {
+    ModelPointer model;
+    std::string error;
+    try {
+      model = load(entry.source);
+    } catch (const std::exception& failed) {
+      error = failed.what();
+      log_.error("model not loaded", {{"model", entry.source.name}, {"error", error}});
+    }
+    std::vector<std::function<void(ModelPointer, const std::string&)>> waiting;
+    {
+      const std::lock_guard inner(mutex_);
+      if (model != nullptr) entry.current = model;
+      entry.error = error;
+      entry.loading = false;
+      entry.used = Clock::now();
+      waiting.swap(entry.waiting);
+      if (model != nullptr) make_room(entry);
+    }
+    for (const auto& call : waiting) call(model, error);
+  });
+}
+
+void Models::make_room(const Entry& keep) {
+  if (options_.model_memory == 0) return;
+  for (;;) {
+    std::size_t bytes = 0;
+    Entry* oldest = nullptr;
+    for (const auto& entry : entries_) {
+      if (entry->current == nullptr) continue;
+      bytes += entry->current->bytes;
+      const bool idle = entry->current.use_count() == 1 && entry.get() != &keep;
+      if (idle && (oldest == nullptr || entry->used < oldest->used)) oldest = entry.get();
+    }
+    if (bytes <= options_.model_memory || oldest == nullptr) return;
+    log_.info("model unloaded", {{"model", oldest->source.name}, {"reason", "memory"}});
+    oldest->current = nullptr;
+    base::return_free_memory();
+  }
+}
+
+void Models::reload(std::function<void(bool)> done) {
+  workers_.post([this, done = std::move(done)] {
+    bool good = true;
+    for (const auto& entry : entries_) {
+      {
+        const std::lock_guard lock(mutex_);
+        if (entry->current == nullptr) continue;
+      }
+      try {
+        ModelPointer fresh = load(entry->source);
+        const std::lock_guard lock(mutex_);
+        entry->current = std::move(fresh);
+        entry->error.clear();
+        metrics_.reloads.add("result=\"good\"");
+      } catch (const std::exception& error) {
+        good = false;
+        log_.error("model not reloaded", {{"model", entry->source.name}, {"error", error.what()}});
+        metrics_.reloads.add("result=\"failed\"");
+        const std::lock_guard lock(mutex_);
+        entry->error = error.what();
+      }
+    }
+    base::return_free_memory();
+    if (done) done(good);
+  });
+}
+
+std::vector<Models::Status> Models::status() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Status> result;
+  for (const auto& entry : entries_)
+    result.push_back({entry->source.name, entry->source.directory, entry->current != nullptr, entry->current == nullptr ? 0 : entry->current->bytes, entry->error});
+  return result;
+}
+
+std::size_t Models::loaded_bytes() const {
+  std::size_t bytes = 0;
+  for (const Status& each : status()) bytes += each.bytes;
+  return bytes;
+}
+
+bool Models::ready() const {
+  const std::lock_guard lock(mutex_);
+  return options_.lazy || entries_.front()->current != nullptr;
+}
+
+}  // namespace berth::server

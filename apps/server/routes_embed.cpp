@@ -1,0 +1,160 @@
+// Embeddings: TEI's routes and OpenAI's.
+#include <bit>
+#include <cstring>
+
+#include "apps/common/scores.hpp"
+#include "apps/server/json_out.hpp"
+#include "apps/server/routes.hpp"
+#include "apps/server/work.hpp"
+#include "base/base64.hpp"
+
+namespace berth::server {
+namespace {
+
+std::string text_of(const std::optional<std::string>& name) { return name.value_or(""); }
+
+// TEI's `normalize` decides alone; what the directory's own modules normalise is not normalised again, so that the bits are those of the command line.
+Lane embed_lane(Service& service, ModelPointer model, bool normalize, std::optional<std::size_t> dimensions) {
+  if ((model->vector_kinds & BERTH_DENSE) == 0) fail_model_type("the model gives no sentence embeddings: /embed_sparse or a reranking route");
+  if (service.options().tei_strict && model->kind != ModelKind::embedding) fail_model_type("Model is not an embedding model");
+  Lane lane;
+  lane.task = Task::embed;
+  lane.dimensions = dimensions.value_or(0);
+  if (dimensions && (*dimensions == 0 || *dimensions > model->embedding_size))
+    fail_validation("`dimensions` must be from 1 to " + std::to_string(model->embedding_size) + ". Given: " + std::to_string(*dimensions));
+  if (lane.dimensions == model->embedding_size) lane.dimensions = 0;
+  lane.normalize = normalize && (!model->normalizes || lane.dimensions != 0);
+  lane.keep_lengths = !normalize && model->normalizes;
+  lane.model = std::move(model);
+  return lane;
+}
+
+Response embeddings_response(Job& job) {
+  std::string body;
+  append_list(body, job.items, [&](const Item& item) { base::append_array(body, item.result.values); });
+  Response response = json_response(std::move(body));
+  add_compute_headers(job, response);
+  return response;
+}
+
+void add_all(Work& work, const Inputs& inputs) {
+  work.expect(inputs.texts.size());
+  for (const Text& text : inputs.texts) work.add(text);
+}
+
+std::string base64_of(std::span<const float> values) {
+  static_assert(std::endian::native == std::endian::little);
+  return base::encode_base64({reinterpret_cast<const char*>(values.data()), values.size_bytes()});
+}
+
+}  // namespace
+
+void handle_embed(Service& service, const CallPointer& call) {
+  const base::Json body = read_body(call->request);
+  const Fields fields(body);
+  const Inputs inputs = read_inputs(fields, "inputs");
+  const TextPolicy policy = read_text_policy(service, fields);
+  const bool normalize = fields.boolean("normalize", true);
+  Work work(service, call, ErrorStyle::tei, embed_lane(service, service.model(fields), normalize, fields.maybe_size("dimensions")), policy);
+  add_all(work, inputs);
+  work.submit(embeddings_response);
+}
+
+void handle_embed_all(Service& service, const CallPointer& call) {
+  const base::Json body = read_body(call->request);
+  const Fields fields(body);
+  const Inputs inputs = read_inputs(fields, "inputs");
+  Lane lane;
+  lane.task = Task::embed_tokens;
+  lane.model = service.model(fields);
+  const std::size_t size = lane.model->hidden_size;
+  Work work(service, call, ErrorStyle::tei, std::move(lane), read_text_policy(service, fields));
+  add_all(work, inputs);
+  work.submit([size](Job& job) {
+    std::string text;
+    append_list(text, job.items, [&](const Item& item) { base::append_matrix(text, item.result.values, size); });
+    Response response = json_response(std::move(text));
+    add_compute_headers(job, response);
+    return response;
+  });
+}
+
+void handle_embed_sparse(Service& service, const CallPointer& call) {
+  const base::Json body = read_body(call->request);
+  const Fields fields(body);
+  const Inputs inputs = read_inputs(fields, "inputs");
+  Lane lane;
+  lane.task = Task::sparse;
+  lane.model = service.model(fields);
+  if ((lane.model->vector_kinds & BERTH_SPARSE) == 0) fail_model_type("the model gives no sparse vectors");
+  Work work(service, call, ErrorStyle::tei, std::move(lane), read_text_policy(service, fields));
+  add_all(work, inputs);
+  work.submit([](Job& job) {
+    std::string text;
+    append_list(text, job.items, [&](const Item& item) { text += item.result.json; });
+    Response response = json_response(std::move(text));
+    add_compute_headers(job, response);
+    return response;
+  });
+}
+
+void handle_similarity(Service& service, const CallPointer& call) {
+  const base::Json body = read_body(call->request);
+  const Fields fields(body);
+  const Fields inputs(fields.required("inputs"), "inputs");
+  const std::string source = inputs.string("source_sentence");
+  std::vector<std::string> sentences = inputs.strings("sentences");
+  static const base::Json kNone = base::Json::object();
+  const base::Json* parameters = fields.find("parameters");
+  const Fields more(parameters == nullptr ? kNone : *parameters, "parameters");
+  Work work(service, call, ErrorStyle::tei, embed_lane(service, service.model(fields), true, std::nullopt), read_text_policy(service, more));
+  work.expect(sentences.size(), 1);
+  work.add(Text(source));
+  for (std::string& sentence : sentences) work.add(Text(std::move(sentence)));
+  work.submit([](Job& job) {
+    std::string text = "[";
+    for (std::size_t i = 1; i < job.items.size(); ++i) {
+      if (i > 1) text += ',';
+      base::append_number(text, static_cast<float>(apps::cosine(job.items[0].result.values, job.items[i].result.values)));
+    }
+    Response response = json_response(text + "]");
+    add_compute_headers(job, response);
+    return response;
+  });
+}
+
+void handle_openai_embeddings(Service& service, const CallPointer& call) {
+  const base::Json body = read_body(call->request);
+  const Fields fields(body);
+  const Inputs inputs = read_inputs(fields, "input");
+  const std::string format = text_of(fields.maybe_string("encoding_format"));
+  if (!format.empty() && format != "float" && format != "base64") fields.reject("encoding_format", "`float` or `base64`");
+  const bool base64 = format == "base64";
+  const ModelPointer model = service.model(fields);
+  TextPolicy policy;
+  policy.truncate = service.options().auto_truncate;
+  Work work(service, call, ErrorStyle::openai, embed_lane(service, model, true, fields.maybe_size("dimensions")), policy);
+  add_all(work, inputs);
+  work.submit([base64, name = model->name](Job& job) {
+    std::string text = "{\"object\":\"list\",\"data\":";
+    std::size_t index = 0;
+    append_list(text, job.items, [&](const Item& item) {
+      text += "{\"object\":\"embedding\",\"embedding\":";
+      if (base64) {
+        text.append("\"").append(base64_of(item.result.values)).append("\"");
+      } else {
+        base::append_array(text, item.result.values);
+      }
+      text.append(",\"index\":").append(std::to_string(index++)).append("}");
+    });
+    text += ",\"model\":";
+    base::append_string(text, name);
+    const std::string tokens = std::to_string(job.tokens);
+    text.append(",\"usage\":{\"prompt_tokens\":").append(tokens).append(",\"total_tokens\":").append(tokens).append("}}");
+    Response response = json_response(std::move(text));
+    add_compute_headers(job, response);
+    return response;
+  });
+}
+
+}  // namespace berth::server

@@ -1,0 +1,146 @@
+// Routes of our own, in OpenAI's manner: a list of results, the model's name and the tokens that were used.
+#include "apps/common/scores.hpp"
+#include "apps/server/json_out.hpp"
+#include "apps/server/routes.hpp"
+#include "apps/server/work.hpp"
+
+namespace berth::server {
+namespace {
+
+std::vector<std::string> read_texts(const Fields& fields, const char* key) {
+  if (fields.required(key).is_string()) return {fields.string(key)};
+  return fields.strings(key);
+}
+
+// {"object":"list","data":[{"index":i,…,"tokens":n,"truncated":false}],"model":…,"usage":{…}}
+Response list_response(Job& job, const std::function<void(std::string& out, const Item& item)>& append) {
+  std::string text = "{\"object\":\"list\",\"data\":";
+  std::size_t index = 0;
+  append_list(text, job.items, [&](const Item& item) {
+    text.append("{\"index\":").append(std::to_string(index++)).append(",");
+    append(text, item);
+    text.append(",\"tokens\":").append(std::to_string(item.tokens)).append(",\"truncated\":").append(item.truncated ? "true}" : "false}");
+  });
+  text += ",\"model\":";
+  base::append_string(text, job.lane.model->name);
+  const std::string tokens = std::to_string(job.tokens);
+  text.append(",\"usage\":{\"prompt_tokens\":").append(tokens).append(",\"total_tokens\":").append(tokens).append("}}");
+  Response response = json_response(std::move(text));
+  add_compute_headers(job, response);
+  return response;
+}
+
+void add_texts(Work& work, const std::vector<std::string>& texts) {
+  work.expect(texts.size());
+  for (const std::string& text : texts) work.add(Text(text));
+}
+
+}  // namespace
+
+void handle_classify(Service& service, const CallPointer& call) {
+  const base::Json body = read_body(call->request);
+  const Fields fields(body);
+  const base::Json& value = fields.required("input");
+  std::vector<PairText> texts;
+  // Other than /predict's: a list is always a list, and a pair is an array of two inside of it.
+  const auto add = [&](const base::Json& each) {
+    constexpr const char* kExpected = "a string, or an array of strings and of pairs of strings";
+    if (each.is_string()) {
+      texts.push_back({each.get<std::string>(), std::nullopt});
+    } else if (each.is_array() && each.size() == 2 && each[0].is_string() && each[1].is_string()) {
+      texts.push_back({each[0].get<std::string>(), each[1].get<std::string>()});
+    } else {
+      fields.reject("input", kExpected);
+    }
+  };
+  if (value.is_array()) {
+    for (const base::Json& each : value) add(each);
+  } else {
+    add(value);
+  }
+  Lane lane;
+  lane.task = Task::classify;
+  lane.model = service.model(fields);
+  if (lane.model->kind != ModelKind::classifier && lane.model->kind != ModelKind::reranker) fail_model_type("the model has no sequence-classification head");
+  lane.raw_scores = fields.boolean("raw_scores", false);
+  const std::size_t top_k = fields.maybe_size("top_k").value_or(0);
+  Work work(service, call, ErrorStyle::openai, std::move(lane), read_text_policy(service, fields));
+  work.expect(texts.size());
+  for (PairText& text : texts) work.add(std::move(text));
+  work.submit([top_k](Job& job) {
+    const ModelPointer model = job.lane.model;
+    return list_response(job, [&](std::string& out, const Item& item) {
+      out += "\"labels\":";
+      append_list(out, apps::best(item.result.values, top_k), [&](std::size_t label) {
+        out += "{\"label\":";
+        base::append_string(out, model->labels[label]);
+        out += ",\"score\":";
+        base::append_number(out, item.result.values[label]);
+        out += '}';
+      });
+    });
+  });
+}
+
+void handle_tag(Service& service, const CallPointer& call) {
+  const base::Json body = read_body(call->request);
+  const Fields fields(body);
+  const std::vector<std::string> texts = read_texts(fields, fields.find("input") == nullptr && fields.find("inputs") != nullptr ? "inputs" : "input");
+  Lane lane;
+  lane.task = Task::tag;
+  lane.model = service.model(fields);
+  if (lane.model->kind != ModelKind::tagger) fail_model_type("the model has no token-classification head");
+  lane.aggregation = fields.maybe_string("aggregation").value_or("none");
+  lane.names = fields.find("ignore_labels") == nullptr ? std::vector<std::string>{"O"} : fields.strings("ignore_labels");
+  Work work(service, call, ErrorStyle::openai, std::move(lane), read_text_policy(service, fields));
+  add_texts(work, texts);
+  work.submit([](Job& job) {
+    return list_response(job, [](std::string& out, const Item& item) { out.append("\"entities\":").append(item.result.json); });
+  });
+}
+
+void handle_zero_shot(Service& service, const CallPointer& call) {
+  const base::Json body = read_body(call->request);
+  const Fields fields(body);
+  const std::vector<std::string> texts = read_texts(fields, "input");
+  Lane lane;
+  lane.task = Task::zero_shot;
+  lane.model = service.model(fields);
+  if (lane.model->kind != ModelKind::classifier) fail_model_type("the model is none of natural-language inference");
+  lane.names = fields.strings("labels");
+  constexpr std::size_t kMaxLabels = 1024;
+  if (lane.names.empty() || lane.names.size() > kMaxLabels) fail_validation("`labels` must have 1 to " + std::to_string(kMaxLabels) + " labels. Given: " + std::to_string(lane.names.size()));
+  lane.multi_label = fields.boolean("multi_label", false);
+  lane.hypothesis_template = fields.maybe_string("hypothesis_template").value_or("");
+  Work work(service, call, ErrorStyle::openai, std::move(lane), read_text_policy(service, fields));
+  add_texts(work, texts);
+  work.submit([](Job& job) {
+    return list_response(job, [&](std::string& out, const Item& item) {
+      const std::vector<float>& scores = item.result.values;
+      const auto order = apps::best(scores, 0);
+      out += "\"labels\":";
+      append_list(out, order, [&](std::size_t label) { base::append_string(out, job.lane.names[label]); });
+      out += ",\"scores\":";
+      append_list(out, order, [&](std::size_t label) { base::append_number(out, scores[label]); });
+    });
+  });
+}
+
+void handle_fill_mask(Service& service, const CallPointer& call) {
+  const base::Json body = read_body(call->request);
+  const Fields fields(body);
+  const std::vector<std::string> texts = read_texts(fields, "input");
+  Lane lane;
+  lane.task = Task::fill_mask;
+  lane.model = service.model(fields);
+  if (lane.model->kind != ModelKind::masked) fail_model_type("the model has no masked-language-model head");
+  lane.top_k = fields.maybe_size("top_k").value_or(5);
+  if (fields.find("targets") != nullptr) lane.names = fields.strings("targets");
+  Work work(service, call, ErrorStyle::openai, std::move(lane), read_text_policy(service, fields));
+  add_texts(work, texts);
+  work.submit([](Job& job) {
+    return list_response(job, [](std::string& out, const Item& item) { out.append("\"fills\":").append(item.result.json); });
+  });
+}
+
+}  // namespace berth::server

@@ -1,0 +1,292 @@
+#include "apps/server/service.hpp"
+
+#include <algorithm>
+#include <random>
+
+#include "apps/server/routes.hpp"
+#include "base/memory.hpp"
+
+namespace berth::server {
+namespace {
+
+constexpr std::size_t kSmallBody = 16384;  // is worked on by the connection's thread
+constexpr std::size_t kMaxIdLength = 128;
+
+std::string random_hex(std::size_t digits) {
+  thread_local std::mt19937_64 random{std::random_device{}()};
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  while (text.size() < digits)
+    for (std::uint64_t bits = random(), i = 0; i < 16 && text.size() < digits; ++i, bits >>= 4) text += kDigits[bits & 15];
+  return text;
+}
+
+bool is_hex(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+// "00-<32 hex>-<16 hex>-<2 hex>", as W3C's Trace Context has it; all zeros mean nothing.
+bool is_traceparent(std::string_view text) {
+  return text.size() == 55 && text.starts_with("00-") && text[35] == '-' && text[52] == '-' && is_hex(text.substr(3, 32)) && is_hex(text.substr(36, 16)) &&
+         is_hex(text.substr(53, 2)) && text.substr(3, 32).find_first_not_of('0') != std::string_view::npos &&
+         text.substr(36, 16).find_first_not_of('0') != std::string_view::npos;
+}
+
+bool is_plain(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+// Takes as long for a wrong key as for the right one; only its length shows.
+bool same_secret(std::string_view a, std::string_view b) {
+  unsigned difference = a.size() == b.size() ? 0U : 1U;
+  for (std::size_t i = 0; i < a.size(); ++i) difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b.empty() ? 0 : b[i % b.size()]);
+  return difference == 0;
+}
+
+}  // namespace
+
+Service::Service(const ServerOptions& options)
+    : options_(options), log_(options.log_format), cache_(options.cache_bytes, options.cache_seconds, metrics_), results_(options.result_memory), loaders_(1),
+      workers_(options.workers), models_(options, loaders_, metrics_, log_), scheduler_(options.queue, [this](const Scheduler::Batch& batch) { observe(batch); }) {}
+
+Service::~Service() {
+  loaders_.stop();
+  workers_.stop();
+}
+
+void Service::observe(const Scheduler::Batch& batch) {
+  last_batch_failed_.store(batch.failed && batch.inputs == 1);
+  metrics_.batch_inputs.observe(static_cast<double>(batch.inputs));
+  metrics_.batch_tokens.observe(static_cast<double>(batch.tokens));
+  metrics_.batch_fill.observe(static_cast<double>(batch.tokens) / static_cast<double>(options_.queue.batch_tokens));
+  metrics_.batch_seconds.observe(seconds(batch.time));
+}
+
+// The request's id and place in a trace: the client's, or new ones.
+void Service::begin(Call& call) {
+  const std::string_view id = call.request.header("x-request-id");
+  call.id = !id.empty() && id.size() <= kMaxIdLength && is_plain(id) ? std::string(id) : random_hex(32);
+  const std::string_view parent = call.request.header("traceparent");
+  const bool traced = is_traceparent(parent);
+  call.traceparent = "00-" + (traced ? std::string(parent.substr(3, 32)) : random_hex(32)) + "-" + random_hex(16) + "-" + (traced ? std::string(parent.substr(53)) : "00");
+}
+
+void Service::handle(const CallPointer& call) {
+  begin(*call);
+  const auto reply = [&](int status, std::string type = {}, std::string body = {}, Headers headers = {}) {
+    Response response{status, std::move(type), std::move(body), std::move(headers)};
+    add_headers(*call, response);
+    call->respond(std::move(response));
+  };
+  if (!host_allowed(*call)) return reply(403, "text/plain; charset=utf-8", "this name is not one of the server's: --allow-host\n");
+  bool path_known = false;
+  const Route* route = find_route(call->request.method, call->request.path, path_known);
+  if (route != nullptr && route->access == Access::admin && !options_.admin) {
+    route = nullptr;
+    path_known = false;
+  }
+  if (route == nullptr) {
+    if (!path_known) return reply(404);
+    if (call->request.method == "OPTIONS") {
+      Response response = preflight(*call);
+      add_headers(*call, response);
+      return call->respond(std::move(response));
+    }
+    return reply(405, {}, {}, {{"allow", allowed_methods(call->request.path)}});
+  }
+  if (route->access != Access::open && !authorized(*call)) return reply(401, {}, {}, {{"www-authenticate", "Bearer"}});
+  if (call->request.body.size() <= kSmallBody) return run(*route, call);
+  workers_.post([this, route, call] { run(*route, call); });
+}
+
+void Service::run(const Route& route, const CallPointer& call) {
+  if (call->abandoned()) return;
+  answer(call, route.style, [&]() -> Response {
+    try {
+      route.handle(*this, call);
+    } catch (const NotLoaded& missing) {
+      wait_for(*missing.source, route, call);
+    }
+    return {.status = 0};
+  });
+}
+
+void Service::wait_for(const ModelSource& source, const Route& route, const CallPointer& call) {
+  models_.when_loaded(source, [this, &route, call](const ModelPointer& model, const std::string& error) {
+    if (model != nullptr) return run(route, call);
+    answer(call, route.style, [&]() -> Response { throw Failure(FailureKind::unhealthy, "the model could not be loaded: " + error, "inference"); });
+  });
+}
+
+void Service::answer(const CallPointer& call, ErrorStyle style, const std::function<Response()>& make) {
+  Response response = response_of(*call, style, make);
+  if (response.status != 0) call->respond(std::move(response));
+}
+
+Response Service::response_of(const Call& call, ErrorStyle style, const std::function<Response()>& make) {
+  Response response;
+  try {
+    response = make();
+    if (response.status == 0) return response;
+  } catch (const Failure& failure) {
+    response = failed(failure, style);
+  } catch (const Rejection& rejection) {
+    metrics_.failures.add("err=\"validation\"");
+    response = {rejection.status(), "text/plain; charset=utf-8", rejection.what(), {}};
+  } catch (const Error& error) {
+    const bool callers = error.status() == BERTH_INVALID_ARGUMENT || error.status() == BERTH_TOO_LONG;
+    response = failed(callers ? Failure(FailureKind::validation, std::string("Input validation error: ") + error.what(), "validation")
+                              : Failure(FailureKind::backend, std::string("Backend error: ") + error.what(), "inference"),
+                      style);
+  } catch (const NotLoaded& missing) {  // unloaded between two looks at it
+    response = failed(Failure(FailureKind::unhealthy, "the model " + missing.source->name + " is not loaded", "inference", 1), style);
+  } catch (const std::bad_alloc&) {
+    response = failed(Failure(FailureKind::overloaded, "out of memory", "overloaded", 1), style);
+  } catch (const std::exception& error) {
+    log_.error("request failed", {{"id", call.id}, {"error", error.what()}});
+    response = failed(Failure(FailureKind::internal, error.what(), "inference"), style);
+  }
+  add_headers(call, response);
+  return response;
+}
+
+Response Service::failed(const Failure& failure, ErrorStyle style) {
+  metrics_.failures.add("err=\"" + std::string(failure.reason()) + "\"");
+  return to_response(failure, style == ErrorStyle::openai ? options_.openai_errors : style);
+}
+
+Response Service::timed_out(const Call& call) {
+  bool ignored = false;
+  const Route* route = find_route(call.request.method, call.request.path, ignored);
+  Response response = failed(Failure(FailureKind::timeout, "the request was not answered in time", "timeout", 1), route == nullptr ? ErrorStyle::tei : route->style);
+  add_headers(call, response);
+  return response;
+}
+
+Response Service::refused(int status) {
+  metrics_.protocol_errors.add("status=\"" + std::to_string(status) + "\"");
+  Response response{status, "text/plain; charset=utf-8", {}, {}};
+  if (status == 413) response.body = "Failed to buffer the request body: length limit exceeded";
+  if (status == 429) {
+    response.body = "Too much is being uploaded at once";
+    response.headers.emplace_back("retry-after", "1");
+  }
+  if (status == 431) response.body = "Request header fields too large";
+  if (status == 400) response.body = "Malformed HTTP request";
+  return response;
+}
+
+void Service::finished(const Call& call, int status, std::size_t bytes) noexcept {
+  try {
+    bool known = false;
+    const Route* route = find_route(call.request.method, call.request.path, known);
+    metrics_.http.add("route=\"" + std::string(route == nullptr ? "other" : route->path) + "\",method=\"" + std::string(route == nullptr ? "other" : route->method) +
+                      "\",status=\"" + (status == 0 ? "gone" : std::to_string(status)) + "\"");
+    if (status == 0) metrics_.failures.add("err=\"dropped\"");
+    if (!options_.log_requests) return;
+    log_.info("request", {{"id", call.id},
+                          {"trace", std::string_view(call.traceparent).substr(3, 32)},
+                          {"method", call.request.method},
+                          {"path", route == nullptr ? std::string_view("other") : route->path},
+                          {"status", static_cast<std::uint64_t>(status)},
+                          {"bytes", std::uint64_t{bytes}},
+                          {"ms", 1e3 * seconds(Clock::now() - call.received)}});
+  } catch (...) {  // no memory for a line of the log
+  }
+}
+
+ModelPointer Service::model(const Fields& fields) { return model(fields.maybe_string("model").value_or("")); }
+
+ModelPointer Service::model(std::string_view name) {
+  const ModelSource* source = models_.find(name);
+  if (source == nullptr && models_.only_one()) source = models_.find("");
+  if (source == nullptr) throw Failure(FailureKind::not_found, "there is no model \"" + std::string(name) + "\": see /v1/models", "validation");
+  if (ModelPointer found = models_.get(*source)) return found;
+  throw NotLoaded{source};
+}
+
+bool Service::authorized(const Call& call) const {
+  if (options_.api_keys.empty()) return true;
+  std::string_view given = call.request.header("authorization");
+  constexpr std::string_view kBearer = "bearer ";
+  const bool bearer = given.size() >= kBearer.size() && std::equal(kBearer.begin(), kBearer.end(), given.begin(), [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b - 'A' + 'a' : b); });
+  given = bearer ? given.substr(kBearer.size()) : std::string_view();
+  bool good = false;
+  for (const std::string& key : options_.api_keys) good |= same_secret(given, key);
+  return good && bearer;
+}
+
+// A page in somebody's browser may give a name of its own to 127.0.0.1 and then read the answers. So without keys, on loopback, only addresses, localhost
+// and the names that were allowed are good.
+bool Service::host_allowed(const Call& call) const {
+  const bool loopback = options_.unix_socket.empty() && (options_.host == "127.0.0.1" || options_.host == "::1");
+  if (!loopback || !options_.api_keys.empty()) return true;
+  std::string_view host = call.request.header("host");
+  if (host.starts_with('[')) return true;  // an IPv6 address
+  host = host.substr(0, host.find(':'));
+  if (host.empty() || host == "localhost" || host.ends_with(".localhost")) return true;
+  if (host.find_first_not_of("0123456789.") == std::string_view::npos) return true;
+  for (const std::string& allowed : options_.allowed_hosts)
+    if (allowed == "*" || allowed == host) return true;
+  return false;
+}
+
+void Service::add_cors(const Call& call, Response& response) const {
+  const std::string_view origin = call.request.header("origin");
+  if (origin.empty() || options_.cors_origins.empty()) return;
+  const bool any = std::find(options_.cors_origins.begin(), options_.cors_origins.end(), "*") != options_.cors_origins.end();
+  if (!any && std::find(options_.cors_origins.begin(), options_.cors_origins.end(), origin) == options_.cors_origins.end()) return;
+  response.headers.emplace_back("access-control-allow-origin", any ? "*" : std::string(origin));
+  if (!any) response.headers.emplace_back("vary", "origin");
+  response.headers.emplace_back("access-control-expose-headers", "*");
+}
+
+Response Service::preflight(const Call&) const {
+  Response response{.status = 200};
+  if (options_.cors_origins.empty()) return response;
+  response.headers.emplace_back("access-control-allow-methods", "GET, POST");
+  response.headers.emplace_back("access-control-allow-headers", "authorization, content-type, traceparent, x-request-id, x-request-timeout");
+  response.headers.emplace_back("access-control-max-age", "3600");
+  return response;
+}
+
+void Service::add_headers(const Call& call, Response& response) const {
+  add_cors(call, response);
+  response.headers.emplace_back("x-request-id", call.id);
+  response.headers.emplace_back("traceparent", call.traceparent);
+}
+
+void Service::watch_memory() {
+  if (options_.memory_limit == 0) return;
+  const double used = static_cast<double>(resident_bytes()) / static_cast<double>(options_.memory_limit);
+  const int state = used >= options_.refuse_at ? 3 : used >= options_.shed_cache_at ? 2 : used >= options_.report_at ? 1 : 0;
+  if (state >= 2) {
+    cache_.clear();
+    base::return_free_memory();
+  }
+  refusing_.store(state == 3);
+  if (state > memory_state_) log_.warning("memory", {{"of_limit", used}, {"action", state == 1 ? "none" : state == 2 ? "cache dropped" : "new requests refused"}});
+  memory_state_ = state;
+}
+
+std::string Service::metrics_text() {
+  const QueueState queue = scheduler_.state();
+  const auto number = [](std::size_t value) { return static_cast<double>(value); };
+  std::vector<Gauge> gauges{{"te_queue_size", "Inputs that wait", number(queue.inputs)},
+                            {"berth_queue_tokens", "Tokens that wait", number(queue.tokens)},
+                            {"berth_queue_requests", "Requests with inputs that wait", number(queue.jobs)},
+                            {"berth_queue_tokens_limit", "", number(options_.queue.queue_tokens)},
+                            {"berth_batch_tokens_limit", "", number(options_.queue.batch_tokens)},
+                            {"berth_cache_bytes", "", number(cache_.bytes())},
+                            {"berth_cache_entries", "", number(cache_.entries())},
+                            {"berth_models_bytes", "Weights of the loaded models", number(models_.loaded_bytes())},
+                            {"berth_result_bytes", "Responses that are made or written", number(results_.used())},
+                            {"process_resident_memory_bytes", "", number(resident_bytes())}};
+  if (server_ != nullptr) {
+    gauges.push_back({"berth_connections", "Open connections", number(server_->counts().connections.load())});
+    gauges.push_back({"berth_body_bytes", "Request bodies in memory", number(server_->body_bytes())});
+  }
+  return metrics_.render(gauges);
+}
+
+}  // namespace berth::server

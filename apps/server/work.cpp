@@ -1,0 +1,285 @@
+#include "apps/server/work.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/utf8.hpp"
+
+namespace berth::server {
+namespace {
+
+constexpr std::size_t kCharactersAToken = 250;  // TEI's: more than so many a token of the limit are not even tokenized
+constexpr std::size_t kLargeResponse = 65536;   // is written by a worker, not by the connection's thread
+constexpr std::size_t kDigits = 13;             // of a float in JSON, about
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return text;
+}
+
+std::string plural_limit(std::size_t limit, const char* what, std::size_t given) {
+  return "`inputs` must have less than " + std::to_string(limit) + " " + what + ". Given: " + std::to_string(given);
+}
+
+// The text that goes before every text, if any. Failure where the model has no prompt of that name.
+std::optional<std::string> prompt_of(const ServerOptions& options, const ServedModel& model, const std::optional<std::string>& asked) {
+  const std::optional<std::string>& name = asked ? asked : options.default_prompt_name;
+  if (name) {
+    const auto found = model.prompts.find(*name);
+    if (found != model.prompts.end()) return found->second;
+    std::string names;
+    for (const auto& each : model.prompts) names += (names.empty() ? "" : ", ") + each.first;
+    fail_validation("`prompt_name`: the model has no prompt `" + *name + "`; it has " + (names.empty() ? "none" : names));
+  }
+  return options.default_prompt ? options.default_prompt : model.default_prompt;
+}
+
+bool embeds(Task task) { return task == Task::embed || task == Task::embed_tokens || task == Task::sparse; }
+// The library needs the text itself, not its ids.
+bool needs_text(Task task) { return task == Task::tag || task == Task::fill_mask || task == Task::zero_shot || task == Task::late_rerank; }
+
+}  // namespace
+
+TextPolicy read_text_policy(const Service& service, const Fields& fields) {
+  TextPolicy policy;
+  policy.truncate = fields.boolean("truncate", service.options().auto_truncate);
+  const std::string direction = lower(fields.maybe_string("truncation_direction").value_or("right"));
+  if (direction != "left" && direction != "right") fields.reject("truncation_direction", "`Left` or `Right`");
+  policy.left = direction == "left";
+  policy.prompt_name = fields.maybe_string("prompt_name");
+  return policy;
+}
+
+Work::Work(Service& service, CallPointer call, ErrorStyle style, Lane lane, TextPolicy policy)
+    : service_(service), style_(style), policy_(std::move(policy)), job_(std::make_shared<Job>()), begin_(Clock::now()) {
+  job_->call = std::move(call);
+  if (embeds(lane.task)) {
+    lane.prompt = prompt_of(service.options(), *lane.model, policy_.prompt_name);
+    if (lane.prompt && lane.prompt->empty()) lane.prompt.reset();
+    prompt_ = lane.prompt.value_or("");
+  }
+  lane.echo = service.options().echo;
+  job_->lane = std::move(lane);
+  job_->lane_key = job_->lane.key();
+}
+
+void Work::expect(std::size_t inputs, std::size_t extra) const {
+  if (inputs == 0) throw Failure(FailureKind::empty, "Input validation error: `inputs` cannot be empty", "validation");
+  const std::size_t limit = service_.options().max_client_batch;
+  if (inputs + extra > limit)
+    throw Failure(FailureKind::validation, "Input validation error: batch size " + std::to_string(inputs + extra) + " > maximum allowed batch size " + std::to_string(limit),
+                  "batch_size");
+}
+
+void Work::add(const Text& text) {
+  Item item;
+  if (const auto* ids = std::get_if<std::vector<std::int32_t>>(&text)) {
+    item.ids = *ids;
+    if (item.ids.empty()) throw Failure(FailureKind::empty, "Input validation error: `inputs` cannot be empty", "validation");
+    if (needs_text(job_->lane.task)) fail_validation("this route takes texts, not token ids");
+  } else {
+    item.text = std::get<std::string>(text);
+    if (item.text.empty()) throw Failure(FailureKind::empty, "Input validation error: `inputs` cannot be empty", "validation");
+  }
+  add(std::move(item));
+}
+
+void Work::add(PairText text) {
+  Item item;
+  item.text = std::move(text.text);
+  item.pair = std::move(text.pair);
+  if (item.text.empty() && !item.pair) throw Failure(FailureKind::empty, "Input validation error: `inputs` cannot be empty", "validation");
+  add(std::move(item));
+}
+
+void Work::add(Item item) {
+  std::string key;
+  job_->characters += item.text.size() + (item.pair ? item.pair->size() : 0);
+  if (!find_cached(item, key)) {
+    if (!item.ids.empty()) {
+      check_ids(item);
+    } else {
+      tokenize(item);
+    }
+  }
+  job_->tokens += item.tokens;
+  service_.metrics().input_length.observe(static_cast<double>(item.tokens));
+  job_->items.push_back(std::move(item));
+  cache_keys_.push_back(std::move(key));
+}
+
+bool Work::find_cached(Item& item, std::string& key) {
+  if (!service_.cache().enabled() || job_->lane.echo) return false;
+  key = job_->lane_key + (policy_.left ? "L" : "R") + (item.ids.empty() ? (item.pair ? "P" : "T") : "I");
+  if (!item.ids.empty()) {
+    key.append(reinterpret_cast<const char*>(item.ids.data()), item.ids.size() * sizeof(std::int32_t));
+  } else {
+    const std::size_t size = item.text.size();
+    key.append(reinterpret_cast<const char*>(&size), sizeof(size)).append(item.text).append(item.pair.value_or(""));
+  }
+  std::optional<Cache::Entry> entry = service_.cache().find(key);
+  if (!entry || (entry->truncated && !policy_.truncate)) return false;
+  item.cached = true;
+  item.result = std::move(entry->result);
+  item.tokens = entry->tokens;
+  item.truncated = entry->truncated;
+  return true;
+}
+
+void Work::check_ids(Item& item) const {
+  const ServedModel& model = *job_->lane.model;
+  for (const std::int32_t id : item.ids)
+    if (static_cast<std::size_t>(id) >= model.vocab_size)
+      fail_validation("`inputs` has the token id " + std::to_string(id) + ", but the model has " + std::to_string(model.vocab_size));
+  if (item.ids.size() > model.max_length) {
+    if (!policy_.truncate) fail_validation(plural_limit(model.max_length, "tokens", item.ids.size()));
+    const auto cut = static_cast<std::ptrdiff_t>(item.ids.size() - model.max_length);
+    if (policy_.left) {
+      item.ids.erase(item.ids.begin(), item.ids.begin() + cut);
+    } else {
+      item.ids.erase(item.ids.end() - cut, item.ids.end());
+    }
+    item.truncated = true;
+  }
+  item.tokens = static_cast<std::uint32_t>(item.ids.size());
+}
+
+void Work::limit_characters(std::string& text) const {
+  const std::size_t limit = job_->lane.model->max_length * kCharactersAToken;
+  if (text.size() <= limit) return;
+  const std::size_t count = base::count_code_points(text);
+  if (count <= limit) return;
+  if (!policy_.truncate) fail_validation(plural_limit(limit, "characters", count));
+  const auto begins = [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; };
+  if (policy_.left) {
+    std::size_t at = text.size();
+    for (std::size_t left = limit; left > 0; --left)
+      do --at;
+      while (!begins(text[at]));
+    text.erase(0, at);
+  } else {
+    std::size_t at = 0;
+    for (std::size_t left = limit; left > 0; --left)
+      do ++at;
+      while (at < text.size() && !begins(text[at]));
+    text.resize(at);
+  }
+}
+
+void Work::tokenize(Item& item) {
+  const ServedModel& model = *job_->lane.model;
+  const std::size_t bytes = item.text.size() + (item.pair ? item.pair->size() : 0);
+  limit_characters(item.text);
+  if (item.pair) limit_characters(*item.pair);
+  item.truncated = bytes != item.text.size() + (item.pair ? item.pair->size() : 0);
+  const std::string prompted = prompt_.empty() ? std::string() : prompt_ + item.text;
+  const std::string& text = prompt_.empty() ? item.text : prompted;
+  const Input input = item.pair ? Input(text, *item.pair) : Input(text);
+  TokenizeOptions options;
+  options.truncate_left = policy_.left;
+  const Encoding encoding = model.model.tokenize(input, options);
+  item.tokens = static_cast<std::uint32_t>(encoding.size());
+  if (encoding.truncated()) {
+    if (!policy_.truncate) fail_validation(plural_limit(model.max_length, "tokens", model.tokenizer->tokenize(input).size()));
+    item.truncated = true;
+  }
+  const bool as_text = needs_text(job_->lane.task) || !prompt_.empty();
+  if (as_text && item.truncated && policy_.left) fail_validation("`truncation_direction`: texts with a prompt, and those of this task, are cut on the right only");
+  if (as_text) {
+    if (job_->lane.task == Task::zero_shot) item.tokens *= static_cast<std::uint32_t>(std::max<std::size_t>(1, job_->lane.names.size()));
+    return;
+  }
+  item.ids.assign(encoding.ids().begin(), encoding.ids().end());
+  item.type_ids.assign(encoding.type_ids().begin(), encoding.type_ids().end());
+}
+
+std::size_t Work::result_bytes() const {
+  const ServedModel& model = *job_->lane.model;
+  std::size_t values = 0;
+  switch (job_->lane.task) {
+    case Task::embed: values = job_->items.size() * (job_->lane.dimensions == 0 ? model.embedding_size : job_->lane.dimensions); break;
+    case Task::embed_tokens: values = job_->tokens * model.hidden_size; break;
+    case Task::sparse: values = job_->tokens * 64; break;
+    case Task::classify: values = job_->items.size() * (model.labels.size() * 3); break;
+    case Task::zero_shot: values = job_->items.size() * (job_->lane.names.size() * 3); break;
+    case Task::fill_mask: values = job_->items.size() * (job_->lane.top_k == 0 ? model.vocab_size : job_->lane.top_k) * 32; break;
+    case Task::rerank:
+    case Task::late_rerank: values = job_->items.size(); break;
+    case Task::tag: values = job_->tokens * 8; break;
+  }
+  return values * (sizeof(float) + kDigits);
+}
+
+void Work::submit(std::function<Response(Job&)> answer) {
+  Job& job = *job_;
+  Service& service = service_;
+  Metrics& metrics = service.metrics();
+  job.tokenization = Clock::now() - begin_;
+  const std::string method = job.items.size() == 1 ? "method=\"single\"" : "method=\"batch\"";
+  metrics.requests.add(method);
+  const bool predicts = !embeds(job.lane.task);
+  (predicts ? metrics.predicts : metrics.embeds).fetch_add(job.items.size());
+  if (service.shedding()) throw Failure(FailureKind::overloaded, "Model is overloaded: the memory limit is reached", "overloaded", 5);
+  const std::size_t bytes = result_bytes();
+  if (bytes > service.results().limit())
+    fail_validation("the response would take about " + std::to_string(bytes >> 20) + " MB, more than the limit of " + std::to_string(service.results().limit() >> 20) +
+                    ": send fewer inputs at once");
+  job.call->result_share = Share(service.results());
+  if (!job.call->result_share.grow_to(bytes)) throw Failure(FailureKind::overloaded, "Model is overloaded", "overloaded", 1);
+
+  job.done = [&service, answer = std::move(answer), keys = std::move(cache_keys_), style = style_, method, predicts, bytes](Job& done) {
+    const auto make = [&service, answer, style, method, predicts, pointer = done.shared_from_this()]() -> Response {
+      return service.response_of(*pointer->call, style, [&]() -> Response {
+        Job& finished = *pointer;
+        if (finished.failure) throw *finished.failure;
+        Response response = answer(finished);
+        Metrics& counts = service.metrics();
+        counts.successes.add(method);
+        (predicts ? counts.predicts_good : counts.embeds_good).fetch_add(finished.items.size());
+        counts.inputs.fetch_add(finished.items.size());
+        counts.tokens.fetch_add(finished.tokens);
+        counts.truncated.fetch_add(count_truncated(finished));
+        const double total = seconds(Clock::now() - finished.call->received), tokenization = seconds(finished.tokenization), queue = seconds(finished.queued),
+                     inference = seconds(finished.inference);
+        counts.request.observe(total, tokenization, queue, inference);
+        (predicts ? counts.predict : counts.embed).observe(total, tokenization, queue, inference);
+        return response;
+      });
+    };
+    if (!done.failure && !done.lane.echo)
+      for (std::size_t i = 0; i < done.items.size(); ++i)
+        if (!keys[i].empty() && !done.items[i].cached) service.cache().put(keys[i], {done.items[i].result, done.items[i].tokens, done.items[i].truncated});
+    if (bytes > kLargeResponse) {
+      service.workers().post([make, pointer = done.shared_from_this()] {
+        if (!pointer->call->abandoned()) pointer->call->respond(make());
+      });
+    } else {
+      done.call->respond_with(make);
+    }
+  };
+  job.call->on_abandon([&service, weak = std::weak_ptr<Job>(job_)] {
+    if (const JobPointer abandoned = weak.lock()) service.scheduler().cancel(abandoned);
+  });
+  if (!service.scheduler().submit(job_))
+    throw Failure(FailureKind::overloaded, "Model is overloaded", "overloaded", static_cast<int>(std::clamp(std::ceil(service.scheduler().seconds_to_drain()), 1.0, 60.0)));
+}
+
+std::size_t count_truncated(const Job& job) {
+  return static_cast<std::size_t>(std::count_if(job.items.begin(), job.items.end(), [](const Item& item) { return item.truncated; }));
+}
+
+void add_compute_headers(const Job& job, Response& response) {
+  const auto milliseconds = [](std::chrono::nanoseconds time) { return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count()); };
+  Headers& headers = response.headers;
+  headers.emplace_back("x-compute-type", "cpu");
+  headers.emplace_back("x-compute-time", milliseconds(Clock::now() - job.call->received));
+  headers.emplace_back("x-compute-characters", std::to_string(job.characters));
+  headers.emplace_back("x-compute-tokens", std::to_string(job.tokens));
+  headers.emplace_back("x-total-time", milliseconds(Clock::now() - job.call->received));
+  headers.emplace_back("x-tokenization-time", milliseconds(job.tokenization));
+  headers.emplace_back("x-queue-time", milliseconds(job.queued));
+  headers.emplace_back("x-inference-time", milliseconds(job.inference));
+  headers.emplace_back("x-truncated-inputs", std::to_string(count_truncated(job)));
+}
+
+}  // namespace berth::server

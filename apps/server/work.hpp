@@ -1,0 +1,58 @@
+// From a request's texts to a job of the scheduler, and from the job back to a response.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "apps/server/fields.hpp"
+#include "apps/server/job.hpp"
+#include "apps/server/service.hpp"
+
+namespace berth::server {
+
+// What a request says about long texts and prompts.
+struct TextPolicy {
+  bool truncate = true;
+  bool left = false;
+  std::optional<std::string> prompt_name;
+};
+// "truncate", "truncation_direction" and "prompt_name" of a request.
+TextPolicy read_text_policy(const Service& service, const Fields& fields);
+
+class Work {
+ public:
+  Work(Service& service, CallPointer call, ErrorStyle style, Lane lane, TextPolicy policy);
+
+  // Tokenizes, and checks lengths. Failure or berth::Error where an input is at fault.
+  void add(const Text& text);
+  void add(PairText text);
+  // Checked before anything is tokenized.
+  void expect(std::size_t inputs, std::size_t extra = 0) const;
+
+  // Queues the job: `answer` makes the response when all results are there. Failure when the queue is full.
+  void submit(std::function<Response(Job&)> answer);
+
+ private:
+  void add(Item item);
+  bool find_cached(Item& item, std::string& key);
+  void tokenize(Item& item);
+  void limit_characters(std::string& text) const;
+  void check_ids(Item& item) const;
+  std::size_t result_bytes() const;
+
+  Service& service_;
+  const ErrorStyle style_;
+  TextPolicy policy_;
+  std::string prompt_;  // the text, where there is one
+  std::shared_ptr<Job> job_;
+  std::vector<std::string> cache_keys_;
+  Clock::time_point begin_;
+};
+
+// x-compute-time and its kin.
+void add_compute_headers(const Job& job, Response& response);
+
+std::size_t count_truncated(const Job& job);
+
+}  // namespace berth::server

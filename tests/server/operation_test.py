@@ -1,0 +1,323 @@
+#!/usr/bin/env python3
+"""Running the server: settings, logs, metrics, cache, overload, deadlines, reloading, memory. usage: operation_test.py BERTH REPOSITORY"""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+import unittest
+
+from harness import BERTH, CASES, REPOSITORY, WEIGHTS, Server, cli, environment, message, read_response, temporary_folder, until
+
+INTENT = f"intent={WEIGHTS / 'intent'}"
+CROSS = f"cross={CASES / 'bert-crossencoder'}"
+
+
+def run(*arguments, env=None):
+    return subprocess.run([BERTH, *map(str, arguments)], capture_output=True, text=True, env=env or environment(), timeout=60)
+
+
+class Settings(unittest.TestCase):
+    def test_command_line_then_environment_then_file(self):
+        with temporary_folder() as folder:
+            path = pathlib.Path(folder) / "berth.json"
+            path.write_text(json.dumps({"model": [INTENT, CROSS], "max-client-batch-size": 3, "max_batch_tokens": 100, "threads": 1, "auto-truncate": False}))
+            env = environment(BERTH_MAX_CLIENT_BATCH_SIZE="5", BERTH_MAX_BATCH_TOKENS="200", HOSTNAME="69a9402a2c94", PORT="1")
+            with Server("--config", path, "--max-batch-tokens", "300", env=env) as server:
+                info = server.request("GET", "/info").json
+                self.assertEqual((info["max_batch_tokens"], info["max_client_batch_size"], info["auto_truncate"], info["threads"]), (300, 5, False, 1))
+                self.assertEqual([each["id"] for each in server.request("GET", "/v1/models").json["data"]], ["intent", "cross"])
+                printed = "\n".join(server.lines)
+                for line in ["name=max-batch-tokens value=300", "name=max-client-batch-size value=5", "name=auto-truncate value=false"]:
+                    self.assertIn(line, printed)
+
+    def test_teis_variables(self):
+        env = environment(MODEL_ID=str(WEIGHTS / "sentiment"), MAX_CLIENT_BATCH_SIZE="7", HOSTNAME="69a9402a2c94", API_KEY="secret-key")
+        with Server("--tei-env", "--threads", "1", env=env) as server:
+            self.assertEqual(server.request("GET", "/info").status, 401)
+            info = server.request("GET", "/info", headers={"authorization": "Bearer secret-key"}).json
+            self.assertEqual((info["served_model_name"], info["max_client_batch_size"]), ("sentiment", 7))
+
+    def test_models_that_come_with_berth(self):
+        with Server("--threads", "1") as server:
+            self.assertEqual([each["id"] for each in server.request("GET", "/v1/models").json["data"]], ["intent", "sentiment", "emotion"])
+
+    def test_mistakes(self):
+        with temporary_folder() as folder:
+            path = pathlib.Path(folder) / "berth.json"
+            for text, words in [("{", "berth.json"), ('{"no-such": 1}', "no-such"), ("[]", "object"), ('{"port": "x"}', "port")]:
+                path.write_text(text)
+                done = run("serve", "--config", path)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertIn(words, done.stderr)
+        for arguments, status, words in [(("--port", "70000"), 2, "70000"), (("--model", "/no/such"), 1, "/no/such"), (("text",), 2, "text"), (("--api-key-file", "/no/such"), 2, "/no/such"),
+                                         (("--host", "example"), 1, "example"), (("--model", "a=/x", "--model", "a=/y"), 2, "two models"), (("--config", "/no/such"), 2, "/no/such"),
+                                         (("--payload-limit", "5XB"), 2, "unit")]:
+            done = run("serve", *arguments)
+            self.assertEqual(done.returncode, status, (arguments, done.stderr))
+            self.assertIn(words, done.stderr)
+        done = run("serve", "--port", "x", env=environment(BERTH_THREADS="x"))
+        self.assertEqual(done.returncode, 2)
+
+    def test_a_port_that_is_taken(self):
+        with Server("--model", INTENT, "--threads", "1") as server:
+            done = run("serve", "--model", INTENT, "--port", server.port)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(str(server.port), done.stderr)
+
+    def test_unix_socket(self):
+        with temporary_folder() as folder:
+            path = os.path.join(folder, "berth.sock")
+            left_over = socket.socket(socket.AF_UNIX)
+            left_over.bind(path)
+            left_over.close()
+            with Server("--model", INTENT, "--uds-path", path, "--threads", "1") as server:
+                with socket.socket(socket.AF_UNIX) as connection:
+                    connection.connect(path)
+                    connection.sendall(message("POST", "/embed", {"inputs": "ok"}))
+                    self.assertEqual(read_response(connection.makefile("rb")).status, 200)
+                self.assertEqual(os.stat(path).st_mode & 0o777, 0o660)
+                self.assertEqual(run("health", "--uds-path", path).returncode, 0)
+            self.assertFalse(os.path.exists(path))
+
+    def test_health_command(self):
+        with Server("--model", INTENT, "--threads", "1") as server:
+            self.assertEqual(run("health", "--port", server.port).returncode, 0)
+            self.assertEqual(run("health", "--live", "--port", server.port).returncode, 0)
+            self.assertEqual(run("health", env=environment(BERTH_PORT=str(server.port), BERTH_HOST="0.0.0.0")).returncode, 0)
+            port = server.port
+        done = run("health", "--port", port)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no server", done.stderr)
+
+
+class Logs(unittest.TestCase):
+    def test_json_without_texts_and_keys(self):
+        with Server("--model", INTENT, "--threads", "1", "--log-format", "json", "--log-requests", "--api-key", "very-secret", env=environment(BERTH_API_KEY_FILE="")) as server:
+            head = {"authorization": "Bearer very-secret"}
+            server.post("/embed", {"inputs": "a private matter"}, {**head, "x-request-id": "id-7"})
+            server.request("GET", "/private/path?with=query")
+            server.post("/embed", {"inputs": "another private one"}, {"authorization": "Bearer nearly-secret"})
+            server.stop()
+            events = [json.loads(line) for line in server.lines]
+        everything = "\n".join(server.lines)
+        for word in ["private", "very-secret", "nearly-secret"]:
+            self.assertNotIn(word, everything)
+        (request,) = [event for event in events if event.get("id") == "id-7"]
+        self.assertEqual((request["event"], request["path"], request["status"], request["method"]), ("request", "/embed", 200, "POST"))
+        self.assertGreater(request["bytes"], 1000)
+        self.assertRegex(request["trace"], "^[0-9a-f]{32}$")
+        self.assertRegex(request["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+        self.assertEqual([event["event"] for event in events][-2:], ["stopping", "stopped"])
+
+
+class Numbers(unittest.TestCase):
+    def test_metrics(self):
+        with Server("--model", INTENT, "--threads", "1") as server:
+            server.post("/embed", {"inputs": "one"})
+            server.post("/embed", {"inputs": ["one", "two", "word " * 400]})
+            server.post("/embed", {"inputs": ""})
+            server.post("/rerank", {"query": "a", "texts": ["b"]})
+            values = server.metrics()
+            text = server.request("GET", "/metrics")
+        self.assertTrue(text.headers["content-type"].startswith("text/plain; version=0.0.4"))
+        expected = {'te_request_count{method="single"}': 1, 'te_request_count{method="batch"}': 1, 'te_request_success{method="batch"}': 1, "te_embed_count": 4, "te_embed_success": 4,
+                    'te_request_failure{err="validation"}': 1, 'te_request_failure{err="model_type"}': 1, "te_queue_size": 0, "te_request_duration_count": 2,
+                    "te_request_inference_duration_count": 2, "te_request_input_length_count": 4, "te_batch_next_size_sum": 4, "berth_truncated_inputs_total": 1,
+                    "berth_inputs_total": 4, 'berth_http_requests_total{route="/embed",method="POST",status="200"}': 2}
+        for name, value in expected.items():
+            self.assertEqual(values.get(name), value, name)
+        self.assertGreater(values["process_resident_memory_bytes"], 1 << 20)
+        self.assertEqual(sum(1 for name in values if name.startswith("te_request_duration_bucket")), 36)
+        for name in ["te_request_queue_duration", "te_request_tokenization_duration", "te_embed_duration", "te_predict_duration", "berth_batch_fill", "berth_batch_seconds"]:
+            self.assertIn(f"{name}_count", values)
+            self.assertGreaterEqual(values[f'{name}_bucket{{le="+Inf"}}'], values[f"{name}_count"])
+        names = [line.split()[2] for line in text.text.splitlines() if line.startswith("# TYPE")]
+        self.assertEqual(len(names), len(set(names)))
+
+    def test_cache(self):
+        with Server("--model", INTENT, "--model", f"emotion={WEIGHTS / 'emotion'}", "--threads", "1", "--cache", "2MB") as server, Server("--model", INTENT, "--threads", "1") as plain:
+            first = server.post("/embed", {"inputs": ["one", "two"]})
+            again = server.post("/embed", {"inputs": ["two", "three", "one"]})
+            values = server.metrics()
+            self.assertEqual((values["berth_cache_hits_total"], values["berth_cache_misses_total"], values["berth_cache_entries"]), (2, 3, 3))
+            self.assertEqual([again.json[2], again.json[0]], first.json)
+            self.assertEqual(again.body, plain.post("/embed", {"inputs": ["two", "three", "one"]}).body)
+            self.assertEqual(again.headers["x-compute-tokens"], plain.post("/embed", {"inputs": ["two", "three", "one"]}).headers["x-compute-tokens"])
+            # Other options and models, errors, and cut texts.
+            for body in [{"inputs": "one", "dimensions": 8}, {"inputs": "one", "normalize": False}]:
+                self.assertEqual(server.post("/embed", body).body, plain.post("/embed", body).body)
+            self.assertEqual(server.post("/predict", {"inputs": "one", "model": "emotion"}).status, 200)
+            self.assertEqual(server.metrics()["berth_cache_entries"], 6)
+            self.assertEqual(server.post("/embed", {"inputs": "word " * 400}).headers["x-truncated-inputs"], "1")
+            self.assertEqual(server.post("/embed", {"inputs": "word " * 400}).headers["x-truncated-inputs"], "1")
+            for _ in range(2):
+                self.assertEqual(server.post("/embed", {"inputs": "word " * 400, "truncate": False}).status, 422)
+            for i in range(30):
+                server.post("/embed", {"inputs": [f"text {i} {j}" for j in range(100)]})
+                self.assertLessEqual(server.metrics()["berth_cache_bytes"], 2 << 20)
+            self.assertGreater(server.metrics()["berth_cache_evictions_total"], 0)
+
+    def test_cached_results_age(self):
+        with Server("--model", INTENT, "--threads", "1", "--cache", "2MB", "--cache-ttl", "0.2") as server:
+            server.post("/embed", {"inputs": "one"})
+            time.sleep(0.4)
+            server.post("/embed", {"inputs": "one"})
+            self.assertEqual(server.metrics()["berth_cache_hits_total"], 0)
+
+
+class Overload(unittest.TestCase):
+    def test_deadline(self):
+        with Server("--model", CROSS, "--threads", "1") as server:
+            begin = time.monotonic()
+            response = server.post("/rerank", {"query": "the fox", "texts": ["a dog over the fox " * 10] * 2000}, {"x-request-timeout": "0.02"})
+            self.assertEqual(response.status, 504)
+            self.assertEqual(response.json["error_type"], "Timeout")
+            self.assertLess(time.monotonic() - begin, 20)
+            until(lambda: server.metrics()["te_queue_size"] == 0, timeout=2, what="work that was not started is dropped")
+            self.assertLess(server.metrics()["te_batch_next_size_sum"], 2000)
+            self.assertEqual(server.post("/v1/rerank", {"query": "a", "documents": ["b"] * 2000}, {"x-request-timeout": "0"}).json["code"], 504)
+            self.assertEqual(server.post("/rerank", {"query": "a", "texts": ["b"]}).status, 200)
+
+    def test_clients_that_leave_take_their_work_along(self):
+        with Server("--model", CROSS, "--threads", "1") as server:
+            connection = server.connect()
+            connection.sendall(message("POST", "/rerank", {"query": "the fox", "texts": ["a dog over the fox " * 10] * 2000}))
+            until(lambda: server.metrics()["te_queue_size"] > 500)
+            connection.close()
+            until(lambda: server.metrics()["te_queue_size"] == 0, timeout=2)
+            self.assertLess(server.metrics()["te_batch_next_size_sum"], 2000)
+            self.assertEqual(server.metrics()['te_request_failure{err="dropped"}'], 1)
+
+    def test_a_full_queue(self):
+        with Server("--model", CROSS, "--threads", "1", "--max-queue-inputs", "100", "--max-batch-tokens", "64") as server:
+            body = {"query": "the fox", "texts": ["a dog over the fox " * 10] * 90}
+            statuses, lock = [], threading.Lock()
+
+            def ask():
+                for _ in range(5):
+                    response = server.post("/rerank", body)
+                    with lock:
+                        statuses.append((response.status, response.headers.get("retry-after")))
+                    if response.status == 429:
+                        assert response.json == {"error": "Model is overloaded", "error_type": "Overloaded"}, response
+            clients = [threading.Thread(target=ask) for _ in range(6)]
+            for client in clients:
+                client.start()
+            for client in clients:
+                client.join()
+            self.assertEqual(set(status for status, _ in statuses), {200, 429})
+            self.assertTrue(all(int(after) >= 1 for status, after in statuses if status == 429))
+            # More inputs than the queue has room for, into an empty one.
+            self.assertEqual(server.post("/rerank", {"query": "a", "texts": ["b"] * 500}).status, 200)
+            self.assertGreater(server.metrics()['te_request_failure{err="overloaded"}'], 0)
+
+    def test_small_requests_beside_a_large_one(self):
+        with Server("--model", CROSS, "--threads", "1") as server:
+            done = {}
+
+            def large():
+                begin = time.monotonic()
+                assert server.post("/rerank", {"query": "the fox", "texts": ["a dog over the fox " * 10] * 2000}).status == 200
+                done["large"] = time.monotonic() - begin
+            client = threading.Thread(target=large)
+            client.start()
+            until(lambda: server.metrics()["te_queue_size"] > 1000)
+            times = []
+            while "large" not in done and len(times) < 20:
+                begin = time.monotonic()
+                self.assertEqual(server.post("/rerank", {"query": "the fox", "texts": ["dog"]}).status, 200)
+                times.append(time.monotonic() - begin)
+            client.join()
+            self.assertLess(sorted(times)[len(times) // 2], done["large"] / 3)
+
+    def test_responses_that_would_be_too_large(self):
+        with Server("--model", INTENT, "--threads", "1", "--result-memory", "1MB") as server:
+            response = server.post("/embed_all", {"inputs": ["word " * 200] * 20})
+            self.assertEqual(response.status, 422)
+            self.assertIn("MB", response.json["error"])
+            self.assertEqual(server.post("/embed", {"inputs": "a"}).status, 200)
+
+    def test_memory_watermarks(self):
+        with Server("--model", INTENT, "--threads", "1", "--cache", "8MB", "--memory-limit", "1MB") as server:
+            server.wait_for("refused")
+            response = server.post("/embed", {"inputs": "a"})
+            self.assertEqual((response.status, response.json["error_type"]), (429, "Overloaded"))
+            self.assertIn("retry-after", response.headers)
+            self.assertEqual(server.request("GET", "/health").status, 200)
+
+
+class Reloading(unittest.TestCase):
+    def test_no_request_fails(self):
+        with temporary_folder() as folder:
+            directory = pathlib.Path(folder) / "model"
+            shutil.copytree(WEIGHTS / "intent", directory)
+            with Server("--model", f"intent={directory}", "--threads", "1", "--cache", "1MB", "--admin") as server:
+                expected = server.post("/embed", {"inputs": "ok"}).json
+                bad, stop = [], threading.Event()
+
+                def ask():
+                    while not stop.is_set():
+                        response = server.post("/embed", {"inputs": ["ok", f"{time.monotonic()}"]})
+                        if response.status != 200 or response.json[:1] != expected:
+                            bad.append(response)
+                clients = [threading.Thread(target=ask) for _ in range(3)]
+                for client in clients:
+                    client.start()
+                for _ in range(3):
+                    server.process.send_signal(signal.SIGHUP)
+                    server.wait_for("reloading")
+                    server.wait_for("model loaded")
+                for _ in range(2):
+                    self.assertEqual(server.post("/admin/reload", None).json, {"reloaded": True})
+                stop.set()
+                for client in clients:
+                    client.join()
+                self.assertEqual(bad, [])
+                # A broken directory leaves the old model in place, and says so.
+                (directory / "config.json").write_text("{")
+                refused = server.post("/admin/reload", None)
+                self.assertEqual(refused.status, 424)
+                self.assertEqual(server.post("/embed", {"inputs": "ok"}).json, expected)
+                self.assertIn("config.json", server.request("GET", "/v1/models").json["data"][0]["error"])
+                # Another model is what the next requests get, not the cache of the old one.
+                shutil.copytree(CASES / "st-mean", directory, dirs_exist_ok=True)
+                self.assertEqual(server.post("/admin/reload", None).status, 200)
+                got = server.post("/embed", {"inputs": "ok", "normalize": False}).json
+                self.assertEqual(got, [cli("encode", "--model", directory, "ok")[0]["embedding"]])
+
+    def test_models_on_demand_within_a_memory_budget(self):
+        names = ["intent", "sentiment", "emotion"]
+        models = [each for name in names for each in ("--model", f"{name}={WEIGHTS / name}")]
+        with Server(*models, "--lazy", "--model-memory", "25MB", "--threads", "1") as server:
+            loaded = lambda: [each["id"] for each in server.request("GET", "/v1/models").json["data"] if each["loaded"]]
+            self.assertEqual(loaded(), [])
+            self.assertEqual(server.request("GET", "/health").status, 200)
+            results, threads = [], []
+            for _ in range(4):  # the first requests wait for the model together
+                threads.append(threading.Thread(target=lambda: results.append(server.post("/embed", {"inputs": "a"}).status)))
+                threads[-1].start()
+            for thread in threads:
+                thread.join()
+            self.assertEqual(results, [200] * 4)
+            self.assertEqual(loaded(), ["intent"])
+            self.assertEqual(server.post("/predict", {"inputs": "a", "model": "sentiment"}).status, 200)
+            self.assertEqual(loaded(), ["intent", "sentiment"])
+            self.assertEqual(server.post("/embed", {"inputs": "b"}).status, 200)
+            self.assertEqual(server.post("/predict", {"inputs": "a", "model": "emotion"}).status, 200)
+            self.assertEqual(loaded(), ["intent", "emotion"])  # sentiment was idle longest
+            self.assertEqual(server.post("/predict", {"inputs": "a", "model": "sentiment"}).status, 200)
+
+    def test_a_model_that_cannot_be_loaded(self):
+        with Server("--model", "broken=/no/such/directory", "--lazy", "--threads", "1") as server:
+            response = server.post("/embed", {"inputs": "a"})
+            self.assertEqual((response.status, response.json["error_type"]), (503, "Unhealthy"))
+            self.assertIn("/no/such/directory", response.json["error"])
+
+
+if __name__ == "__main__":
+    unittest.main()
