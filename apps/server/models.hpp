@@ -21,6 +21,7 @@ class Models {
   struct Status {
     std::string name, directory;
     bool loaded;
+    std::string kind;  // "embedding", ...; empty: not known yet
     std::size_t bytes;
     std::string error;  // of the last attempt to load it
   };

@@ -20,6 +20,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/openapi.json", Access::open, kTei, handle_openapi, "operation", "This document"},
     {"GET", "/info", Access::key, kTei, handle_info, "operation", "The model and the limits", "", "Info"},
     {"POST", "/admin/reload", Access::admin, kTei, handle_reload, "operation", "Load the models again; no request fails", "", "Reloaded"},
+    {"GET", "/admin/baseline", Access::admin, kTei, handle_baseline, "operation", "Distributions of labels, scores and lengths so far, to be stored for --baseline", "", "Baseline"},
 
     {"POST", "/embed", Access::key, kTei, handle_embed, "embeddings", "Embeddings", "EmbedRequest", "EmbedResponse"},
     {"POST", "/embed_all", Access::key, kTei, handle_embed_all, "embeddings", "A vector for each token", "EmbedAllRequest", "EmbedAllResponse"},

@@ -46,6 +46,7 @@ void handle_models(Service& service, const CallPointer& call);
 void handle_openapi(Service& service, const CallPointer& call);
 void handle_docs(Service& service, const CallPointer& call);
 void handle_reload(Service& service, const CallPointer& call);
+void handle_baseline(Service& service, const CallPointer& call);
 void handle_embed(Service& service, const CallPointer& call);          // routes_embed.cpp
 void handle_embed_all(Service& service, const CallPointer& call);
 void handle_embed_sparse(Service& service, const CallPointer& call);

@@ -102,6 +102,7 @@ void handle_models(Service& service, const CallPointer& call) {
     Json list = Json::array();
     for (const Models::Status& status : service.models().status()) {
       Json each{{"id", status.name}, {"object", "model"}, {"created", 0}, {"owned_by", "berth"}, {"loaded", status.loaded}};
+      if (!status.kind.empty()) each["kind"] = status.kind;
       if (!status.error.empty()) each["error"] = status.error;
       list.push_back(std::move(each));
     }
@@ -123,6 +124,10 @@ void handle_docs(Service& service, const CallPointer& call) {
       html.append("<tr><td>").append(route.method).append("<td><code>").append(route.path).append("</code><td>").append(route.summary);
     return Response{200, "text/html; charset=utf-8", html + "</table></html>\n", {}};
   });
+}
+
+void handle_baseline(Service& service, const CallPointer& call) {
+  service.answer(call, ErrorStyle::tei, [&] { return json_response(service.drift().baseline()); });
 }
 
 void handle_reload(Service& service, const CallPointer& call) {

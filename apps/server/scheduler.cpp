@@ -22,14 +22,20 @@ Failure failure_of(const std::exception& error) {
 Scheduler::Scheduler(const SchedulerLimits& limits, std::function<void(const Batch&)> observe)
     : limits_(limits), observe_(std::move(observe)), thread_([this] { run(); }) {}
 
-Scheduler::~Scheduler() {
+void Scheduler::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   work_.notify_all();
-  thread_.join();
-  for (const JobPointer& job : ring_) {
+  if (thread_.joinable()) thread_.join();
+  std::deque<JobPointer> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    waiting.swap(ring_);
+    state_ = {};
+  }
+  for (const JobPointer& job : waiting) {
     if (job->cancelled) continue;
     job->failure.emplace(FailureKind::unhealthy, "the server is stopping", "dropped");
     job->done(*job);

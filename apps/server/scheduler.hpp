@@ -36,8 +36,9 @@ class Scheduler {
   };
   // `observe` is called after each batch, by the thread that ran it.
   Scheduler(const SchedulerLimits& limits, std::function<void(const Batch&)> observe);
-  // Jobs that wait are failed.
-  ~Scheduler();
+  ~Scheduler() { stop(); }
+  // After the batch that runs; jobs that wait are failed, and no other is taken.
+  void stop();
 
   // False when the queue has no room for what has no result yet; else job->done will be called, unless the call is abandoned first. An empty queue takes
   // any job.

@@ -86,6 +86,7 @@ int serve(const ServerOptions& options) {
   }).detach();
   const bool all = server.drain(own.drain_time);
   log.info("stopped", {{"all_answered", all}});
+  service.stop();
   service.set_server(nullptr);
   return 0;
 }

@@ -19,6 +19,18 @@ ModelKind kind_of(const std::string& task, std::size_t labels) {
 
 }  // namespace
 
+std::string_view name(ModelKind kind) noexcept {
+  switch (kind) {
+    case ModelKind::embedding: return "embedding";
+    case ModelKind::classifier: return "classifier";
+    case ModelKind::reranker: return "reranker";
+    case ModelKind::tagger: return "tagger";
+    case ModelKind::masked: return "masked";
+    case ModelKind::answering: return "answering";
+  }
+  return "";
+}
+
 ServedModel::ServedModel(std::string name_, const std::string& directory_, Model loaded)
     : name(std::move(name_)), directory(directory_), model(std::move(loaded)), tokenizer(model.tokenizer()), generation(next_generation()) {
   const base::Json info = base::Json::parse(model.info());

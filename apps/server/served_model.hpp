@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <berth/berth.hpp>
@@ -15,6 +16,7 @@
 namespace berth::server {
 
 enum class ModelKind { embedding, classifier, reranker, tagger, masked, answering };
+std::string_view name(ModelKind kind) noexcept;
 
 struct ServedModel {
   ServedModel(std::string name, const std::string& directory, Model loaded);

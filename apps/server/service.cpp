@@ -46,10 +46,13 @@ bool same_secret(std::string_view a, std::string_view b) {
 }  // namespace
 
 Service::Service(const ServerOptions& options)
-    : options_(options), log_(options.log_format), cache_(options.cache_bytes, options.cache_seconds, metrics_), results_(options.result_memory), loaders_(1),
+    : options_(options), log_(options.log_format), cache_(options.cache_bytes, options.cache_seconds, metrics_), drift_(options.baseline), results_(options.result_memory), loaders_(1),
       workers_(options.workers), models_(options, loaders_, metrics_, log_), scheduler_(options.queue, [this](const Scheduler::Batch& batch) { observe(batch); }) {}
 
-Service::~Service() {
+Service::~Service() { stop(); }
+
+void Service::stop() {
+  scheduler_.stop();
   loaders_.stop();
   workers_.stop();
 }
@@ -286,7 +289,9 @@ std::string Service::metrics_text() {
     gauges.push_back({"berth_connections", "Open connections", number(server_->counts().connections.load())});
     gauges.push_back({"berth_body_bytes", "Request bodies in memory", number(server_->body_bytes())});
   }
-  return metrics_.render(gauges);
+  std::string text = metrics_.render(gauges);
+  drift_.render(text);
+  return text;
 }
 
 }  // namespace berth::server

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "apps/server/cache.hpp"
+#include "apps/server/drift.hpp"
 #include "apps/server/fields.hpp"
 #include "apps/server/http_server.hpp"
 #include "apps/server/log.hpp"
@@ -48,6 +49,8 @@ class Service : public HttpHandler {
 
   void set_server(const HttpServer* server) { server_ = server; }
   void begin_drain() { draining_.store(true); }
+  // Answers what waits (503), before the server goes that would carry the answers.
+  void stop();
   bool draining() const noexcept { return draining_.load(); }
   bool shedding() const noexcept { return refusing_.load(); }
   // Looks at the memory and does what the watermarks ask for; called every second.
@@ -57,6 +60,7 @@ class Service : public HttpHandler {
   const ServerOptions& options() const noexcept { return options_; }
   Metrics& metrics() noexcept { return metrics_; }
   Cache& cache() noexcept { return cache_; }
+  Drift& drift() noexcept { return drift_; }
   Models& models() noexcept { return models_; }
   Workers& workers() noexcept { return workers_; }
   Scheduler& scheduler() noexcept { return scheduler_; }
@@ -79,6 +83,7 @@ class Service : public HttpHandler {
   Log log_;
   Metrics metrics_;
   Cache cache_;
+  Drift drift_;
   Budget results_;
   Workers loaders_;  // one: models load one after the other
   Workers workers_;

@@ -239,6 +239,7 @@ void Work::submit(std::function<Response(Job&)> answer) {
         counts.inputs.fetch_add(finished.items.size());
         counts.tokens.fetch_add(finished.tokens);
         counts.truncated.fetch_add(count_truncated(finished));
+        service.drift().observe(finished);
         const double total = seconds(Clock::now() - finished.call->received), tokenization = seconds(finished.tokenization), queue = seconds(finished.queued),
                      inference = seconds(finished.inference);
         counts.request.observe(total, tokenization, queue, inference);

@@ -265,6 +265,19 @@ class Signals(unittest.TestCase):
         self.assertIn("all_answered=true", "\n".join(server.lines))
         idle.close()
 
+    def test_a_drain_that_takes_too_long(self):
+        server = Server("--model", f"cross={WEIGHTS.parent / 'tests/reference/bert-crossencoder'}", "--threads", "1", "--drain-timeout", "0.1", "--max-batch-tokens", "64")
+        connections = [server.connect() for _ in range(3)]
+        for connection in connections:
+            connection.sendall(message("POST", "/rerank", {"query": "the fox", "texts": ["a dog over the fox " * 10] * 2000}))
+        until(lambda: server.metrics()["te_queue_size"] > 4000)
+        server.process.send_signal(signal.SIGTERM)
+        self.assertEqual(server.process.wait(60), 0)
+        server.stop()
+        self.assertIn("all_answered=false", "\n".join(server.lines))
+        for connection in connections:
+            connection.close()
+
     def test_a_second_signal_ends_at_once(self):
         server = Server("--model", MODEL, "--threads", "1", "--echo")
         connection = server.connect()

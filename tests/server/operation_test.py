@@ -162,6 +162,35 @@ class Numbers(unittest.TestCase):
                 self.assertLessEqual(server.metrics()["berth_cache_bytes"], 2 << 20)
             self.assertGreater(server.metrics()["berth_cache_evictions_total"], 0)
 
+    def test_drift(self):
+        with temporary_folder() as folder:
+            baseline = pathlib.Path(folder) / "baseline.json"
+            model = ("--model", f"sentiment={WEIGHTS / 'sentiment'}", "--threads", "1", "--admin")
+            good = ["A warm, funny film.", "Beautifully acted and moving.", "I loved every minute of it."]
+            bad = ["Two hours of my life that I will never get back.", "A dull and tired mess that nobody should have to sit through, least of all twice in a row."]
+            with Server(*model) as server:
+                for text in good * 5 + bad:
+                    server.post("/predict", {"inputs": text})
+                baseline.write_bytes(server.request("GET", "/admin/baseline").body)
+                self.assertNotIn('berth_drift{model="sentiment",of="labels"}', server.metrics())
+            stored = json.loads(baseline.read_text())["models"]["sentiment"]
+            self.assertEqual((sum(stored["scores"]), sum(stored["lengths"]), sum(stored["labels"].values())), (17, 17, 17))
+            with Server(*model, "--baseline", baseline) as server:
+                for text in good * 5 + bad:
+                    server.post("/predict", {"inputs": text})
+                same = server.metrics()
+                self.assertEqual([same[f'berth_drift{{model="sentiment",of="{of}"}}'] for of in ["labels", "scores", "lengths"]], [0, 0, 0])
+                self.assertEqual(same['berth_label_total{model="sentiment",label="NEGATIVE"}'], stored["labels"]["NEGATIVE"])
+                for text in bad * 20:
+                    server.post("/predict", {"inputs": text})
+                other = server.metrics()
+                for of in ["labels", "lengths"]:
+                    self.assertGreater(other[f'berth_drift{{model="sentiment",of="{of}"}}'], 0.25)
+            baseline.write_text('{"models": {"sentiment": {"labels": {}, "scores": [1], "lengths": []}}}')
+            done = run("serve", *model, "--baseline", baseline)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("scores", done.stderr)
+
     def test_cached_results_age(self):
         with Server("--model", INTENT, "--threads", "1", "--cache", "2MB", "--cache-ttl", "0.2") as server:
             server.post("/embed", {"inputs": "one"})

@@ -210,13 +210,13 @@ class Document(Shared):
             self.assertIn(name, document.json["components"]["schemas"])
         for path, methods in paths.items():
             for method, operation in methods.items():
-                if path == "/admin/reload":
+                if path.startswith("/admin/"):
                     continue
                 response = self.server.request(method.upper(), path, None if method == "get" else b"{")
                 self.assertEqual(response.status, 200 if method == "get" else 400, (path, response))
                 self.assertIn("summary", operation)
             wrong = self.server.request("DELETE", path)
-            if path != "/admin/reload":
+            if not path.startswith("/admin/"):
                 self.assertEqual((wrong.status, wrong.body), (405, b""), path)
                 self.assertIn("GET" if "get" in methods else "POST", wrong.headers["allow"])
         self.assertIn("/v1/embeddings", self.server.request("GET", "/docs").text)

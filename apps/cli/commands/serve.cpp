@@ -90,6 +90,7 @@ void add_behaviour(CLI::App& app, Options& options) {
   app.add_option("--page", options.page, "The page at /; default true")->type_name("true|false")->check(CLI::IsMember({"true", "false"}).description(""));
   app.add_flag("--admin", server.admin, "Have /admin routes");
   app.add_option("--log-format", options.log_format, "Log lines on standard error; default text")->type_name("text|json")->check(CLI::IsMember({"text", "json"}).description(""));
+  app.add_option("--baseline", server.baseline, "Distributions of labels, scores and lengths (of /admin/baseline) that /metrics says the distance to")->type_name("FILE");
   app.add_flag("--log-requests", server.log_requests, "A line for each request; never its text");
   app.add_flag("--echo", server.echo, "Answer without running the model, to measure the server itself");
 }

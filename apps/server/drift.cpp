@@ -1,0 +1,151 @@
+#include "apps/server/drift.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <set>
+#include <stdexcept>
+
+#include "apps/server/metrics.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+
+namespace berth::server {
+namespace {
+
+using base::Json;
+
+template <std::size_t kSize>
+void read_counts(const base::JsonObject& object, const char* key, std::array<std::uint64_t, kSize>& counts) {
+  const Json* list = object.find(key);
+  if (list == nullptr || !list->is_array() || list->size() != kSize) object.fail(key, "expected an array of " + std::to_string(kSize) + " counts");
+  for (std::size_t i = 0; i < kSize; ++i) {
+    if (!(*list)[i].is_number_unsigned()) object.fail(key, "expected counts");
+    counts[i] = (*list)[i].get<std::uint64_t>();
+  }
+}
+
+Distribution read_distribution(const base::JsonObject& object) {
+  Distribution result;
+  const base::JsonObject labels = object.object("labels");
+  for (const auto& [label, count] : labels.json().items()) {
+    if (!count.is_number_unsigned()) labels.fail(label.c_str(), "expected a count");
+    result.labels[label] = count.get<std::uint64_t>();
+  }
+  read_counts(object, "scores", result.scores);
+  read_counts(object, "lengths", result.lengths);
+  return result;
+}
+
+template <class Counts>
+std::vector<std::uint64_t> list(const Counts& counts) {
+  return {counts.begin(), counts.end()};
+}
+
+// How often each label of either was the best, in one order.
+std::pair<std::vector<std::uint64_t>, std::vector<std::uint64_t>> aligned(const Distribution& a, const Distribution& b) {
+  std::set<std::string> names;
+  for (const auto* each : {&a, &b})
+    for (const auto& label : each->labels) names.insert(label.first);
+  std::pair<std::vector<std::uint64_t>, std::vector<std::uint64_t>> counts;
+  const auto count = [](const Distribution& from, const std::string& name) {
+    const auto found = from.labels.find(name);
+    return found == from.labels.end() ? std::uint64_t{0} : found->second;
+  };
+  for (const std::string& name : names) {
+    counts.first.push_back(count(a, name));
+    counts.second.push_back(count(b, name));
+  }
+  return counts;
+}
+
+void line(std::string& out, const std::string& name, const std::string& labels, double value) {
+  char buffer[32];
+  const auto result = std::to_chars(buffer, buffer + sizeof(buffer), value);
+  out.append(name).append("{").append(labels).append("} ").append(buffer, result.ptr).append("\n");
+}
+
+}  // namespace
+
+double stability_index(const std::vector<std::uint64_t>& counts, const std::vector<std::uint64_t>& baseline) {
+  const auto total = [](const std::vector<std::uint64_t>& from) {
+    double sum = 0;
+    for (const std::uint64_t count : from) sum += static_cast<double>(count) + 0.5;
+    return sum;
+  };
+  const double all = total(counts), before = total(baseline);
+  double index = 0;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    const double now = (static_cast<double>(counts[i]) + 0.5) / all, then = (static_cast<double>(baseline[i]) + 0.5) / before;
+    index += (now - then) * std::log(now / then);
+  }
+  return index;
+}
+
+Drift::Drift(const std::string& path) {
+  if (path.empty()) return;
+  try {
+    const Json document = base::read_json_file(path);
+    const base::JsonObject models = base::JsonObject(document, path).object("models");
+    for (const auto& [name, value] : models.json().items()) stored_[name] = read_distribution(models.object(name.c_str()));
+  } catch (const base::Error& error) {
+    throw std::runtime_error(error.what());
+  }
+}
+
+void Drift::observe(const Job& job) {
+  const std::lock_guard lock(mutex_);
+  Distribution& seen = seen_[job.lane.model->name];
+  for (const Item& item : job.items) {
+    const auto bucket = static_cast<std::size_t>(std::bit_width(item.tokens == 0 ? 0U : item.tokens - 1));
+    ++seen.lengths[std::min(bucket, Distribution::kLengths - 1)];
+    if (job.lane.task != Task::classify || item.result.values.empty()) continue;
+    const auto best = std::max_element(item.result.values.begin(), item.result.values.end());
+    ++seen.labels[job.lane.model->labels[static_cast<std::size_t>(best - item.result.values.begin())]];
+    if (job.lane.raw_scores) continue;
+    ++seen.scores[std::min(static_cast<std::size_t>(std::max(0.0F, *best) * Distribution::kScores), Distribution::kScores - 1)];
+  }
+}
+
+void Drift::render(std::string& out) const {
+  const std::lock_guard lock(mutex_);
+  out += "# TYPE berth_label_total counter\n";
+  for (const auto& [model, seen] : seen_)
+    for (const auto& [label, count] : seen.labels)
+      line(out, "berth_label_total", "model=" + label_value(model) + ",label=" + label_value(label), static_cast<double>(count));
+  const auto histogram = [&](const std::string& name, const auto& counts_of, const auto& bound_of) {
+    out.append("# TYPE ").append(name).append(" histogram\n");
+    for (const auto& [model, seen] : seen_) {
+      const auto& counts = counts_of(seen);
+      std::uint64_t all = 0;
+      for (std::size_t i = 0; i < counts.size(); ++i) {
+        all += counts[i];
+        line(out, name + "_bucket", "model=" + label_value(model) + ",le=\"" + (i + 1 == counts.size() ? "+Inf" : bound_of(i)) + "\"", static_cast<double>(all));
+      }
+      line(out, name + "_count", "model=" + label_value(model), static_cast<double>(all));
+    }
+  };
+  histogram("berth_best_score", [](const Distribution& seen) -> const auto& { return seen.scores; }, [](std::size_t i) { return "0." + std::to_string(i + 1); });
+  histogram("berth_input_tokens", [](const Distribution& seen) -> const auto& { return seen.lengths; }, [](std::size_t i) { return std::to_string(std::size_t{1} << i); });
+  if (stored_.empty()) return;
+  out += "# HELP berth_drift Population stability index against --baseline: 0 is the same\n# TYPE berth_drift gauge\n";
+  for (const auto& [model, stored] : stored_) {
+    const auto found = seen_.find(model);
+    if (found == seen_.end()) continue;
+    const auto labels = aligned(found->second, stored);
+    const std::string name = "model=" + label_value(model) + ",of=";
+    line(out, "berth_drift", name + "\"labels\"", stability_index(labels.first, labels.second));
+    line(out, "berth_drift", name + "\"scores\"", stability_index(list(found->second.scores), list(stored.scores)));
+    line(out, "berth_drift", name + "\"lengths\"", stability_index(list(found->second.lengths), list(stored.lengths)));
+  }
+}
+
+std::string Drift::baseline() const {
+  const std::lock_guard lock(mutex_);
+  nlohmann::ordered_json models = nlohmann::ordered_json::object();
+  for (const auto& [model, seen] : seen_) models[model] = {{"labels", seen.labels}, {"scores", seen.scores}, {"lengths", seen.lengths}};
+  return nlohmann::ordered_json{{"models", models}}.dump();
+}
+
+}  // namespace berth::server
