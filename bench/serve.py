@@ -59,7 +59,7 @@ class Load:
             sys.exit(f"answers other than 200:\n{done}")
         result = {"connections": connections, "requests_per_second": float(re.search(r"Requests/sec:\s+([\d.]+)", done).group(1))}
         for percent in ["50", "90", "99"]:
-            result[f"p{percent}_ms"] = milliseconds(re.search(rf"{percent}%\s+(\S+)", done).group(1))
+            result[f"p{percent}_ms"] = milliseconds(re.search(rf"^ +{percent}% +(\S+)$", done, re.MULTILINE).group(1))
         return result
 
 

@@ -46,8 +46,7 @@ class TenThousand(unittest.TestCase):
             slow = threading.Thread(target=trickle)
             slow.start()
             times = []
-            with server.connect() as connection:
-                stream = connection.makefile("rb")
+            with server.connect() as connection, connection.makefile("rb") as stream:
                 for _ in range(200):
                     begin = time.monotonic()
                     connection.sendall(message("POST", "/embed", {"inputs": "ok"}))
