@@ -23,6 +23,9 @@ MAY_INCLUDE = {
 # These see everything; nothing outside of them sees them.
 OBSERVERS = {"tests", "bench", "fuzz"}
 
+# Takes long to compile, and the rest of the server is none of its business.
+MAY_INCLUDE_BOOST = {"apps/server/connection.hpp", "apps/server/connection.cpp", "apps/server/http_server.cpp"}
+
 # What the translation units that are compiled for one instruction set may see of the system. An inline function of a standard header,
 # compiled there with -mavx512f, could become the one copy that the linker keeps for the whole program.
 ISA_SYSTEM_HEADERS = {"cstddef", "cstdint", "cstring", "immintrin.h", "emmintrin.h", "type_traits", "concepts", "xsimd/xsimd.hpp"}
@@ -60,6 +63,8 @@ def folder_problems(root, path):
                 yield f"{name}: there is no <{header}>"
         if re.match(r"(oneapi/)?tbb/|tbb\.h", header) and name != "base/parallel.cpp" and folder not in OBSERVERS:
             yield f"{name}: only base/parallel.cpp may include <{header}>"
+        if header.startswith("boost/") and name not in MAY_INCLUDE_BOOST and folder not in OBSERVERS:
+            yield f"{name}: only {', '.join(sorted(MAY_INCLUDE_BOOST))} may include <{header}>"
 
 
 def isa_problems(root):

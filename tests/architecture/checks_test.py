@@ -26,6 +26,7 @@ class Layers(unittest.TestCase):
             "kernels/a.cpp": '#include "kernels/table.hpp"\n#include "base/error.hpp"\n#include <vector>\n',
             "engine/a.cpp": '#include <berth/berth.h>\n#include "kernels/table.hpp"\n',
             "tests/kernels/a_test.cpp": '#include "kernels/table.hpp"\n#include <tbb/parallel_for.h>\n',
+            "apps/server/http_server.cpp": "#include <boost/asio.hpp>\n",
             "base/parallel.cpp": "#include <tbb/parallel_for.h>\n"}), [])
 
     def test_what_is_not(self):
@@ -34,7 +35,7 @@ class Layers(unittest.TestCase):
                            ("apps/cli/a.cpp", '  #  include "kernels/table.hpp"'), ("include/berth/b.hpp", '#include "base/error.hpp"'),
                            ("engine/a.cpp", '#include "../base/error.hpp"'), ("engine/a.cpp", '#include "error.hpp"'),
                            ("engine/a.cpp", "#include <tbb/task_arena.h>"), ("engine/a.cpp", "#include <oneapi/tbb/task_arena.h>"),
-                           ("engine/a.cpp", "#include <berth/absent.h>"), ("base/a.hpp", '#include "tests/a.hpp"')]:
+                           ("apps/server/work.cpp", "#include <boost/asio.hpp>"), ("engine/a.cpp", "#include <berth/absent.h>"), ("base/a.hpp", '#include "tests/a.hpp"')]:
             with self.subTest(name=name, line=line):
                 found = self.problems({name: line + "\n", "tests/a.hpp": ""})
                 self.assertEqual(len(found), 1, found)
