@@ -138,6 +138,8 @@ void Connection::on_header(ErrorCode error) {
   http_1_0_ = message.version() < 11;
   if (static_cast<std::size_t>(std::distance(message.begin(), message.end())) > shared_.limits.header_fields) return refuse(431);
   if (!http_1_0_ && message.count(http::field::host) != 1) return refuse(400);
+  // Other codings would leave a body that the next request begins with.
+  if (message.count(http::field::transfer_encoding) > 0 && !boost::beast::iequals(message[http::field::transfer_encoding], "chunked")) return refuse(400);
   if (const auto length = parser_->content_length(); length && !body_share_.grow_to(*length)) return refuse(429);
   keep_alive_ = parser_->keep_alive();
   stream_.expires_after(shared_.limits.body);
