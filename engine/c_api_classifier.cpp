@@ -25,14 +25,15 @@ berth_string view(const std::string& text) { return {text.data(), text.size()}; 
 
 berth_decision item_of(const berth::engine::Decisions& decisions, std::size_t row) {
   const Decision& decision = decisions.items[row];
-  const auto& profile = *decisions.profile;
-  const std::size_t at = row * decisions.labels();
+  const berth::engine::Evidence& evidence = *decisions.evidence;
+  const auto& profile = *evidence.profile;
+  const std::size_t at = row * evidence.labels();
   berth_decision item{};
   item.decided_by = static_cast<std::uint32_t>(decision.by);
-  item.model = decisions.model[row];
+  item.model = evidence.model[row];
   if (decision.label != kNone) {
     item.label = view(profile.labels[decision.label].name);
-    const float score = decisions.scores[at + decision.label];
+    const float score = evidence.scores[at + decision.label];
     if (!std::isnan(score)) {
       item.has_score = 1;
       item.score = score;
@@ -41,13 +42,13 @@ berth_decision item_of(const berth::engine::Decisions& decisions, std::size_t ro
   }
   if (decision.nearest_label != kNone) {
     const auto& label = profile.labels[decision.nearest_label];
-    item.nearest = view(label.examples[decisions.nearest[at + decision.nearest_label]]);
+    item.nearest = view(label.examples[evidence.nearest[at + decision.nearest_label]]);
     item.nearest_label = view(label.name);
-    item.similarity = decisions.similarity[at + decision.nearest_label];
+    item.similarity = evidence.similarity[at + decision.nearest_label];
   }
   if (decision.rule != kNone) {
     item.rule = view(profile.rules[decision.rule].name);
-    item.rule_match = view(decisions.hits[row][decision.hit].match);
+    item.rule_match = view(evidence.hits[row][decision.hit].match);
   }
   return item;
 }
@@ -107,9 +108,7 @@ berth_status berth_classifier_run(const berth_classifier* classifier, const bert
   return guarded(classifier, [&] {
     require(inputs != nullptr || count == 0, "inputs is NULL");
     require(decisions != nullptr, "decisions is NULL");
-    berth::engine::Decisions made;
-    classifier->classifier->run({inputs, count}, made, rows);
-    *decisions = handle_of(std::move(made)).release();
+    *decisions = handle_of(classifier->classifier->run({inputs, count}, rows)).release();
   });
 }
 
@@ -120,17 +119,17 @@ const berth_decision* berth_decisions_get(const berth_decisions* decisions, size
 const float* berth_decisions_scores(const berth_decisions* decisions, size_t index, size_t* labels) {
   if (labels != nullptr) *labels = 0;
   if (!alive(decisions) || index >= decisions->items.size()) return nullptr;
-  if (labels != nullptr) *labels = decisions->decisions.labels();
-  return decisions->decisions.scores.data() + index * decisions->decisions.labels();
+  const berth::engine::Evidence& evidence = *decisions->decisions.evidence;
+  if (labels != nullptr) *labels = evidence.labels();
+  return evidence.scores.data() + index * evidence.labels();
 }
 
 berth_status berth_decisions_decide(const berth_decisions* decisions, const float* thresholds, berth_decisions** decided) {
   return guarded(decisions, [&] {
     require(thresholds != nullptr, "thresholds is NULL");
     require(decided != nullptr, "decided is NULL");
-    berth::engine::Decisions again = decisions->decisions;
-    again.decide({thresholds, again.labels()});
-    *decided = handle_of(std::move(again)).release();
+    const auto& evidence = decisions->decisions.evidence;
+    *decided = handle_of(berth::engine::decide(evidence, {thresholds, evidence->labels()})).release();
   });
 }
 

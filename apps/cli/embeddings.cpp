@@ -1,6 +1,7 @@
 #include "apps/cli/embeddings.hpp"
 
 #include <array>
+#include <bit>
 #include <cmath>
 #include <string_view>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "apps/cli/errors.hpp"
 #include "apps/cli/json_text.hpp"
 #include "apps/cli/option_checks.hpp"
+#include "base/base64.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
 
@@ -27,7 +29,8 @@ constexpr std::array<std::pair<std::string_view, berth_output_type>, 5> kTypes =
 }};
 
 std::string check_type(const std::string& text) {
-  std::string names;
+  if (text == "float16") return "";
+  std::string names = "float16";
   for (const auto& [name, type] : kTypes) {
     if (name == text) return "";
     names += (names.empty() ? "" : ", ") + std::string(name);
@@ -59,7 +62,9 @@ void add_truncate_dim_option(CLI::App& app, EmbeddingOptions& options) {
 void add_prompt_options(CLI::App& app, EmbeddingOptions& options) {
   auto* name = app.add_option("--prompt-name", options.prompt_name, "Put this prompt of the model's before every text (query, passage, ...; see berth info)")
                    ->type_name("NAME");
-  app.add_option("--prompt", options.prompt, "Put this text before every text; an empty one keeps the model's default prompt out")->type_name("TEXT")->excludes(name);
+  app.add_option("--prompt", options.prompt, "Put this text before every text; an empty one keeps the model's default prompt out")
+      ->type_name("TEXT")
+      ->excludes(name);
 }
 
 void add_embedding_options(CLI::App& app, EmbeddingOptions& options) {
@@ -87,19 +92,22 @@ RunOptions run_options(const Model& model, const RunLimits& limits, const Embedd
 }
 
 void add_quantize_options(CLI::App& app, QuantizeOptions& options) {
-  app.add_option("--output-type", options.type, "float32 (default), int8 and uint8 (one byte a value, with --ranges), binary and ubinary (one bit a value)")
+  app.add_option("--output-type", options.type,
+                 "float32 (default), float16, int8 and uint8 (one byte a value, with --ranges), binary and ubinary (one bit a value)")
       ->type_name("NAME")
       ->check(check_type);
+  app.add_flag("--base64", options.base64, "Write an embedding as its bytes, little-endian, in base64 instead of an array of numbers");
   app.add_option("--ranges", options.ranges, "Each dimension's range for int8 and uint8: a file of berth calibrate-ranges")->type_name("FILE");
 }
 
-Quantizer::Quantizer(const QuantizeOptions& options, std::size_t dimensions) : type_(BERTH_FLOAT32) {
+Quantizer::Quantizer(const QuantizeOptions& options, std::size_t dimensions) : type_(BERTH_FLOAT32), half_(options.type == "float16"), base64_(options.base64) {
   for (const auto& [name, type] : kTypes)
     if (name == options.type) type_ = type;
   if (needs_ranges(type_) && options.ranges.empty())
-    throw UsageError("--output-type " + options.type +
-                     " needs --ranges FILE, so that a vector does not depend on what it is encoded with; make the file with: berth calibrate-ranges --model DIR "
-                     "--input TEXTS --output FILE");
+    throw UsageError(
+        "--output-type " + options.type +
+        " needs --ranges FILE, so that a vector does not depend on what it is encoded with; make the file with: berth calibrate-ranges --model DIR "
+        "--input TEXTS --output FILE");
   if (!needs_ranges(type_) && !options.ranges.empty()) throw UsageError("--ranges is for --output-type int8 and uint8");
   if (!options.ranges.empty()) ranges_ = read_ranges(options.ranges, dimensions);
   if (floats()) return;
@@ -119,6 +127,67 @@ std::vector<std::int32_t> Quantizer::operator()(std::span<const float> embedding
   const bool is_signed = type_ == BERTH_INT8 || type_ == BERTH_BINARY;
   for (const std::uint8_t byte : bytes) values.push_back(is_signed ? static_cast<std::int8_t>(byte) : std::int32_t{byte});
   return values;
+}
+
+void Quantizer::append(std::string& out, std::span<const float> embedding) const {
+  if (base64_) {
+    out += '"' + base::encode_base64(bytes(embedding)) + '"';
+  } else if (half_) {
+    std::vector<float> rounded;
+    for (const float value : embedding) rounded.push_back(from_half(to_half(value)));
+    append_array(out, rounded);
+  } else if (floats()) {
+    append_array(out, embedding);
+  } else {
+    append_array(out, std::span<const std::int32_t>((*this)(embedding)));
+  }
+}
+
+std::string Quantizer::bytes(std::span<const float> embedding) const {
+  if (half_) {
+    std::string out;
+    for (const float value : embedding) {
+      const std::uint16_t half = to_half(value);
+      out += static_cast<char>(half & 0xff);
+      out += static_cast<char>(half >> 8);
+    }
+    return out;
+  }
+  if (floats()) return {reinterpret_cast<const char*>(embedding.data()), embedding.size_bytes()};
+  std::string out(berth_quantized_size(type_, embedding.size()), '\0');
+  detail::check(berth_quantize(embedding.data(), 1, embedding.size(), type_, ranges_.empty() ? nullptr : ranges_.data(), out.data()));
+  return out;
+}
+
+std::string Quantizer::numpy_type() const {
+  if (floats()) return half_ ? "<f2" : "<f4";
+  return type_ == BERTH_INT8 || type_ == BERTH_BINARY ? "|i1" : "|u1";
+}
+
+std::size_t Quantizer::columns(std::size_t dimensions) const { return floats() ? dimensions : berth_quantized_size(type_, dimensions); }
+
+std::uint16_t to_half(float value) noexcept {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const auto sign = static_cast<std::uint16_t>(bits >> 16 & 0x8000);
+  const std::uint32_t magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) return static_cast<std::uint16_t>(sign | 0x7e00);   // NaN
+  if (magnitude >= 0x477ff000) return static_cast<std::uint16_t>(sign | 0x7c00);  // rounds to infinity
+  if (magnitude < 0x33000001) return sign;                                        // rounds to zero
+  const std::uint32_t exponent = magnitude >> 23;
+  // Of a subnormal result more bits are shifted out.
+  const std::uint32_t shift = exponent < 113 ? 126 - exponent : 13;
+  const std::uint32_t mantissa = exponent < 113 ? (magnitude & 0x7fffff) | 0x800000 : magnitude - (112U << 23);
+  const std::uint32_t half = mantissa >> shift, rest = mantissa & ((1U << shift) - 1), middle = 1U << (shift - 1);
+  return static_cast<std::uint16_t>(sign | (half + (rest > middle || (rest == middle && (half & 1) != 0) ? 1 : 0)));
+}
+
+float from_half(std::uint16_t half) noexcept {
+  const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000) << 16, exponent = half >> 10 & 0x1f, mantissa = half & 0x3ff;
+  if (exponent == 0) {
+    const float value = static_cast<float>(mantissa) * 0x1p-24F;
+    return sign != 0 ? -value : value;
+  }
+  return std::bit_cast<float>(sign | (exponent == 31 ? 0x7f800000 : (exponent + 112) << 23) | mantissa << 13);
 }
 
 std::string ranges_json(std::span<const float> ranges, std::uint64_t texts) {

@@ -26,7 +26,8 @@ void add_embedding_options(CLI::App& app, EmbeddingOptions& options);  // both
 RunOptions run_options(const Model& model, const RunLimits& limits, const EmbeddingOptions& embedding);
 
 struct QuantizeOptions {
-  std::string type = "float32";
+  std::string type = "float32";  // or float16, or one of berth_output_type
+  bool base64 = false;
   std::string ranges;  // a file of berth calibrate-ranges
 };
 void add_quantize_options(CLI::App& app, QuantizeOptions& options);
@@ -37,13 +38,25 @@ class Quantizer {
   // Throws UsageError where the type and the file do not go together, DataError where the file is not what it should be.
   Quantizer(const QuantizeOptions& options, std::size_t dimensions);
 
-  bool floats() const noexcept { return type_ == BERTH_FLOAT32; }
-  std::vector<std::int32_t> operator()(std::span<const float> embedding) const;  // as numbers, for JSON
+  // Appends an embedding to JSON: an array of numbers, or with base64 its bytes.
+  void append(std::string& out, std::span<const float> embedding) const;
+  bool floats() const noexcept { return type_ == BERTH_FLOAT32; }                // float16 too
+  std::vector<std::int32_t> operator()(std::span<const float> embedding) const;  // as numbers; not of floats
+  // The bytes of an embedding, little-endian, and what numpy calls their type.
+  std::string bytes(std::span<const float> embedding) const;
+  std::string numpy_type() const;
+  std::size_t columns(std::size_t dimensions) const;  // values of an embedding in that type
 
  private:
   berth_output_type type_;
+  bool half_ = false;
+  bool base64_ = false;
   std::vector<float> ranges_;  // [2, dimensions], or empty
 };
+
+// IEEE 754's 16-bit form, rounded to nearest, ties to even; and back.
+std::uint16_t to_half(float value) noexcept;
+float from_half(std::uint16_t half) noexcept;
 
 // Ranges as a JSON file: {"dimensions":n,"texts":n,"ranges":[[minima],[maxima]]}.
 std::string ranges_json(std::span<const float> ranges, std::uint64_t texts);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdexcept>
+#include <string>
 
 namespace berth::cli {
 
@@ -19,5 +20,11 @@ struct UsageError : std::runtime_error {
 
 // The reader of our output went away (`berth ... | head`): exit status 1, and nothing to say about it.
 struct OutputClosed {};
+
+// A signal ended the run at a good place: exit status 128 and its number, as shells have it.
+struct Interrupted {
+  int signal;
+  std::string message;
+};
 
 }  // namespace berth::cli

@@ -1,5 +1,8 @@
 #include "apps/cli/input.hpp"
 
+#include <algorithm>
+#include <charconv>
+#include <cstring>
 #include <limits>
 #include <string_view>
 #include <utility>
@@ -93,6 +96,8 @@ Record parse_record(std::string_view line, std::string where, const Fields& fiel
     throw DataError(error.what());
   }
   if (!object.is_object()) throw DataError(where + ": expected a JSON object, got " + base::quoted(line));
+  if (fields.reserved != nullptr && object.contains(fields.reserved))
+    throw DataError(where + ": has a field " + base::quoted(fields.reserved) + " already; --result-field gives the answer another name");
   const std::string text_name = "\"" + std::string(fields.text) + "\"", pair_name = "\"" + std::string(fields.pair) + "\"";
   const bool ids = has(object, "ids"), pair = has(object, fields.pair);
   const bool text = has(object, fields.text) || (given && !ids);
@@ -126,7 +131,7 @@ bool is_blank(std::string_view line) { return line.find_first_not_of(" \t\r\v\f"
 }  // namespace
 
 std::size_t Record::bytes() const noexcept {
-  std::size_t size = text.size() + line.size() + (text_pair ? text_pair->size() : 0) + sizeof(std::int32_t) * ((ids ? ids->size() : 0) + type_ids.size());
+  std::size_t size = text.size() + 2 * line.size() + (text_pair ? text_pair->size() : 0) + sizeof(std::int32_t) * ((ids ? ids->size() : 0) + type_ids.size());
   for (const std::string& each : texts) size += each.size();
   for (const auto& row : id_rows) size += 2 * sizeof(std::int32_t) * row.size();
   return size;
@@ -139,7 +144,7 @@ Input Record::input() const {
 }
 
 Source::Source(std::vector<std::string> arguments, const Fields& fields, std::optional<std::string> given)
-    : fields_(&fields), given_(std::move(given)), arguments_(std::move(arguments)) {}
+    : fields_(&fields), given_(std::move(given)), arguments_(std::move(arguments)), format_(InputFormat::lines) {}
 
 Source::Source(const std::string& path, InputFormat format, const Fields& fields, std::optional<std::string> given)
     : fields_(&fields), given_(std::move(given)), reader_(std::make_unique<LineReader>(path)), format_(format) {}
@@ -152,7 +157,9 @@ Record Source::plain_record(std::string text, std::string where) const {
   if (!fields_->needs_pair) {
     record.text = std::move(text);
   } else {
-    if (!given_) throw DataError(where + ": a text alone is not enough: " + fields_->option + " gives the other, or JSON lines have both (\"" + fields_->text + "\", \"" + fields_->pair + "\")");
+    if (!given_)
+      throw DataError(where + ": a text alone is not enough: " + fields_->option + " gives the other, or JSON lines have both (\"" + fields_->text + "\", \"" +
+                      fields_->pair + "\")");
     record.text = *given_;
     if (fields_->many_pairs) {
       record.texts.push_back(std::move(text));
@@ -176,17 +183,134 @@ std::optional<Record> Source::next(LineReader::Wait wait) {
     }
     return record;
   }
-  if (format_ == InputFormat::automatic) format_ = reader_->peek_non_blank() == '{' ? InputFormat::jsonl : InputFormat::lines;
+  prepare();
+  if (csv_) return next_csv(wait);
   while (auto line = reader_->next(wait)) {
-    std::string where = reader_->name() + ": line " + std::to_string(reader_->line());
-    if (format_ == InputFormat::jsonl) {
-      if (reader_->line() == 1 && line->starts_with(kByteOrderMark)) line->remove_prefix(kByteOrderMark.size());
-      if (is_blank(*line)) continue;  // as readers of JSON Lines do; in plain text a blank line is an empty text
-      return parse_record(*line, std::move(where), *fields_, given_);
+    const Place end{reader_->bytes_read(), reader_->line()};
+    const std::string where = reader_->name() + ": line " + std::to_string(end.lines);
+    try {
+      std::optional<Record> record;
+      if (format_ == InputFormat::jsonl) {
+        if (end.lines == 1 && line->starts_with(kByteOrderMark)) line->remove_prefix(kByteOrderMark.size());
+        if (is_blank(*line)) continue;  // as readers of JSON Lines do; in plain text a blank line is an empty text
+        record = parse_record(*line, where, *fields_, given_);
+      } else {
+        record = plain_record(std::string(*line), where);
+      }
+      record->end = end;
+      record->first_line = end.lines;
+      return record;
+    } catch (const DataError& error) {
+      throw BadLine(error.what(), end, end.lines);
     }
-    return plain_record(std::string(*line), std::move(where));
   }
   return std::nullopt;
+}
+
+void Source::prepare() {
+  if (prepared_ || !reader_) return;
+  prepared_ = true;
+  if (format_ == InputFormat::automatic) format_ = reader_->peek_non_blank() == '{' ? InputFormat::jsonl : InputFormat::lines;
+  if (format_ != InputFormat::csv && format_ != InputFormat::tsv) return;
+  csv_.emplace(format_ == InputFormat::csv ? ',' : '\t');
+  read_columns();
+}
+
+// The columns by name, or by number where there is no header.
+void Source::read_columns() {
+  if (fields_->many_pairs) throw DataError(reader_->name() + ": this command reads plain lines or JSON Lines");
+  const auto number = [&](const char* text) {
+    std::size_t value = 0;
+    const auto [end, error] = std::from_chars(text, text + std::strlen(text), value);
+    if (error != std::errc() || *end != '\0' || value == 0)
+      throw UsageError("without a header columns have numbers from 1 on, but the field is " + base::quoted(text));
+    return value - 1;
+  };
+  if (no_header_) {
+    text_column_ = number(fields_->text);
+    if (std::string_view(fields_->pair) != kTextFields.pair) pair_column_ = number(fields_->pair);
+    return;
+  }
+  const auto header = next_csv(LineReader::Wait::yes);
+  if (!header) return;  // an empty file
+  columns_ = header->cells;
+  for (std::size_t i = columns_.size(); i-- > 0;) {
+    if (columns_[i] == fields_->pair) pair_column_ = i;
+    if (columns_[i] == fields_->text) text_column_ = i;
+  }
+  if (text_column_ < columns_.size() && columns_[text_column_] == fields_->text) return;
+  std::string list;
+  for (const std::string& column : columns_) list += (list.empty() ? "" : ", ") + base::printable(column);
+  throw DataError(reader_->name() + ": line 1: there is no column " + base::quoted(fields_->text) + " (--text-field names it); there are " + list);
+}
+
+std::optional<Record> Source::next_csv(LineReader::Wait wait) {
+  const auto bad = [&](const std::string& problem) {
+    csv_open_ = false;
+    const std::string where = reader_->name() + ": line " + std::to_string(csv_line_);
+    return BadLine(where + ": " + problem, {reader_->bytes_read(), reader_->line()}, csv_line_);
+  };
+  while (auto line = reader_->next(wait)) {
+    if (!csv_open_) {
+      csv_->clear();
+      csv_line_ = reader_->line();
+      if (csv_line_ == 1 && line->starts_with(kByteOrderMark)) line->remove_prefix(kByteOrderMark.size());
+      if (line->empty() && columns_.size() != 1) continue;
+    } else {
+      csv_->add_break(csv_break_);
+    }
+    csv_open_ = false;
+    const CsvRecord::State state = csv_->add_line(*line);
+    csv_break_ = reader_->line_break();
+    if (state == CsvRecord::State::bad) throw bad(csv_->problem());
+    if (state == CsvRecord::State::open) {
+      if (csv_->raw().size() > LineReader::kMaxLineBytes)
+        throw DataError(reader_->name() + ": line " + std::to_string(csv_line_) + ": a quoted field is longer than 64 MiB");
+      csv_open_ = true;
+      continue;
+    }
+    try {
+      return csv_record();
+    } catch (const DataError& error) {
+      throw bad(error.what());
+    }
+  }
+  if (csv_open_ && wait == LineReader::Wait::yes && reader_->ended()) throw bad("a quoted field is not closed");
+  return std::nullopt;
+}
+
+// What the record says; messages are without the place.
+Record Source::csv_record() const {
+  const std::vector<std::string>& cells = csv_->fields();
+  const std::size_t bad = base::find_invalid_utf8(csv_->raw());
+  if (bad != std::string_view::npos) throw DataError("invalid UTF-8 at byte " + std::to_string(bad + 1));
+  Record record;
+  record.fields = fields_;
+  record.where = reader_->name() + ": line " + std::to_string(csv_line_);
+  record.end = {reader_->bytes_read(), reader_->line()};
+  record.first_line = csv_line_;
+  const bool is_header = !no_header_ && columns_.empty();
+  if (!is_header) {
+    if (!no_header_ && cells.size() != columns_.size())
+      throw DataError("has " + std::to_string(cells.size()) + (cells.size() == 1 ? " field" : " fields") + ", the header has " +
+                      std::to_string(columns_.size()));
+    if (std::max(text_column_, pair_column_.value_or(0)) >= cells.size())
+      throw DataError("has " + std::to_string(cells.size()) + (cells.size() == 1 ? " field" : " fields") + ", field " +
+                      std::to_string(std::max(text_column_, pair_column_.value_or(0)) + 1) + " is needed");
+    record.text = cells[text_column_];
+    if (pair_column_) record.text_pair = cells[*pair_column_];
+    if (fields_->needs_pair && !pair_column_) throw DataError("has no column " + base::quoted(fields_->pair));
+  }
+  if (is_header || fields_->keeps_line) {
+    record.line = csv_->raw();
+    record.cells = cells;
+  }
+  return record;
+}
+
+void Source::skip_to(const Place& place) {
+  prepare();
+  if (reader_) reader_->skip_to(place.bytes, place.lines);
 }
 
 bool Source::next_chunk(std::vector<Record>& records, const ChunkLimits& limits) {

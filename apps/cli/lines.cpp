@@ -5,10 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 #include "apps/cli/errors.hpp"
+#include "apps/cli/interrupts.hpp"
 
 namespace berth::cli {
 namespace {
@@ -56,11 +58,33 @@ bool LineReader::fill(Wait wait) {
   ssize_t got = 0;
   do {
     got = ::read(fd_, buffer_.data() + size, kReadBytes);
-  } while (got < 0 && errno == EINTR);
+  } while (got < 0 && errno == EINTR && interrupted() == 0);
+  const int error = errno;
   buffer_.resize(size + static_cast<std::size_t>(got > 0 ? got : 0));
+  if (got < 0 && error == EINTR) return false;
+  errno = error;
   if (got < 0) throw DataError(name_ + ": cannot read: " + reason());
   end_ = got == 0;
   return got > 0;
+}
+
+void LineReader::skip_to(std::uint64_t bytes, std::uint64_t lines) {
+  if (total_ > 0 && bytes <= total_ && ::lseek(fd_, static_cast<off_t>(bytes), SEEK_SET) >= 0) {
+    buffer_.clear();
+    begin_ = scanned_ = 0;
+    end_ = false;
+    consumed_ = bytes;
+  }
+  while (consumed_ < bytes) {
+    if (begin_ == buffer_.size() && !fill(Wait::yes))
+      throw DataError(name_ + ": has " + std::to_string(consumed_) + " bytes, but " + std::to_string(bytes) +
+                      " were read before: it is not the input of that run");
+    const std::uint64_t some = std::min<std::uint64_t>(bytes - consumed_, buffer_.size() - begin_);
+    begin_ += static_cast<std::size_t>(some);
+    consumed_ += some;
+  }
+  scanned_ = begin_;
+  line_ = lines;
 }
 
 std::optional<char> LineReader::peek_non_blank() {
@@ -90,7 +114,11 @@ std::optional<std::string_view> LineReader::next(Wait wait) {
     }
     const std::size_t stop = found ? newline : buffer_.size();
     std::string_view line(buffer_.data() + begin_, stop - begin_);
-    if (found && line.ends_with('\r')) line.remove_suffix(1);
+    line_break_ = found ? "\n" : "";
+    if (found && line.ends_with('\r')) {
+      line.remove_suffix(1);
+      line_break_ = "\r\n";
+    }
     const std::size_t taken = stop - begin_ + (found ? 1 : 0);
     begin_ += taken;
     scanned_ = begin_;

@@ -24,9 +24,15 @@ class LineReader {
   std::optional<char> peek_non_blank();
 
   enum class Wait { yes, no };
-  // The next line without its "\n" or "\r\n", valid until the next call; nullopt at the end of the input or, with Wait::no, when the rest
-  // of the line has not arrived yet. The last line needs no "\n". Throws DataError when reading fails or a line is too long.
+  // The next line without its "\n" or "\r\n", valid until the next call; nullopt at the end of the input, when a signal came (interrupts.hpp) or, with
+  // Wait::no, when the rest of the line has not arrived yet. The last line needs no "\n". Throws DataError when reading fails or a line is too long.
   std::optional<std::string_view> next(Wait wait);
+
+  // What ended the line that next() gave last: "\n", "\r\n", or "" for a last line without.
+  std::string_view line_break() const noexcept { return line_break_; }
+  bool ended() const noexcept { return end_ && begin_ == buffer_.size(); }  // nothing is left of the input
+  // Goes on behind the first `bytes` bytes, of which `lines` lines are made. Not before what has been given out. Throws DataError where there are fewer.
+  void skip_to(std::uint64_t bytes, std::uint64_t lines);
 
   const std::string& name() const noexcept { return name_; }
   std::uint64_t line() const noexcept { return line_; }            // number of the line that next() gave last, from 1
@@ -42,6 +48,7 @@ class LineReader {
   std::size_t begin_ = 0;    // first byte of the buffer that has not been given out
   std::size_t scanned_ = 0;  // no '\n' before this byte
   bool end_ = false;
+  std::string_view line_break_;
   std::uint64_t line_ = 0;
   std::uint64_t consumed_ = 0;
   std::uint64_t total_ = 0;

@@ -55,6 +55,9 @@ int main_with_status(std::vector<std::string> arguments) {
     return parse_and_run(std::move(arguments));
   } catch (const OutputClosed&) {
     return kBadData;
+  } catch (const Interrupted& interrupted) {
+    fail(interrupted.message, kBadData);
+    return 128 + interrupted.signal;
   } catch (const UsageError& error) {
     return fail(error.what(), kBadUsage);
   } catch (const std::bad_alloc&) {

@@ -1,6 +1,8 @@
 #include "apps/cli/output.hpp"
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,9 +15,35 @@ namespace {
 constexpr std::size_t kBufferBytes = std::size_t{256} << 10;
 }
 
-Output::Output(bool json, bool table) : terminal_(::isatty(STDOUT_FILENO) == 1), people_(table || (terminal_ && !json)) {
+Output::Output(bool json, bool table) : fd_(STDOUT_FILENO), terminal_(::isatty(STDOUT_FILENO) == 1), people_(table || (terminal_ && !json)) {
   winsize size{};
   if (terminal_ && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) columns_ = size.ws_col;
+}
+
+Output::Output(const std::string& path, std::uint64_t kept) : name_(path), fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666)), flushed_(kept) {
+  struct stat status {};
+  if (fd_ < 0 || ::fstat(fd_, &status) != 0) throw DataError(path + ": cannot open for writing: " + std::strerror(errno));
+  regular_ = S_ISREG(status.st_mode);
+  if (!regular_) return;
+  if (static_cast<std::uint64_t>(status.st_size) < kept) {
+    ::close(fd_);
+    throw DataError(path + ": has " + std::to_string(status.st_size) + " bytes, but " + std::to_string(kept) +
+                    " were written: it was changed, and the run cannot go on");
+  }
+  if (::ftruncate(fd_, static_cast<off_t>(kept)) != 0 || ::lseek(fd_, 0, SEEK_END) < 0) {
+    const std::string reason = std::strerror(errno);
+    ::close(fd_);
+    throw DataError(path + ": cannot write: " + reason);
+  }
+}
+
+Output::~Output() {
+  if (fd_ != STDOUT_FILENO) ::close(fd_);
+}
+
+void Output::fail() const {
+  if (errno == EPIPE) throw OutputClosed{};
+  throw DataError(name_ + ": cannot write: " + std::strerror(errno));
 }
 
 void Output::write(std::string_view text) {
@@ -26,15 +54,24 @@ void Output::write(std::string_view text) {
 void Output::flush() {
   std::string_view rest = buffer_;
   while (!rest.empty()) {
-    const ssize_t written = ::write(STDOUT_FILENO, rest.data(), rest.size());
+    const ssize_t written = ::write(fd_, rest.data(), rest.size());
     if (written < 0) {
       if (errno == EINTR) continue;
-      if (errno == EPIPE) throw OutputClosed{};
-      throw DataError(std::string("standard output: cannot write: ") + std::strerror(errno));
+      buffer_.erase(0, buffer_.size() - rest.size());
+      fail();
     }
+    flushed_ += static_cast<std::uint64_t>(written);
     rest.remove_prefix(static_cast<std::size_t>(written));
   }
   buffer_.clear();
+}
+
+void Output::overwrite(std::uint64_t offset, std::string_view text) {
+  if (::pwrite(fd_, text.data(), text.size(), static_cast<off_t>(offset)) != static_cast<ssize_t>(text.size())) fail();
+}
+
+void Output::sync() {
+  if (regular_ && ::fdatasync(fd_) != 0) fail();
 }
 
 }  // namespace berth::cli

@@ -21,20 +21,19 @@ void add_output_options(CLI::App& app, TextOptions& options) {
 }
 
 void add_text_options(CLI::App& app, TextOptions& options) {
-  static const std::map<std::string, InputFormat> kFormats = {{"auto", InputFormat::automatic},
-                                                              {"lines", InputFormat::lines},
-                                                              {"plain", InputFormat::lines},
-                                                              {"text", InputFormat::lines},
-                                                              {"jsonl", InputFormat::jsonl}};
+  static const std::map<std::string, InputFormat> kFormats = {{"auto", InputFormat::automatic}, {"lines", InputFormat::lines}, {"plain", InputFormat::lines},
+                                                              {"text", InputFormat::lines},     {"jsonl", InputFormat::jsonl}, {"csv", InputFormat::csv},
+                                                              {"tsv", InputFormat::tsv}};
   app.add_option("-i,--input", options.input, "Read texts from this file, \"-\" for standard input")->type_name("FILE")->check([](const std::string& path) {
     return path.empty() ? std::string("expected a file, got nothing") : std::string();
   });
-  app.add_option("--input-format", options.format, "What a line is: a text, or a JSON object; default auto: jsonl when the first non-blank byte is {")
-      ->type_name("auto|lines|jsonl")
+  app.add_option("--input-format", options.format,
+                 "What a line is: a text, a JSON object, or a record with a header; default auto: jsonl when the first non-blank byte is {")
+      ->type_name("auto|lines|jsonl|csv|tsv")
       ->transform(CLI::Validator(
           [](std::string& name) {
             const auto found = kFormats.find(name);
-            if (found == kFormats.end()) return "expected auto, lines or jsonl, got \"" + name + "\"";
+            if (found == kFormats.end()) return "expected auto, lines, jsonl, csv or tsv, got \"" + name + "\"";
             name = std::to_string(static_cast<int>(found->second));
             return std::string();
           },
@@ -55,7 +54,7 @@ Source open_source(const TextOptions& options, std::vector<std::string> argument
   return Source("-", options.format, fields, std::move(given));
 }
 
-void process_rows(std::span<const Record> records, const Process& process) {
+void process_rows(std::span<const Record> records, const Process& process, const RowFailure& failed) {
   try {
     return process(records);
   } catch (const Error&) {
@@ -68,7 +67,8 @@ void process_rows(std::span<const Record> records, const Process& process) {
       std::string_view problem = error.what();
       constexpr std::string_view kItsOnlyInput = "input 0: ";  // the library's name for what is a line or an argument here
       if (problem.starts_with(kItsOnlyInput)) problem.remove_prefix(kItsOnlyInput.size());
-      throw DataError(record.where + ": " + std::string(problem));
+      if (!failed) throw DataError(record.where + ": " + std::string(problem));
+      failed(record, std::string(problem));
     }
   }
 }

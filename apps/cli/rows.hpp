@@ -29,7 +29,9 @@ Source open_source(const TextOptions& options, std::vector<std::string> argument
 // are run again a row at a time, so that the rows before the failing one are still answered (the results are the same: they do not depend on the
 // batch) and the message names the row.
 using Process = std::function<void(std::span<const Record>)>;
-void process_rows(std::span<const Record> records, const Process& process);
+// With `failed` a row that fails is told to it, and the others go on.
+using RowFailure = std::function<void(const Record& record, const std::string& reason)>;
+void process_rows(std::span<const Record> records, const Process& process, const RowFailure& failed = {});
 
 // process_rows() for chunk after chunk of the source; flushes the output after each.
 void for_each_chunk(Source& source, Output& output, const ChunkLimits& limits, const Process& process);

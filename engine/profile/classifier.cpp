@@ -65,7 +65,7 @@ void Classifier::load_model(const ClassifierOptions& options) {
   exemplars_.emplace(*model_, *profile_, example_options, options.cache ? cache_file(profile_->file) : fs::path(), profile_->model);
 }
 
-void Classifier::run_model(std::span<const berth_input> inputs, std::size_t first, Decisions& out, berth_row* rows) const {
+void Classifier::run_model(std::span<const berth_input> inputs, std::size_t first, Evidence& out, berth_row* rows) const {
   std::vector<float> vectors(inputs.size() * exemplars_->dimensions());
   std::vector<berth_row> own(inputs.size());
   model_->encode(inputs, run_options_, vectors.data(), own.data(), nullptr);
@@ -77,7 +77,9 @@ void Classifier::run_model(std::span<const berth_input> inputs, std::size_t firs
   }
 }
 
-void Classifier::run(std::span<const berth_input> inputs, Decisions& out, berth_row* rows) const {
+Decisions Classifier::run(std::span<const berth_input> inputs, berth_row* rows) const {
+  const auto evidence = std::make_shared<Evidence>();
+  Evidence& out = *evidence;
   out.profile = profile_;
   out.resize(inputs.size());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -103,7 +105,7 @@ void Classifier::run(std::span<const berth_input> inputs, Decisions& out, berth_
       }
     }
   }
-  out.decide(thresholds_of(*profile_));
+  return decide(evidence, thresholds_of(*profile_));
 }
 
 std::string Classifier::describe() const {

@@ -34,7 +34,7 @@ class Classifier {
   static std::unique_ptr<const Classifier> load(const std::filesystem::path& file, const ClassifierOptions& options);
 
   // Texts without a pair. `rows`: [inputs], or null. base::Error: invalid_argument; as Model::encode(), unless rules do without the model.
-  void run(std::span<const berth_input> inputs, Decisions& out, berth_row* rows) const;
+  Decisions run(std::span<const berth_input> inputs, berth_row* rows) const;
 
   const std::shared_ptr<const ProfileSpec>& profile() const noexcept { return profile_; }
   const std::string& info() const noexcept { return info_; }  // JSON
@@ -42,7 +42,7 @@ class Classifier {
  private:
   Classifier() = default;
   void load_model(const ClassifierOptions& options);
-  void run_model(std::span<const berth_input> inputs, std::size_t first, Decisions& out, berth_row* rows) const;
+  void run_model(std::span<const berth_input> inputs, std::size_t first, Evidence& out, berth_row* rows) const;
   std::string describe() const;
 
   std::shared_ptr<const ProfileSpec> profile_;

@@ -2,25 +2,16 @@
 
 #include <cmath>
 #include <limits>
+#include <tuple>
+#include <utility>
 
 namespace berth::engine {
 
-void Decisions::resize(std::size_t rows) {
-  constexpr float kNothing = std::numeric_limits<float>::quiet_NaN();
-  scores.assign(rows * labels(), kNothing);
-  similarity.assign(rows * labels(), kNothing);
-  nearest.assign(rows * labels(), 0);
-  model.assign(rows, 0);
-  hits.assign(rows, {});
-  items.assign(rows, {});
-}
+namespace {
 
-void Decisions::decide(std::span<const float> by) {
-  thresholds.assign(by.begin(), by.end());
-  for (std::size_t row = 0; row < items.size(); ++row) items[row] = decide_row(row);
-}
-
-Decision Decisions::decide_row(std::size_t row) const {
+Decision decide_row(const Evidence& evidence, std::span<const float> thresholds, std::size_t row) {
+  const ProfileSpec* profile = evidence.profile.get();
+  const auto& [scores, similarity, model, hits] = std::tie(evidence.scores, evidence.similarity, evidence.model, evidence.hits);
   const std::vector<LabelSpec>& specs = profile->labels;
   const float* own = scores.data() + row * specs.size();
   std::vector<bool> excluded(specs.size(), false);
@@ -75,6 +66,24 @@ Decision Decisions::decide_row(std::size_t row) const {
         decision.nearest_label = label;
   }
   return decision;
+}
+
+}  // namespace
+
+void Evidence::resize(std::size_t rows) {
+  constexpr float kNothing = std::numeric_limits<float>::quiet_NaN();
+  scores.assign(rows * labels(), kNothing);
+  similarity.assign(rows * labels(), kNothing);
+  nearest.assign(rows * labels(), 0);
+  model.assign(rows, 0);
+  hits.assign(rows, {});
+}
+
+Decisions decide(std::shared_ptr<const Evidence> evidence, std::span<const float> thresholds) {
+  Decisions decisions{.evidence = std::move(evidence), .thresholds = {thresholds.begin(), thresholds.end()}, .items = {}};
+  decisions.items.reserve(decisions.evidence->rows());
+  for (std::size_t row = 0; row < decisions.evidence->rows(); ++row) decisions.items.push_back(decide_row(*decisions.evidence, thresholds, row));
+  return decisions;
 }
 
 }  // namespace berth::engine

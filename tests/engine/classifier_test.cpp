@@ -53,13 +53,11 @@ Decisions run(const Classifier& classifier, const std::vector<std::string>& text
   std::vector<berth_input> inputs;
   for (const std::string& text : texts) inputs.push_back(text_input(text));
   if (rows != nullptr) rows->resize(texts.size());
-  Decisions decisions;
-  classifier.run(inputs, decisions, rows == nullptr ? nullptr : rows->data());
-  return decisions;
+  return classifier.run(inputs, rows == nullptr ? nullptr : rows->data());
 }
 
 std::string label_of(const Decisions& decisions, std::size_t row) {
-  return decisions.items[row].label == kNone ? "" : decisions.profile->labels[decisions.items[row].label].name;
+  return decisions.items[row].label == kNone ? "" : decisions.evidence->profile->labels[decisions.items[row].label].name;
 }
 
 std::vector<double> unit(const Model& model, const std::string& text) {
@@ -101,17 +99,19 @@ TEST(Classifier, ScoresAreThoseOfDoubleArithmetic) {
     profile["combine"] = how[i].first;
     profile["k"] = how[i].second;
     const Decisions decisions = run(*Classifier::load(folder.write(profile), {.cache = false}), {text});
-    EXPECT_NEAR(static_cast<double>(decisions.scores[0]), expected[i], 1e-5) << how[i].first;
-    EXPECT_EQ(decisions.nearest[0], std::max_element(cosines.begin(), cosines.end()) - cosines.begin());
-    EXPECT_NEAR(static_cast<double>(decisions.similarity[0]), sorted[0], 1e-5);
-    EXPECT_TRUE(std::isnan(decisions.scores[2]));
+    EXPECT_NEAR(static_cast<double>(decisions.evidence->scores[0]), expected[i], 1e-5) << how[i].first;
+    EXPECT_EQ(decisions.evidence->nearest[0], std::max_element(cosines.begin(), cosines.end()) - cosines.begin());
+    EXPECT_NEAR(static_cast<double>(decisions.evidence->similarity[0]), sorted[0], 1e-5);
+    EXPECT_TRUE(std::isnan(decisions.evidence->scores[2]));
   }
 }
 
 TEST(Classifier, OverridesOfCombinationAndModel) {
   const Folder folder;
   const fs::path file = folder.write(least());
-  const auto score = [&](const ClassifierOptions& options) { return run(*Classifier::load(file, options), {"somebody took my bank card"}).scores[0]; };
+  const auto score = [&](const ClassifierOptions& options) {
+    return run(*Classifier::load(file, options), {"somebody took my bank card"}).evidence->scores[0];
+  };
   const float max = score({.cache = false});
   const float mean = score({.cache = false, .combine = Combine::mean_top_k, .k = 3});
   EXPECT_LT(mean, max);
@@ -135,10 +135,10 @@ TEST(Classifier, TheSameBitsInAnyBatchAndOnAnyNumberOfThreads) {
   three.batch_tokens = 40;
   const Decisions first = run(*Classifier::load(file, one), texts);
   const auto classifier = Classifier::load(file, three);
-  EXPECT_EQ(run(*classifier, texts).similarity.size(), first.similarity.size());
+  EXPECT_EQ(run(*classifier, texts).evidence->similarity.size(), first.evidence->similarity.size());
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const Decisions alone = run(*classifier, {texts[i]});
-    for (std::size_t label = 0; label < 2; ++label) EXPECT_EQ(alone.scores[label], first.scores[3 * i + label]) << i;
+    for (std::size_t label = 0; label < 2; ++label) EXPECT_EQ(alone.evidence->scores[label], first.evidence->scores[3 * i + label]) << i;
   }
 }
 
@@ -152,11 +152,11 @@ TEST(Classifier, ExplainsWhatItDecides) {
   EXPECT_EQ(label_of(decisions, 0), "music");
   EXPECT_EQ(decisions.items[0].by, BERTH_BY_MODEL);
   EXPECT_EQ(decisions.items[0].nearest_label, 1U);
-  EXPECT_EQ(decisions.nearest[1], 0U);
-  EXPECT_NEAR(static_cast<double>(decisions.similarity[1]), 1.0, 1e-5);
+  EXPECT_EQ(decisions.evidence->nearest[1], 0U);
+  EXPECT_NEAR(static_cast<double>(decisions.evidence->similarity[1]), 1.0, 1e-5);
   EXPECT_EQ(label_of(decisions, 1), "other");
   EXPECT_EQ(decisions.items[1].by, BERTH_BY_RULE);
-  EXPECT_EQ(decisions.hits[1][0].match, "stop");
+  EXPECT_EQ(decisions.evidence->hits[1][0].match, "stop");
   EXPECT_EQ(label_of(decisions, 2), "other");
   EXPECT_EQ(decisions.items[2].by, BERTH_BY_DEFAULT);
   EXPECT_EQ(rows[0].tokens, 5U);
@@ -164,9 +164,8 @@ TEST(Classifier, ExplainsWhatItDecides) {
   const berth_input pair = {.text = {"a", 1}, .text_pair = {"b", 1}, .ids = nullptr, .type_ids = nullptr, .ids_size = 0};
   const std::int32_t id = 2;
   const berth_input ids = {.text = {}, .text_pair = {}, .ids = &id, .type_ids = nullptr, .ids_size = 1};
-  Decisions unused;
-  expect_error(ErrorCode::invalid_argument, {"input 0", "text_pair"}, [&] { classifier->run({&pair, 1}, unused, nullptr); });
-  expect_error(ErrorCode::invalid_argument, {"input 0", "ids"}, [&] { classifier->run({&ids, 1}, unused, nullptr); });
+  expect_error(ErrorCode::invalid_argument, {"input 0", "text_pair"}, [&] { classifier->run({&pair, 1}, nullptr); });
+  expect_error(ErrorCode::invalid_argument, {"input 0", "ids"}, [&] { classifier->run({&ids, 1}, nullptr); });
 }
 
 TEST(Classifier, WorksByItsRulesWithoutTheModel) {
@@ -185,8 +184,8 @@ TEST(Classifier, WorksByItsRulesWithoutTheModel) {
   const Decisions decisions = run(*classifier, {"My wallet was STOLEN", "anything"}, &rows);
   EXPECT_EQ(label_of(decisions, 0), "card");
   EXPECT_EQ(label_of(decisions, 1), "music");
-  EXPECT_EQ(decisions.model[0], 0);
-  EXPECT_TRUE(std::isnan(decisions.scores[0]));
+  EXPECT_EQ(decisions.evidence->model[0], 0);
+  EXPECT_TRUE(std::isnan(decisions.evidence->scores[0]));
   EXPECT_EQ(decisions.items[1].nearest_label, kNone);
   EXPECT_EQ(rows[1].tokens, 0U);
 }
@@ -208,8 +207,8 @@ TEST(Classifier, EmbeddingsAreComputedOnce) {
   const auto cached = [&](const ClassifierOptions& options = {}) { return Json::parse(Classifier::load(file, options)->info())["cached_examples"].get<int>(); };
   EXPECT_EQ(cached(), 0);
   EXPECT_EQ(cached(), 5);
-  const std::vector<float> scores = run(*Classifier::load(file, {.cache = false}), {"hello"}).scores;
-  const std::vector<float> from_cache = run(*Classifier::load(file, {}), {"hello"}).scores;
+  const std::vector<float> scores = run(*Classifier::load(file, {.cache = false}), {"hello"}).evidence->scores;
+  const std::vector<float> from_cache = run(*Classifier::load(file, {}), {"hello"}).evidence->scores;
   EXPECT_EQ(scores[0], from_cache[0]);
 
   profile["labels"]["music"]["examples"].push_back("sing");  // one more: the others are kept

@@ -168,16 +168,15 @@ struct Row {
 };
 
 Decision decided(const ProfileSpec& profile, const Row& row) {
-  Decisions decisions;
-  decisions.profile = std::make_shared<const ProfileSpec>(profile);
-  decisions.resize(1);
-  decisions.scores = decisions.similarity = row.scores;
-  decisions.model[0] = row.model ? 1 : 0;
-  for (const std::size_t rule : row.rules) decisions.hits[0].push_back({rule, "m"});
+  const auto evidence = std::make_shared<Evidence>();
+  evidence->profile = std::make_shared<const ProfileSpec>(profile);
+  evidence->resize(1);
+  evidence->scores = evidence->similarity = row.scores;
+  evidence->model[0] = row.model ? 1 : 0;
+  for (const std::size_t rule : row.rules) evidence->hits[0].push_back({rule, "m"});
   std::vector<float> thresholds;
   for (const LabelSpec& label : profile.labels) thresholds.push_back(label.threshold);
-  decisions.decide(thresholds);
-  return decisions.items[0];
+  return decide(evidence, thresholds).items[0];
 }
 
 TEST(Decisions, TheModelChoosesByThresholdPriorityAndScore) {

@@ -12,6 +12,7 @@
 #include "apps/cli/option_checks.hpp"
 #include "apps/cli/people.hpp"
 #include "apps/cli/rows.hpp"
+#include "apps/cli/stream.hpp"
 
 namespace berth::cli {
 namespace {
@@ -22,6 +23,7 @@ struct Options {
   ModelOptions model;
   RunLimits limits;
   TextOptions text;
+  StreamOptions stream;
   std::size_t top_k = 1;
   bool raw_scores = false;
   std::string window_scores;
@@ -29,22 +31,24 @@ struct Options {
   bool precision_given = false;
 };
 
-std::string json_line(const Model& model, const Record& record, std::span<const float> scores, std::span<const std::size_t> order, const Row& row,
-                      bool windows) {
-  std::string out = "{";
-  append_texts(out, record);
-  out += "\"labels\":[";
+// Labels with their scores, best first, and for columns the best one.
+Answer answer_of(const Model& model, std::span<const float> scores, std::span<const std::size_t> order, const Row& row, bool windows) {
+  Answer answer;
+  std::string labels = "[";
   for (const std::size_t label : order) {
-    if (out.back() != '[') out += ',';
-    out += "{\"label\":";
-    append_string(out, model.label(label));
-    out += ",\"score\":";
-    append_number(out, scores[label]);
-    out += '}';
+    if (labels.size() > 1) labels += ',';
+    labels += "{\"label\":";
+    append_string(labels, model.label(label));
+    labels += ",\"score\":";
+    append_number(labels, scores[label]);
+    labels += '}';
   }
-  out += "],";
-  append_row(out, row, windows);
-  return out + "}\n";
+  answer.json = "\"labels\":" + labels + "],";
+  append_row(answer.json, row, windows);
+  std::string score;
+  append_number(score, scores[order.front()]);
+  answer.cells = {std::string(model.label(order.front())), score, std::to_string(row.tokens), row.truncated != 0 ? "true" : "false"};
+  return answer;
 }
 
 std::string people_line(const Model& model, const Record& record, std::span<const float> scores, std::span<const std::size_t> order, const Row& row,
@@ -56,12 +60,14 @@ std::string people_line(const Model& model, const Record& record, std::span<cons
   return out + describe(record, row, columns - display_width(out)) + "\n";
 }
 
-std::string decision_line(const berth_decision& decision, const Record& record, const Row& row) {
-  std::string out = "{";
-  append_texts(out, record);
-  append_decision(out, decision);
-  append_row(out, row, false);
-  return out + "}\n";
+Answer answer_of(const berth_decision& decision, const Row& row) {
+  Answer answer;
+  append_decision(answer.json, decision);
+  append_row(answer.json, row, false);
+  answer.cells = decision_columns(decision);
+  answer.cells.push_back(std::to_string(row.tokens));
+  answer.cells.emplace_back(row.truncated != 0 ? "true" : "false");
+  return answer;
 }
 
 void refuse_head_options(const Options& options) {
@@ -78,22 +84,25 @@ void refuse_head_options(const Options& options) {
 
 void run_profile(const Options& options, std::vector<std::string> arguments) {
   refuse_head_options(options);
-  Source source = open_source(options.text, std::move(arguments));
+  Stream stream(options.text, options.stream, std::move(arguments));
   ClassifierOptions how = classifier_options(options.model, options.precision_given, options.limits.batch_tokens);
   how.cache = !options.profile.no_cache;
   how.rules_only = options.profile.rules_only;
   const Classifier classifier = load_classifier(options.profile.file, how);
-  Output output(options.text.json, options.text.table);
+  std::vector<std::string> columns = decision_column_names();
+  columns.insert(columns.end(), {"tokens", "truncated"});
+  stream.open_output(columns, "classify " + options.profile.file + " " + options.model.directory + " " + how.precision + (how.rules_only ? " rules" : ""));
+  Output& output = stream.output();
   int label_width = 1;
   for (std::size_t i = 0; i < classifier.num_labels(); ++i) label_width = std::max(label_width, std::min(24, display_width(classifier.label(i))));
-  for_each_chunk(source, output, chunk_limits(options.limits), [&](std::span<const Record> records) {
+  stream.run(chunk_limits(options.limits), [&](std::span<const Record> records) {
     const Decisions decisions = classifier.classify(inputs_of(records));
     for (std::size_t i = 0; i < records.size(); ++i) {
       if (output.people()) {
         const std::string cells = decision_cells(decisions[i], label_width);
         output.write(cells + describe(records[i], decisions.rows()[i], output.columns() - display_width(cells)) + "\n");
       } else {
-        output.write(decision_line(decisions[i], records[i], decisions.rows()[i]));
+        stream.write(records[i], answer_of(decisions[i], decisions.rows()[i]));
       }
     }
   });
@@ -102,11 +111,14 @@ void run_profile(const Options& options, std::vector<std::string> arguments) {
 void run(const Options& options, std::vector<std::string> arguments) {
   if (!options.profile.file.empty()) return run_profile(options, std::move(arguments));
   if (options.profile.no_cache || options.profile.rules_only) throw UsageError("--no-cache and --rules-only go with --profile");
-  Source source = open_source(options.text, std::move(arguments));
+  Stream stream(options.text, options.stream, std::move(arguments));
   const Model model = load_model(options.model, kDefaultModel);
   if (model.num_labels() == 0)
     throw DataError(model_directory(options.model, kDefaultModel) + ": the model has no sequence-classification head; berth encode gives its embeddings");
-  Output output(options.text.json, options.text.table);
+  stream.open_output({"label", "score", "tokens", "truncated"}, "classify " + model_directory(options.model, kDefaultModel) + " " + options.model.precision +
+                                                                    " " + std::to_string(options.top_k) + " " + std::to_string(options.limits.max_length) +
+                                                                    " " + options.limits.long_text_mode() + (options.raw_scores ? " raw" : ""));
+  Output& output = stream.output();
   RunOptions run_options;
   run_options.max_length = options.limits.max_length;
   run_options.batch_tokens = options.limits.batch_tokens;
@@ -117,13 +129,16 @@ void run(const Options& options, std::vector<std::string> arguments) {
   int label_width = 0;
   for (std::size_t i = 0; i < model.num_labels(); ++i) label_width = std::max(label_width, std::min(24, display_width(model.label(i))));
 
-  for_each_chunk(source, output, chunk_limits(options.limits), [&](std::span<const Record> records) {
+  stream.run(chunk_limits(options.limits), [&](std::span<const Record> records) {
     const Matrix scores = model.classify(inputs_of(records), run_options);
     for (std::size_t i = 0; i < records.size(); ++i) {
       require_finite(scores[i], records[i]);
       const auto order = best(scores[i], options.top_k);
-      output.write(output.people() ? people_line(model, records[i], scores[i], order, scores.rows[i], label_width, output.columns())
-                                   : json_line(model, records[i], scores[i], order, scores.rows[i], options.limits.windows()));
+      if (output.people()) {
+        output.write(people_line(model, records[i], scores[i], order, scores.rows[i], label_width, output.columns()));
+      } else {
+        stream.write(records[i], answer_of(model, scores[i], order, scores.rows[i], options.limits.windows()));
+      }
     }
   });
 }
@@ -139,6 +154,7 @@ void add_classify(CommandLine& line) {
   app->add_option("-k,--top-k", options->top_k, "Labels to report, best first; 0: all; default 1")->type_name("N")->check(check_count);
   app->add_flag("--raw-scores", options->raw_scores, "Report the head's logits instead of scores");
   add_text_options(*app, options->text);
+  add_stream_options(*app, options->stream, Npy::no);
   app->add_option("--profile", options->profile.file, "Labels known by examples, with rules and thresholds, as this file says (docs/triage.md)")
       ->type_name("FILE");
   app->add_flag("--no-cache", options->profile.no_cache, "Of a profile: neither read nor write the file of its examples' embeddings");

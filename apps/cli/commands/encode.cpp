@@ -10,6 +10,7 @@
 #include "apps/cli/option_checks.hpp"
 #include "apps/cli/people.hpp"
 #include "apps/cli/rows.hpp"
+#include "apps/cli/stream.hpp"
 
 namespace berth::cli {
 namespace {
@@ -23,6 +24,7 @@ struct Options {
   EmbeddingOptions embedding;
   QuantizeOptions quantize;
   TextOptions text;
+  StreamOptions stream;
   std::size_t max_active_dims = 0;
   bool dense = false;
   bool sparse = false;
@@ -63,14 +65,22 @@ std::string some_values(std::span<const Value> embedding) {
 
 class Encoder {
  public:
-  Encoder(const Model& model, const Options& options, Output& output)
+  Encoder(const Model& model, const Options& options, Stream& stream)
       : model_(model),
         options_(options),
-        output_(output),
+        stream_(stream),
         tokenizer_(model.tokenizer()),
         run_options_(run_options(model, options.limits, options.embedding)),
         kinds_(options.kinds() == 0 && !options.tokens ? model.default_vector_kind() : options.kinds()),
         quantizer_(quantize_options(), model.embedding_size(run_options_)) {}
+
+  // What a file of embeddings alone holds; nothing where there are other vectors.
+  std::optional<Stream::Matrix> matrix() const {
+    if (options_.tokens || kinds_ != BERTH_DENSE) return std::nullopt;
+    const std::size_t dimensions = model_.embedding_size(run_options_);
+    const std::vector<float> zeros(dimensions);
+    return Stream::Matrix{quantizer_.numpy_type(), quantizer_.columns(dimensions), quantizer_.bytes(zeros).size()};
+  }
 
   ChunkLimits limits() const {
     ChunkLimits result = chunk_limits(options_.limits);
@@ -86,10 +96,12 @@ class Encoder {
     if (options_.tokens) {
       const TokenEmbeddings tokens = model_.encode_tokens(inputs, run_options_);
       const Matrix& embeddings = tokens.embeddings();
-      for (std::size_t i = 0; i < records.size(); ++i) write(records[i], {.embedding = embeddings[i], .sparse = {}, .multi = {}, .tokens = tokens[i], .row = embeddings.rows[i]});
+      for (std::size_t i = 0; i < records.size(); ++i)
+        write(records[i], {.embedding = embeddings[i], .sparse = {}, .multi = {}, .tokens = tokens[i], .row = embeddings.rows[i]});
     } else if (kinds_ == BERTH_DENSE) {
       const Matrix embeddings = model_.encode(inputs, run_options_);
-      for (std::size_t i = 0; i < records.size(); ++i) write(records[i], {.embedding = embeddings[i], .sparse = {}, .multi = {}, .tokens = {}, .row = embeddings.rows[i]});
+      for (std::size_t i = 0; i < records.size(); ++i)
+        write(records[i], {.embedding = embeddings[i], .sparse = {}, .multi = {}, .tokens = {}, .row = embeddings.rows[i]});
     } else {
       const Vectors vectors = model_.encode_vectors(inputs, vector_options());
       for (std::size_t i = 0; i < records.size(); ++i)
@@ -126,16 +138,20 @@ class Encoder {
   void write(const Record& record, const RowVectors& vectors) const {
     require_finite(vectors.embedding, record);
     require_finite(vectors.tokens, record);
-    if (output_.people()) return write_for_people(record, vectors);
-    std::string out = "{";
-    append_texts(out, record);
+    if (stream_.output().people()) return write_for_people(record, vectors);
+    if (stream_.format() == OutputFormat::npy) return stream_.write_row(quantizer_.bytes(vectors.embedding));
+    Answer answer;
+    std::string& out = answer.json;
+    if (stream_.wants_cells()) {
+      std::string embedding;
+      quantizer_.append(embedding, vectors.embedding);
+      if (options_.quantize.base64) embedding = embedding.substr(1, embedding.size() - 2);
+      answer.cells = {std::move(embedding), std::to_string(vectors.row.tokens), vectors.row.truncated != 0 ? "true" : "false"};
+      return stream_.write(record, answer);
+    }
     if (!vectors.embedding.empty()) {
       out += "\"embedding\":";
-      if (quantizer_.floats()) {
-        append_array(out, vectors.embedding);
-      } else {
-        append_array(out, std::span<const std::int32_t>(quantizer_(vectors.embedding)));
-      }
+      quantizer_.append(out, vectors.embedding);
       out += ',';
     }
     if ((kinds_ & BERTH_SPARSE) != 0) append_sparse(out, vectors.sparse);
@@ -150,7 +166,7 @@ class Encoder {
       out += ',';
     }
     append_row(out, vectors.row, options_.limits.windows());
-    output_.write(out + "}\n");
+    stream_.write(record, answer);
   }
 
   void write_for_people(const Record& record, const RowVectors& vectors) const {
@@ -160,7 +176,7 @@ class Encoder {
     if ((kinds_ & BERTH_SPARSE) != 0) line += heaviest(vectors.sparse);
     if ((kinds_ & BERTH_MULTI) != 0)
       line += "[" + std::to_string(vectors.multi.size() / std::max<std::size_t>(1, vectors.multi_size)) + " x " + std::to_string(vectors.multi_size) + "]  ";
-    output_.write(line + describe(record, vectors.row, output_.columns() - display_width(line)) + "\n");
+    stream_.output().write(line + describe(record, vectors.row, stream_.output().columns() - display_width(line)) + "\n");
   }
 
   std::string_view token(std::uint32_t id) const { return tokenizer_ ? tokenizer_->token(static_cast<std::int32_t>(id)) : std::string_view(); }
@@ -190,14 +206,15 @@ class Encoder {
     std::string out = "{";
     for (const std::size_t i : best(weights, kShown)) {
       const std::string_view text = token(values[i].index);
-      out += (out.size() > 1 ? ", " : "") + (text.empty() ? std::to_string(values[i].index) : std::string(text)) + " " + fixed(static_cast<double>(weights[i]), 2);
+      out +=
+          (out.size() > 1 ? ", " : "") + (text.empty() ? std::to_string(values[i].index) : std::string(text)) + " " + fixed(static_cast<double>(weights[i]), 2);
     }
     return out + (values.size() > kShown ? ", … " + std::to_string(values.size()) + " values}  " : "}  ");
   }
 
   const Model& model_;
   const Options& options_;
-  Output& output_;
+  Stream& stream_;
   std::optional<Tokenizer> tokenizer_;
   RunOptions run_options_;
   unsigned kinds_;
@@ -206,11 +223,19 @@ class Encoder {
 
 void run(const Options& options, std::vector<std::string> arguments) {
   if (options.tokens && (options.sparse || options.multi)) throw UsageError("--tokens goes with embeddings, not with --sparse or --multi-vector");
-  Source source = open_source(options.text, std::move(arguments));
+  Stream stream(options.text, options.stream, std::move(arguments));
   const Model model = load_model(options.model, kDefaultModel);
-  Output output(options.text.json, options.text.table);
-  const Encoder encoder(model, options, output);
-  for_each_chunk(source, output, encoder.limits(), encoder);
+  const Encoder encoder(model, options, stream);
+  const auto matrix = encoder.matrix();
+  if (stream.wants_cells() && !matrix) throw UsageError("--output-format: CSV and TSV have one column for one embedding");
+  const EmbeddingOptions& embedding = options.embedding;
+  stream.open_output({"embedding", "tokens", "truncated"},
+                     "encode " + model_directory(options.model, kDefaultModel) + " " + options.model.precision + " " + options.quantize.type + " " +
+                         options.quantize.ranges + (options.quantize.base64 ? " base64 " : " ") + std::to_string(embedding.truncate_dim) +
+                         (embedding.normalize ? " normalize " : " ") + embedding.prompt_name + " " + embedding.prompt.value_or("") + " " +
+                         std::to_string(options.limits.max_length) + " " + options.limits.long_text_mode() + " " + std::to_string(options.limits.stride),
+                     matrix);
+  stream.run(encoder.limits(), encoder);
 }
 
 }  // namespace
@@ -228,14 +253,14 @@ void add_encode(CommandLine& line) {
   app->add_flag("--multi-vector", options->multi, "A vector for each token: late interaction, with a ColBERT-style model");
   app->add_option("--role", options->role, "For --multi-vector: the texts are each a query or, the default, a document")
       ->type_name("query|document")
-      ->check([](const std::string& text) {
-        return text == "query" || text == "document" ? std::string() : "expected query or document, got \"" + text + "\"";
-      });
+      ->check(
+          [](const std::string& text) { return text == "query" || text == "document" ? std::string() : "expected query or document, got \"" + text + "\""; });
   app->add_option("--max-active-dims", options->max_active_dims, "Keep the N largest values of a sparse vector; 0, the default: all")
       ->type_name("N")
       ->check(check_count);
   app->add_flag("--tokens", options->tokens, "Add the last hidden state of every token (JSON output)");
   add_text_options(*app, options->text);
+  add_stream_options(*app, options->stream, Npy::yes);
   app->callback([&line, app, options] { line.run = [=, texts = text_arguments(line, *app)] { run(*options, texts); }; });
 }
 

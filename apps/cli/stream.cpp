@@ -1,0 +1,315 @@
+#include "apps/cli/stream.hpp"
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <string_view>
+#include <system_error>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "apps/cli/csv.hpp"
+#include "apps/cli/errors.hpp"
+#include "apps/cli/interrupts.hpp"
+#include "apps/cli/json_text.hpp"
+#include "apps/cli/npy.hpp"
+#include "apps/cli/progress.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+
+namespace berth::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+using nlohmann::json;
+
+constexpr auto kSaveEvery = std::chrono::seconds(2);
+
+bool is_file(const std::string& path) { return !path.empty() && path != "-"; }
+
+std::optional<InputFormat> format_by_name(const std::string& path) {
+  if (path.ends_with(".csv")) return InputFormat::csv;
+  if (path.ends_with(".tsv")) return InputFormat::tsv;
+  return std::nullopt;
+}
+
+// "file: line 3: field ..." without the place, which the file of errors has apart.
+std::string without_place(const std::string& message, const std::string& where) {
+  return message.starts_with(where + ": ") ? message.substr(where.size() + 2) : message;
+}
+
+}  // namespace
+
+void add_stream_options(CLI::App& app, StreamOptions& options, Npy npy) {
+  const std::string formats = npy == Npy::yes ? "jsonl|csv|tsv|npy" : "jsonl|csv|tsv";
+  app.add_option("-o,--output", options.output, "Write to this file instead of standard output; beside it FILE.progress, until the run is complete")
+      ->type_name("FILE");
+  app.add_option("--output-format", options.output_format, "Default: by the output's name, else as the input, else jsonl")
+      ->type_name(formats)
+      ->check(CLI::IsMember(CLI::detail::split(formats, '|')));
+  app.add_option("--text-field", options.text_field, "The JSON field or the column that holds the text; default text; a number with --no-header")
+      ->type_name("NAME");
+  app.add_option("--pair-field", options.pair_field, "The same of the second text; default text_pair")->type_name("NAME");
+  app.add_flag("--keep-fields", options.keep_fields,
+               "Write every field of the input as it was, and the answer as a field of its own (CSV and TSV are always kept)");
+  app.add_option("--result-field", options.result_field, "What the answer is called there; default result")->type_name("NAME");
+  app.add_flag("--no-header", options.no_header, "CSV and TSV: the first line is a record, too");
+  app.add_option("--errors", options.errors, "Put lines that cannot be answered here, with number and reason, and go on")->type_name("FILE");
+  app.add_flag("--strict", options.strict, "Stop at the first such line, as without --errors");
+  app.add_flag("--resume", options.resume, "Go on where an interrupted run with the same options stopped; needs --output");
+}
+
+Stream::Stream(const TextOptions& text, const StreamOptions& stream, std::vector<std::string> arguments) : text_(text), stream_(stream) {
+  if (stream_.resume && !is_file(stream_.output)) throw UsageError("--resume needs --output FILE");
+  if (stream_.resume && !arguments.empty()) throw UsageError("--resume needs an input, not texts as arguments");
+  if (is_file(stream_.output) && stream_.output == text_.input) throw UsageError("--output is the input");
+  fields_.text = stream_.text_field.c_str();
+  fields_.pair = stream_.pair_field.c_str();
+  fields_.keeps_line = true;
+  if (stream_.keep_fields) fields_.reserved = stream_.result_field.c_str();
+  if (text_.format == InputFormat::automatic)
+    if (const auto named = format_by_name(text_.input)) text_.format = *named;
+  source_ = std::make_unique<Source>(open_source(text_, std::move(arguments), fields_));
+  if (stream_.no_header) source_->set_no_header();
+  source_->prepare();
+  choose_format();
+}
+
+Stream::~Stream() = default;
+
+void Stream::choose_format() {
+  const InputFormat input = source_->format();
+  std::string name = stream_.output_format;
+  if (name.empty())
+    for (const char* known : {"jsonl", "csv", "tsv", "npy"})
+      if (stream_.output.ends_with(std::string(".") + known)) name = known;
+  if (name.empty()) name = input == InputFormat::csv ? "csv" : input == InputFormat::tsv ? "tsv" : "jsonl";
+  format_ = name == "csv" ? OutputFormat::csv : name == "tsv" ? OutputFormat::tsv : name == "npy" ? OutputFormat::npy : OutputFormat::jsonl;
+  if (wants_cells() && input != InputFormat::csv && input != InputFormat::tsv && stream_.keep_fields)
+    throw UsageError("--keep-fields: " + name + " has columns of one input only when that is CSV or TSV, too");
+  if (format_ == OutputFormat::npy && !is_file(stream_.output))
+    throw UsageError("--output-format npy needs --output FILE: the number of rows stands at its beginning");
+  if (format_ != OutputFormat::jsonl && text_.table) throw UsageError("--table and --output-format " + name + " exclude each other");
+}
+
+std::string Stream::header(const std::vector<std::string>& columns) const {
+  const char delimiter = format_ == OutputFormat::tsv ? '\t' : ',';
+  const bool kept = source_->format() == InputFormat::csv || source_->format() == InputFormat::tsv;
+  if (kept && stream_.no_header) return "";
+  std::string line;
+  const auto add = [&](const std::string& name) {
+    if (!line.empty()) line += delimiter;
+    append_field(line, name, delimiter);
+  };
+  if (kept) {
+    for (const std::string& column : source_->columns()) add(column);
+  } else {
+    add("text");
+  }
+  for (const std::string& column : columns) {
+    const std::string name = kept ? stream_.result_field + "." + column : column;
+    for (const std::string& other : source_->columns())
+      if (other == name) throw DataError("the input has a column " + base::quoted(name) + " already; --result-field gives the answers another name");
+    add(name);
+  }
+  return line + "\n";
+}
+
+void Stream::open_output(std::vector<std::string> columns, const std::string& fingerprint, const std::optional<Matrix>& npy) {
+  matrix_ = npy;
+  if (format_ == OutputFormat::npy && !npy) throw UsageError("--output-format npy is for embeddings of one kind");
+  const std::string first = wants_cells() ? header(columns) : format_ == OutputFormat::npy ? npy_header(npy->type, 0, npy->columns) : "";
+  fingerprint_ = json({fingerprint, text_.input, static_cast<int>(source_->format()), static_cast<int>(format_), stream_.text_field, stream_.pair_field,
+                       stream_.keep_fields, stream_.result_field, stream_.no_header, stream_.errors})
+                     .dump(-1, ' ', false, json::error_handler_t::replace);
+  if (stream_.resume && fs::exists(progress_path())) return resume(fingerprint_);
+  std::error_code ignored;
+  if (stream_.resume && fs::is_regular_file(stream_.output, ignored) && fs::file_size(stream_.output, ignored) > 0)
+    throw DataError(stream_.output + ": there is no " + progress_path() +
+                    ": that run is complete, or was of an older version; without --resume it begins anew");
+  if (is_file(stream_.output)) {
+    output_ = std::make_unique<Output>(stream_.output);
+  } else {
+    output_ = std::make_unique<Output>(text_.json || format_ != OutputFormat::jsonl, text_.table);
+  }
+  if (!stream_.errors.empty()) errors_ = std::make_unique<Output>(stream_.errors);
+  output_->write(first);
+  if (resumable()) settle(true);
+}
+
+void Stream::resume(const std::string& fingerprint) {
+  json saved;
+  try {
+    saved = base::read_json_file(progress_path(), {.max_bytes = 1 << 20});
+    if (saved.at("options") != fingerprint) throw DataError(progress_path() + ": is of a run with other options; without --resume it begins anew");
+    const auto number = [&](const char* key) { return saved.at(key).get<std::uint64_t>(); };
+    place_ = settled_place_ = {number("input_bytes"), number("lines")};
+    answered_ = settled_answered_ = number("answered");
+    bad_ = settled_bad_ = number("bad");
+    settled_bytes_ = number("output_bytes");
+    settled_errors_ = number("errors_bytes");
+  } catch (const json::exception&) {
+    throw DataError(progress_path() + ": is damaged; without --resume the run begins anew");
+  } catch (const base::Error& error) {
+    throw DataError(error.what());
+  }
+  output_ = std::make_unique<Output>(stream_.output, settled_bytes_);
+  if (!stream_.errors.empty()) errors_ = std::make_unique<Output>(stream_.errors, settled_errors_);
+  source_->skip_to(place_);
+}
+
+void Stream::write(const Record& record, const Answer& answer) {
+  const bool columns = !record.cells.empty();
+  std::string out;
+  if (wants_cells()) {
+    const char delimiter = format_ == OutputFormat::tsv ? '\t' : ',';
+    const bool same = (format_ == OutputFormat::csv) == (source_->format() == InputFormat::csv);
+    if (columns && same) {
+      out = record.line;
+    } else if (columns) {
+      for (std::size_t i = 0; i < record.cells.size(); ++i) {
+        if (i > 0) out += delimiter;
+        append_field(out, record.cells[i], delimiter);
+      }
+    } else {
+      append_field(out, record.text, delimiter);
+    }
+    for (const std::string& cell : answer.cells) {
+      out += delimiter;
+      append_field(out, cell, delimiter);
+    }
+  } else if (columns) {
+    out = "{";
+    for (std::size_t i = 0; i < record.cells.size(); ++i) {
+      append_string(out, i < source_->columns().size() ? source_->columns()[i] : std::to_string(i + 1));
+      out += ':';
+      append_string(out, record.cells[i]);
+      out += ',';
+    }
+    append_string(out, stream_.result_field);
+    out += ":{" + answer.json + "}}";
+  } else if (stream_.keep_fields && source_->format() == InputFormat::jsonl) {
+    // The object as it was written, but for its end.
+    std::string_view object = record.line;
+    object = object.substr(0, object.find_last_of('}'));
+    out = object;
+    out += std::string_view("{,").find(object[object.find_last_not_of(" \t\r\v\f")]) == std::string_view::npos ? "," : "";
+    append_string(out, stream_.result_field);
+    out += ":{" + answer.json + "}}";
+  } else {
+    out = "{";
+    append_texts(out, record);
+    out += answer.json + "}";
+  }
+  output_->write(out + "\n");
+}
+
+void Stream::write_row(std::string_view bytes) { output_->write(bytes); }
+
+void Stream::set_aside(std::uint64_t line, const std::string& reason) {
+  ++bad_;
+  errors_->write(json({{"line", line}, {"reason", reason}}).dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
+}
+
+void Stream::settle(bool save) {
+  output_->flush();
+  if (errors_) errors_->flush();
+  settled_place_ = place_;
+  settled_answered_ = answered_;
+  settled_bad_ = bad_;
+  settled_bytes_ = output_->flushed();
+  settled_errors_ = errors_ ? errors_->flushed() : 0;
+  if (save && resumable()) save_progress();
+}
+
+// What is in the files must be on the disk before anyone relies on it.
+void Stream::save_progress() {
+  if (format_ == OutputFormat::npy) output_->overwrite(0, npy_header(matrix_->type, (settled_bytes_ - kNpyHeaderBytes) / matrix_->row_bytes, matrix_->columns));
+  output_->sync();
+  if (errors_) errors_->sync();
+  const json state = {{"options", fingerprint_}, {"input_bytes", settled_place_.bytes}, {"lines", settled_place_.lines},  {"answered", settled_answered_},
+                      {"bad", settled_bad_},     {"output_bytes", settled_bytes_},      {"errors_bytes", settled_errors_}};
+  const std::string temporary = progress_path() + ".part";
+  {
+    Output file(temporary);
+    file.write(state.dump() + "\n");
+    file.flush();
+    file.sync();
+  }
+  std::error_code failed;
+  fs::rename(temporary, progress_path(), failed);
+  if (failed) throw DataError(progress_path() + ": cannot write: " + failed.message());
+}
+
+void Stream::finish() {
+  settle(true);
+  if (resumable()) {
+    std::error_code ignored;
+    fs::remove(progress_path(), ignored);
+  }
+  if (bad_ > 0) std::cerr << "berth: " << bad_ << " of " << answered_ + bad_ << " lines could not be answered: see " << stream_.errors << '\n';
+}
+
+void Stream::run(const ChunkLimits& limits, const Process& process) {
+  const InterruptGuard guard;
+  const auto hint = [&] { return "; --resume goes on behind line " + std::to_string(settled_place_.lines); };
+  try {
+    run_chunks(limits, process);
+  } catch (const DataError& error) {
+    if (!resumable()) throw;
+    try {
+      save_progress();
+    } catch (const DataError&) {  // the disk is full: what was saved before still holds
+    }
+    throw DataError(error.what() + hint());
+  }
+  if (const int signal = interrupted(); signal != 0) {
+    settle(true);
+    throw Interrupted{signal, "interrupted after " + std::to_string(answered_) + " answers" + (resumable() ? hint() : "")};
+  }
+  finish();
+}
+
+void Stream::run_chunks(const ChunkLimits& limits, const Process& process) {
+  cli::Progress progress(!output_->terminal(), "lines");
+  const bool goes_on = errors_ != nullptr && !stream_.strict;
+  const RowFailure failed = !goes_on ? RowFailure() : [&](const Record& record, const std::string& reason) {
+    set_aside(record.first_line, reason);
+    --answered_;
+  };
+  std::vector<Record> records;
+  auto saved = Clock::now();
+  for (bool more = true; more && interrupted() == 0;) {
+    try {
+      more = source_->next_chunk(records, limits);
+      if (!more) break;
+    } catch (const BadLine& bad) {
+      if (!goes_on) settle(false);  // without this line, so that a resumed run looks at it again
+      if (errors_) set_aside(bad.line, without_place(bad.what(), source_->name() + ": line " + std::to_string(bad.line)));
+      if (!goes_on) {
+        if (errors_) errors_->flush();
+        throw;
+      }
+      place_ = bad.end;
+      continue;
+    }
+    try {
+      answered_ += records.size();
+      process_rows(records, process, failed);
+    } catch (const DataError&) {
+      output_->flush();
+      throw;
+    }
+    place_ = records.back().end;
+    const bool save = Clock::now() - saved >= kSaveEvery;
+    settle(save);
+    if (save) saved = Clock::now();
+    progress.update(answered_, source_->bytes_read(), source_->total_bytes());
+  }
+}
+
+}  // namespace berth::cli
