@@ -53,6 +53,15 @@ std::string check_between(const std::string& text, double least, double most, co
   return "expected " + shown(least) + " to " + shown(most) + unit + ", got \"" + text + "\"";
 }
 
+std::string check_choice(const std::string& text, const std::string& choices) {
+  for (std::size_t begin = 0; begin <= choices.size();) {
+    const std::size_t end = std::min(choices.find('|', begin), choices.size());
+    if (choices.compare(begin, end - begin, text) == 0) return "";
+    begin = end + 1;
+  }
+  return "expected " + choices + ", got \"" + text + "\"";
+}
+
 std::string check_fraction(const std::string& text) { return check_between(text, 0, 1, ""); }
 
 }  // namespace berth::cli

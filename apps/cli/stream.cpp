@@ -16,6 +16,7 @@
 #include "apps/cli/interrupts.hpp"
 #include "apps/cli/json_text.hpp"
 #include "apps/cli/npy.hpp"
+#include "apps/cli/option_checks.hpp"
 #include "apps/cli/progress.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
@@ -50,7 +51,7 @@ void add_stream_options(CLI::App& app, StreamOptions& options, Npy npy) {
       ->type_name("FILE");
   app.add_option("--output-format", options.output_format, "Default: by the output's name, else as the input, else jsonl")
       ->type_name(formats)
-      ->check(CLI::IsMember(CLI::detail::split(formats, '|')));
+      ->check([formats](const std::string& text) { return check_choice(text, formats); });
   app.add_option("--text-field", options.text_field, "The JSON field or the column that holds the text; default text; a number with --no-header")
       ->type_name("NAME");
   app.add_option("--pair-field", options.pair_field, "The same of the second text; default text_pair")->type_name("NAME");

@@ -17,7 +17,7 @@ def run(*command):
 def options(*command):
     """Names of options in the help of a command."""
     return {name for line in run(BERTH, *command, "--help").splitlines() if line.startswith("  -")
-            for name in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", re.split(r"\s{2,}|\s[A-Z]", line.strip())[0])}
+            for name in re.findall(r"(?<![\w-])--?[a-z][a-z0-9-]*", re.split(r"\s{2,}|\s[A-Z]", line.strip())[0])}
 
 
 COMMANDS = re.findall(r"^  ([a-z][a-z-]*) ", run(BERTH, "--help").split("Subcommands:")[1], re.MULTILINE)

@@ -335,7 +335,7 @@ void add_profile(CommandLine& line) {
   app->add_option("--seed", options->seed, "tune: of the division into folds; default 1")->type_name("N")->check(check_count);
   app->add_option("--thresholds", options->thresholds, "tune: one for each label, one for all, or auto: each with up to 40 labels")
       ->type_name("auto|each|one")
-      ->check(CLI::IsMember({"auto", "each", "one"}));
+      ->check([](const std::string& text) { return check_choice(text, "auto|each|one"); });
   app->add_option("--output", options->output, "tune: write the profile with its new thresholds to this file")->type_name("FILE");
   add_output_options(*app, options->text);
   app->callback([&line, app, options] {
