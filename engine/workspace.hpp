@@ -51,6 +51,18 @@ struct VocabularyScratch {
   }
 };
 
+// A batch's rows in chunks that are computed apart (engine/chunks.hpp).
+struct ChunkedRows {
+  std::vector<std::size_t> rows;   // chunk i is rows[ends[i - 1]] to rows[ends[i] - 1]
+  std::vector<std::size_t> ends;   // none: the batch is computed as a whole
+  std::vector<std::size_t> chunk;  // of each row
+  std::vector<std::size_t> room;   // of each chunk, in tokens: what is left
+
+  std::size_t count() const noexcept { return ends.size(); }
+  bool empty() const noexcept { return ends.empty(); }
+  std::size_t begin(std::size_t i) const noexcept { return i == 0 ? 0 : ends[i - 1]; }
+};
+
 class Workspace {
  public:
   // Room for `plan`; throws std::bad_alloc. Contents are lost.
@@ -80,7 +92,7 @@ class Workspace {
   InputRows inputs;            // the call's own, as is the batch: kept for their capacity
   RaggedBatch batch;
   PositionTables positions;    // reserve it for the batch, too
-  std::vector<std::size_t> chunks;                // of the batch's rows, by prepare_chunks: none, or [chunks + 1]
+  ChunkedRows chunks;                             // the batch's rows, by prepare_chunks
   std::vector<std::unique_ptr<Workspace>> parts;  // what they are computed in, one for each thread
   std::vector<float> pooled;   // [rows, ...]: between pooling, dense modules and heads
   std::vector<float> pooled2;

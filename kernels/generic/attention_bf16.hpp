@@ -134,7 +134,7 @@ struct AttentionBf16 {
     const std::size_t count = Scores::together(args, query, left);
     const Keys own = Scores::visible(args, query, 1);
     const std::size_t size = own.end - own.begin;
-    const std::size_t padded = round_up(size, kLanes);
+    const std::size_t padded = round_up(size, own.begin == 0 ? kPairs : kLanes);  // scores and weights have room for so many from their row's beginning
     float scale = 0.0F;
     for (std::size_t r = 0; r < count; ++r) scale = Scores::add_positions(args, query + r, own, scores + r * p.scores_stride);
     const auto run = count > 1 ? &Softmax<Isa>::template numerators_low<Scores::kTogether> : &Softmax<Isa>::template numerators_low<1>;

@@ -15,7 +15,8 @@ struct Softmax {
   static constexpr std::size_t kLanes = Isa::kLanes;
 
   // For each of `rows` rows of x, row stride ldx: the numerators e^(scale (x[i] - max)) of i < size rounded to BF16 in w[0, size), row stride ldw, and
-  // sums[row], their sum before the rounding. What is beyond `size` is handled as below. The rows go in step: one alone is a chain of a maximum,
+  // sums[row], their sum before the rounding. x has room for `padded` values, a whole number of vectors; what lies beyond `size` is overwritten. Where
+  // that are whole pairs of vectors, w has room for as many, too, and gets zeros there: a row's end is then no case of its own. The rows go in step: one alone is a chain of a maximum,
   // an exponential and a sum that wait for each other, and the processor does not look far enough ahead to fill the gaps.
   template <int rows>
   static void numerators_low(float* x, std::size_t ldx, std::size_t size, std::size_t padded, float scale, std::uint16_t* w, std::size_t ldw,
@@ -30,7 +31,8 @@ struct Softmax {
     for (int r = 0; r < rows; ++r) sum[r] = Isa::set1(0.0F);
     const auto row_of = [](int r) { return static_cast<std::size_t>(r); };
     std::size_t i = 0;
-    for (; i + 2 * kLanes <= size; i += 2 * kLanes) {
+    const std::size_t in_pairs = padded % (2 * kLanes) == 0 ? padded : size;
+    for (; i + 2 * kLanes <= in_pairs; i += 2 * kLanes) {
       F32 e[2 * rows];
       for (int r = 0; r < rows; ++r)
         for (int v = 0; v < 2; ++v)
