@@ -44,7 +44,7 @@ class Cache {
   const Clock::duration life_;
   Metrics& metrics_;
   mutable std::mutex mutex_;
-  std::list<Node> nodes_;  // the most recently used first
+  std::list<Node> nodes_;                                                  // the most recently used first
   std::unordered_map<std::string_view, std::list<Node>::iterator> index_;  // by the nodes' keys
   std::size_t bytes_ = 0;
 };

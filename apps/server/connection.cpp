@@ -18,7 +18,7 @@ namespace http = boost::beast::http;
 
 namespace {
 
-constexpr std::size_t kFirstRead = 2048;             // what an idle connection holds; most requests fit
+constexpr std::size_t kFirstRead = 2048;                    // what an idle connection holds; most requests fit
 constexpr std::size_t kLingerBytes = std::size_t{1} << 20;  // read after a refusal, so that the client sees it before a reset
 constexpr std::chrono::seconds kLingerTime{2};
 

@@ -121,13 +121,17 @@ void Drift::render(std::string& out) const {
       std::uint64_t all = 0;
       for (std::size_t i = 0; i < counts.size(); ++i) {
         all += counts[i];
-        line(out, name + "_bucket", "model=" + label_value(model) + ",le=\"" + (i + 1 == counts.size() ? "+Inf" : bound_of(i)) + "\"", static_cast<double>(all));
+        line(out, name + "_bucket", "model=" + label_value(model) + ",le=\"" + (i + 1 == counts.size() ? "+Inf" : bound_of(i)) + "\"",
+             static_cast<double>(all));
       }
       line(out, name + "_count", "model=" + label_value(model), static_cast<double>(all));
     }
   };
-  histogram("berth_best_score", [](const Distribution& seen) -> const auto& { return seen.scores; }, [](std::size_t i) { return "0." + std::to_string(i + 1); });
-  histogram("berth_input_tokens", [](const Distribution& seen) -> const auto& { return seen.lengths; }, [](std::size_t i) { return std::to_string(std::size_t{1} << i); });
+  histogram(
+      "berth_best_score", [](const Distribution& seen) -> const auto& { return seen.scores; }, [](std::size_t i) { return "0." + std::to_string(i + 1); });
+  histogram(
+      "berth_input_tokens", [](const Distribution& seen) -> const auto& { return seen.lengths; },
+      [](std::size_t i) { return std::to_string(std::size_t{1} << i); });
   if (stored_.empty()) return;
   out += "# HELP berth_drift Population stability index against --baseline: 0 is the same\n# TYPE berth_drift gauge\n";
   for (const auto& [model, stored] : stored_) {

@@ -12,9 +12,9 @@
 namespace berth::server {
 
 struct Distribution {
-  static constexpr std::size_t kScores = 10;   // of the best label: [0, 0.1), …, [0.9, 1]
-  static constexpr std::size_t kLengths = 16;  // tokens: up to 1, 2, 4, …
-  std::map<std::string, std::uint64_t> labels; // that were the best one
+  static constexpr std::size_t kScores = 10;    // of the best label: [0, 0.1), …, [0.9, 1]
+  static constexpr std::size_t kLengths = 16;   // tokens: up to 1, 2, 4, …
+  std::map<std::string, std::uint64_t> labels;  // that were the best one
   std::array<std::uint64_t, kScores> scores{};
   std::array<std::uint64_t, kLengths> lengths{};
 };

@@ -15,8 +15,8 @@ constexpr const char* kWrongShape = "Failed to deserialize the JSON body into th
 [[noreturn]] void reject_shape(const std::string& path, const std::string& expected) { throw Rejection(422, kWrongShape + path + ": expected " + expected); }
 
 bool is_id(const Json& value) {
-  return value.is_number_integer() && (value.is_number_unsigned() ? value.get<std::uint64_t>() <= static_cast<std::uint64_t>(std::numeric_limits<std::int32_t>::max())
-                                                                  : false);
+  return value.is_number_integer() &&
+         (value.is_number_unsigned() ? value.get<std::uint64_t>() <= static_cast<std::uint64_t>(std::numeric_limits<std::int32_t>::max()) : false);
 }
 
 std::optional<std::vector<std::int32_t>> ids_of(const Json& value) {

@@ -20,7 +20,7 @@ class Fields {
  public:
   explicit Fields(const base::Json& object, std::string path = "");
 
-  const base::Json* find(const char* key) const;      // null when absent or JSON null
+  const base::Json* find(const char* key) const;  // null when absent or JSON null
   const base::Json& required(const char* key) const;
   bool boolean(const char* key, bool fallback) const { return maybe_boolean(key).value_or(fallback); }
   std::optional<bool> maybe_boolean(const char* key) const;

@@ -44,12 +44,14 @@ bool connect_to(const Socket& socket, const ServerOptions& options, const std::s
     sockaddr_in6 address{};
     address.sin6_family = AF_INET6;
     address.sin6_port = htons(options.port);
-    return ::inet_pton(AF_INET6, host.c_str(), &address.sin6_addr) == 1 && ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+    return ::inet_pton(AF_INET6, host.c_str(), &address.sin6_addr) == 1 &&
+           ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
   }
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(options.port);
-  return ::inet_pton(AF_INET, host.c_str(), &address.sin_addr) == 1 && ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  return ::inet_pton(AF_INET, host.c_str(), &address.sin_addr) == 1 &&
+         ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
 }
 
 }  // namespace
@@ -65,7 +67,8 @@ int check_health(const ServerOptions& options, bool live) {
     return 1;
   }
   std::array<char, 1024> part{};
-  for (ssize_t got = 0; answer.size() < 4096 && (got = ::recv(socket.get(), part.data(), part.size(), 0)) > 0;) answer.append(part.data(), static_cast<std::size_t>(got));
+  for (ssize_t got = 0; answer.size() < 4096 && (got = ::recv(socket.get(), part.data(), part.size(), 0)) > 0;)
+    answer.append(part.data(), static_cast<std::size_t>(got));
   if (answer.starts_with("HTTP/1.1 200")) return 0;
   const auto body = answer.find("\r\n\r\n");
   std::cerr << "berth: the server is not well: " << (answer.empty() ? "no answer" : answer.substr(0, answer.find('\r'))) << ' '

@@ -129,8 +129,7 @@ void HttpServer::listen_unix(const std::string& path, unsigned mode) {
       mode_t mask;
       ~Restore() { ::umask(mask); }
     } restore{old};
-    impl_->local.push_back(
-        std::make_shared<Listener<net::local::stream_protocol>>(impl_->context, impl_->shared, net::local::stream_protocol::endpoint(path)));
+    impl_->local.push_back(std::make_shared<Listener<net::local::stream_protocol>>(impl_->context, impl_->shared, net::local::stream_protocol::endpoint(path)));
     impl_->socket_files.push_back(path);
     ::chmod(path.c_str(), mode);
   } catch (const boost::system::system_error& error) {

@@ -18,11 +18,11 @@ struct HttpLimits {
   std::size_t body_bytes = std::size_t{32} << 20;
   std::size_t body_memory = std::size_t{256} << 20;  // of all bodies that are read or worked on
   std::size_t connections = 16384;
-  std::chrono::milliseconds idle{75000};    // a connection between requests
-  std::chrono::milliseconds header{10000};  // from a request's first byte to the end of its header
-  std::chrono::milliseconds body{30000};    // of the whole body
-  std::chrono::milliseconds write{60000};   // of the whole response
-  std::chrono::milliseconds request{60000}; // from the end of the body to the response: 504
+  std::chrono::milliseconds idle{75000};     // a connection between requests
+  std::chrono::milliseconds header{10000};   // from a request's first byte to the end of its header
+  std::chrono::milliseconds body{30000};     // of the whole body
+  std::chrono::milliseconds write{60000};    // of the whole response
+  std::chrono::milliseconds request{60000};  // from the end of the body to the response: 504
 };
 
 // What happens above HTTP. Called by the server's threads, several at once.

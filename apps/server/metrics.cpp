@@ -62,8 +62,7 @@ void Histogram::observe(double value) noexcept {
   const auto bucket = static_cast<std::size_t>(std::lower_bound(bounds_.begin(), bounds_.end(), value) - bounds_.begin());
   counts_[bucket].fetch_add(1, std::memory_order_relaxed);
   double sum = sum_.load(std::memory_order_relaxed);
-  while (!sum_.compare_exchange_weak(sum, sum + value, std::memory_order_relaxed)) {
-  }
+  while (!sum_.compare_exchange_weak(sum, sum + value, std::memory_order_relaxed)) {}
 }
 
 std::uint64_t Histogram::count() const noexcept {
@@ -130,8 +129,11 @@ void StageTimes::render(std::string& out, const std::string& prefix) const {
 }
 
 Metrics::Metrics()
-    : input_length(powers(1, 2, 14)), batch_inputs(powers(1, 2, 13)), batch_tokens(powers(1, 2, 21)),
-      batch_fill({0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0}), batch_seconds(times()) {}
+    : input_length(powers(1, 2, 14)),
+      batch_inputs(powers(1, 2, 13)),
+      batch_tokens(powers(1, 2, 21)),
+      batch_fill({0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0}),
+      batch_seconds(times()) {}
 
 std::string Metrics::render(const std::vector<Gauge>& gauges) const {
   std::string out;

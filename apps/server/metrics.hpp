@@ -56,8 +56,8 @@ struct Gauge {
 
 struct Metrics {
   Metrics();
-  Counters requests, successes, failures;         // TEI's te_request_*, by method and by err
-  Counters http;                                  // by route, method, status
+  Counters requests, successes, failures;  // TEI's te_request_*, by method and by err
+  Counters http;                           // by route, method, status
   std::atomic<std::uint64_t> embeds{0}, embeds_good{0}, predicts{0}, predicts_good{0};
   std::atomic<std::uint64_t> truncated{0}, tokens{0}, inputs{0};
   StageTimes request, embed, predict;

@@ -133,8 +133,9 @@ std::vector<Models::Status> Models::status() const {
   const std::lock_guard lock(mutex_);
   std::vector<Status> result;
   for (const auto& entry : entries_)
-    result.push_back({entry->source.name, entry->source.directory, entry->current != nullptr, entry->current == nullptr ? "" : std::string(name(entry->current->kind)),
-                      entry->current == nullptr ? 0 : entry->current->bytes, entry->error});
+    result.push_back({entry->source.name, entry->source.directory, entry->current != nullptr,
+                      entry->current == nullptr ? "" : std::string(name(entry->current->kind)), entry->current == nullptr ? 0 : entry->current->bytes,
+                      entry->error});
   return result;
 }
 

@@ -27,9 +27,12 @@ Json operation_of(const Route& route) {
   if (!route.request.empty()) {
     operation["requestBody"] = {{"required", true}, {"content", content(reference(route.request))}};
     const Json error = content(reference(route.style == ErrorStyle::tei ? "ErrorResponse" : "OpenAiErrorResponse"));
-    constexpr std::pair<const char*, const char*> kFailures[] = {{"400", "No JSON, or an empty input"}, {"413", "The body is over the limit"},
-                                                                 {"415", "Not application/json"},      {"422", "An input is not what the model or the route takes"},
-                                                                 {"424", "The model failed, or does not do this"}, {"429", "Too much waits: see Retry-After"},
+    constexpr std::pair<const char*, const char*> kFailures[] = {{"400", "No JSON, or an empty input"},
+                                                                 {"413", "The body is over the limit"},
+                                                                 {"415", "Not application/json"},
+                                                                 {"422", "An input is not what the model or the route takes"},
+                                                                 {"424", "The model failed, or does not do this"},
+                                                                 {"429", "Too much waits: see Retry-After"},
                                                                  {"504", "Not answered in time"}};
     for (const auto& [status, description] : kFailures) {
       responses[status]["description"] = description;
@@ -47,7 +50,10 @@ Json operation_of(const Route& route) {
 std::string make_document() {
   Json document;
   document["openapi"] = "3.0.3";
-  document["info"] = {{"title", "berth"}, {"description", "Embeddings, labels and scores of BERT-style encoders"}, {"version", version()}, {"license", {{"name", "Apache-2.0"}}}};
+  document["info"] = {{"title", "berth"},
+                      {"description", "Embeddings, labels and scores of BERT-style encoders"},
+                      {"version", version()},
+                      {"license", {{"name", "Apache-2.0"}}}};
   for (const Route& route : routes()) {
     std::string method(route.method == "GET" ? "get" : "post");
     document["paths"][std::string(route.path)][method] = operation_of(route);

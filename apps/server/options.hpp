@@ -25,11 +25,11 @@ enum class LogFormat { text, json };
 struct ServerOptions {
   std::vector<ModelSource> models;  // the first answers requests that name none
   LoadOptions load;
-  bool lazy = false;               // load a model when it is first asked for
-  std::size_t model_memory = 0;    // bytes of all loaded models' weights; 0: no limit
+  bool lazy = false;             // load a model when it is first asked for
+  std::size_t model_memory = 0;  // bytes of all loaded models' weights; 0: no limit
   std::string host = "127.0.0.1";
   std::uint16_t port = 3000;
-  std::string unix_socket;         // in place of host and port
+  std::string unix_socket;  // in place of host and port
   HttpLimits http;
   SchedulerLimits queue;
   int io_threads = 2;
@@ -48,16 +48,16 @@ struct ServerOptions {
   bool page = true;
   bool admin = false;
 
-  std::size_t cache_bytes = 0;  // 0: no cache
-  double cache_seconds = 0;     // 0: entries do not age
-  std::size_t memory_limit = 0; // of resident memory; 0: no watermarks
+  std::size_t cache_bytes = 0;   // 0: no cache
+  double cache_seconds = 0;      // 0: entries do not age
+  std::size_t memory_limit = 0;  // of resident memory; 0: no watermarks
   double report_at = 0.80, shed_cache_at = 0.90, refuse_at = 0.95;
 
   std::chrono::milliseconds drain_time{30000};
   LogFormat log_format = LogFormat::text;
   bool log_requests = false;
   std::vector<std::pair<std::string, std::string>> settings = {};  // what was set, for the log
-  std::string baseline;         // file of distributions that drift is measured against
+  std::string baseline;                                            // file of distributions that drift is measured against
 };
 
 }  // namespace berth::server

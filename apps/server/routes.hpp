@@ -37,7 +37,7 @@ std::string allowed_methods(std::string_view path);
 const std::string& openapi_document();
 
 // The handlers, by file. Each answers its call now or later.
-void handle_root(Service& service, const CallPointer& call);           // routes_operation.cpp
+void handle_root(Service& service, const CallPointer& call);  // routes_operation.cpp
 void handle_health(Service& service, const CallPointer& call);
 void handle_live(Service& service, const CallPointer& call);
 void handle_metrics(Service& service, const CallPointer& call);
@@ -47,19 +47,19 @@ void handle_openapi(Service& service, const CallPointer& call);
 void handle_docs(Service& service, const CallPointer& call);
 void handle_reload(Service& service, const CallPointer& call);
 void handle_baseline(Service& service, const CallPointer& call);
-void handle_embed(Service& service, const CallPointer& call);          // routes_embed.cpp
+void handle_embed(Service& service, const CallPointer& call);  // routes_embed.cpp
 void handle_embed_all(Service& service, const CallPointer& call);
 void handle_embed_sparse(Service& service, const CallPointer& call);
 void handle_similarity(Service& service, const CallPointer& call);
 void handle_openai_embeddings(Service& service, const CallPointer& call);
-void handle_predict(Service& service, const CallPointer& call);        // routes_predict.cpp
+void handle_predict(Service& service, const CallPointer& call);  // routes_predict.cpp
 void handle_rerank(Service& service, const CallPointer& call);
 void handle_jina_rerank(Service& service, const CallPointer& call);
 void handle_by_model(Service& service, const CallPointer& call);
 void handle_vertex(Service& service, const CallPointer& call);
-void handle_tokenize(Service& service, const CallPointer& call);       // routes_tokens.cpp
+void handle_tokenize(Service& service, const CallPointer& call);  // routes_tokens.cpp
 void handle_decode(Service& service, const CallPointer& call);
-void handle_classify(Service& service, const CallPointer& call);       // routes_tasks.cpp
+void handle_classify(Service& service, const CallPointer& call);  // routes_tasks.cpp
 void handle_tag(Service& service, const CallPointer& call);
 void handle_zero_shot(Service& service, const CallPointer& call);
 void handle_fill_mask(Service& service, const CallPointer& call);

@@ -81,7 +81,8 @@ void handle_root(Service& service, const CallPointer& call) {
   service.answer(call, ErrorStyle::tei, [] {
     Response response{200, "text/html; charset=utf-8", std::string(kPage), {}};
     response.headers.emplace_back("vary", "accept");
-    response.headers.emplace_back("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:");
+    response.headers.emplace_back("content-security-policy",
+                                  "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:");
     response.headers.emplace_back("x-content-type-options", "nosniff");
     response.headers.emplace_back("referrer-policy", "no-referrer");
     return response;
@@ -118,7 +119,8 @@ void handle_docs(Service& service, const CallPointer& call) {
   service.answer(call, ErrorStyle::tei, [] {
     std::string html =
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>berth: routes</title>"
-        "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}td{padding:.2rem 1rem .2rem 0}</style>"
+        "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}td{padding:.2rem 1rem .2rem "
+        "0}</style>"
         "<h1>Routes</h1><p>As a document for machines: <a href=\"openapi.json\">openapi.json</a></p><table>";
     for (const Route& route : routes())
       html.append("<tr><td>").append(route.method).append("<td><code>").append(route.path).append("</code><td>").append(route.summary);

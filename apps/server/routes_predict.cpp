@@ -174,10 +174,14 @@ void handle_by_model(Service& service, const CallPointer& call) {
   const ModelPointer model = service.model(Fields(body));
   const char* task = std::getenv("TASK");  // NOLINT(concurrency-mt-unsafe): nothing changes the environment
   switch (model->kind) {
-    case ModelKind::classifier: return handle_predict(service, call);
-    case ModelKind::reranker: return handle_rerank(service, call);
-    case ModelKind::tagger: return handle_tag(service, call);
-    default: break;
+    case ModelKind::classifier:
+      return handle_predict(service, call);
+    case ModelKind::reranker:
+      return handle_rerank(service, call);
+    case ModelKind::tagger:
+      return handle_tag(service, call);
+    default:
+      break;
   }
   if (task != nullptr && std::string_view(task) == "sentence-similarity") return handle_similarity(service, call);
   if (model->default_vector_kind == BERTH_SPARSE) return handle_embed_sparse(service, call);
@@ -206,7 +210,8 @@ void handle_vertex(Service& service, const CallPointer& call) {
     });
   };
   if (instances.empty()) return finish();
-  if (instances.size() > service.options().max_client_batch) fail_validation("batch size " + std::to_string(instances.size()) + " > maximum allowed batch size " + std::to_string(service.options().max_client_batch));
+  if (instances.size() > service.options().max_client_batch)
+    fail_validation("batch size " + std::to_string(instances.size()) + " > maximum allowed batch size " + std::to_string(service.options().max_client_batch));
   // Each instance is a request of its own; the first that fails answers for all.
   std::vector<CallPointer> calls;
   for (std::size_t i = 0; i < instances.size(); ++i) {

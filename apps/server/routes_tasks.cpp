@@ -94,9 +94,7 @@ void handle_tag(Service& service, const CallPointer& call) {
   lane.names = fields.find("ignore_labels") == nullptr ? std::vector<std::string>{"O"} : fields.strings("ignore_labels");
   Work work(service, call, ErrorStyle::openai, std::move(lane), read_text_policy(service, fields));
   add_texts(work, texts);
-  work.submit([](Job& job) {
-    return list_response(job, [](std::string& out, const Item& item) { out.append("\"entities\":").append(item.result.json); });
-  });
+  work.submit([](Job& job) { return list_response(job, [](std::string& out, const Item& item) { out.append("\"entities\":").append(item.result.json); }); });
 }
 
 void handle_zero_shot(Service& service, const CallPointer& call) {
@@ -109,7 +107,8 @@ void handle_zero_shot(Service& service, const CallPointer& call) {
   if (lane.model->kind != ModelKind::classifier) fail_model_type("the model is none of natural-language inference");
   lane.names = fields.strings("labels");
   constexpr std::size_t kMaxLabels = 1024;
-  if (lane.names.empty() || lane.names.size() > kMaxLabels) fail_validation("`labels` must have 1 to " + std::to_string(kMaxLabels) + " labels. Given: " + std::to_string(lane.names.size()));
+  if (lane.names.empty() || lane.names.size() > kMaxLabels)
+    fail_validation("`labels` must have 1 to " + std::to_string(kMaxLabels) + " labels. Given: " + std::to_string(lane.names.size()));
   lane.multi_label = fields.boolean("multi_label", false);
   lane.hypothesis_template = fields.maybe_string("hypothesis_template").value_or("");
   Work work(service, call, ErrorStyle::openai, std::move(lane), read_text_policy(service, fields));
@@ -138,9 +137,7 @@ void handle_fill_mask(Service& service, const CallPointer& call) {
   if (fields.find("targets") != nullptr) lane.names = fields.strings("targets");
   Work work(service, call, ErrorStyle::openai, std::move(lane), read_text_policy(service, fields));
   add_texts(work, texts);
-  work.submit([](Job& job) {
-    return list_response(job, [](std::string& out, const Item& item) { out.append("\"fills\":").append(item.result.json); });
-  });
+  work.submit([](Job& job) { return list_response(job, [](std::string& out, const Item& item) { out.append("\"fills\":").append(item.result.json); }); });
 }
 
 }  // namespace berth::server

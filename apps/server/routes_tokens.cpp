@@ -60,8 +60,10 @@ void handle_tokenize(Service& service, const CallPointer& call) {
     }
     if (texts.empty()) throw Failure(FailureKind::empty, "Input validation error: `inputs` cannot be empty", "validation");
     if (texts.size() > service.options().max_client_batch)
-      throw Failure(FailureKind::validation, "Input validation error: batch size " + std::to_string(texts.size()) + " > maximum allowed batch size " +
-                                                 std::to_string(service.options().max_client_batch), "batch_size");
+      throw Failure(FailureKind::validation,
+                    "Input validation error: batch size " + std::to_string(texts.size()) + " > maximum allowed batch size " +
+                        std::to_string(service.options().max_client_batch),
+                    "batch_size");
     std::string out;
     append_list(out, texts, [&](const std::string& text) {
       if (text.empty()) throw Failure(FailureKind::empty, "Input validation error: `inputs` cannot be empty", "validation");

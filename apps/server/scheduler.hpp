@@ -18,7 +18,7 @@
 namespace berth::server {
 
 struct SchedulerLimits {
-  std::size_t batch_tokens = 2048;    // a longer input runs alone
+  std::size_t batch_tokens = 2048;  // a longer input runs alone
   std::size_t queue_tokens = std::size_t{1} << 20;
   std::size_t queue_inputs = 16384;
 };

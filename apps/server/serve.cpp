@@ -61,7 +61,8 @@ int serve(const ServerOptions& options) {
   }
   server.start();
   const bool v6 = own.host.find(':') != std::string::npos;
-  const std::string url = own.unix_socket.empty() ? "http://" + (v6 ? "[" + own.host + "]" : own.host) + ":" + std::to_string(own.port) : "unix:" + own.unix_socket;
+  const std::string url =
+      own.unix_socket.empty() ? "http://" + (v6 ? "[" + own.host + "]" : own.host) + ":" + std::to_string(own.port) : "unix:" + own.unix_socket;
   log.info("listening", {{"url", url}, {"connections", std::uint64_t{own.http.connections}}, {"keys", !own.api_keys.empty()}});
 
   for (;;) {

@@ -46,8 +46,15 @@ bool same_secret(std::string_view a, std::string_view b) {
 }  // namespace
 
 Service::Service(const ServerOptions& options)
-    : options_(options), log_(options.log_format), cache_(options.cache_bytes, options.cache_seconds, metrics_), drift_(options.baseline), results_(options.result_memory), loaders_(1),
-      workers_(options.workers), models_(options, loaders_, metrics_, log_), scheduler_(options.queue, [this](const Scheduler::Batch& batch) { observe(batch); }) {}
+    : options_(options),
+      log_(options.log_format),
+      cache_(options.cache_bytes, options.cache_seconds, metrics_),
+      drift_(options.baseline),
+      results_(options.result_memory),
+      loaders_(1),
+      workers_(options.workers),
+      models_(options, loaders_, metrics_, log_),
+      scheduler_(options.queue, [this](const Scheduler::Batch& batch) { observe(batch); }) {}
 
 Service::~Service() { stop(); }
 
@@ -71,7 +78,8 @@ void Service::begin(Call& call) {
   call.id = !id.empty() && id.size() <= kMaxIdLength && is_plain(id) ? std::string(id) : random_hex(32);
   const std::string_view parent = call.request.header("traceparent");
   const bool traced = is_traceparent(parent);
-  call.traceparent = "00-" + (traced ? std::string(parent.substr(3, 32)) : random_hex(32)) + "-" + random_hex(16) + "-" + (traced ? std::string(parent.substr(53)) : "00");
+  call.traceparent =
+      "00-" + (traced ? std::string(parent.substr(3, 32)) : random_hex(32)) + "-" + random_hex(16) + "-" + (traced ? std::string(parent.substr(53)) : "00");
 }
 
 void Service::handle(const CallPointer& call) {
@@ -161,7 +169,8 @@ Response Service::failed(const Failure& failure, ErrorStyle style) {
 Response Service::timed_out(const Call& call) {
   bool ignored = false;
   const Route* route = find_route(call.request.method, call.request.path, ignored);
-  Response response = failed(Failure(FailureKind::timeout, "the request was not answered in time", "timeout", 1), route == nullptr ? ErrorStyle::tei : route->style);
+  Response response =
+      failed(Failure(FailureKind::timeout, "the request was not answered in time", "timeout", 1), route == nullptr ? ErrorStyle::tei : route->style);
   add_headers(call, response);
   return response;
 }
@@ -183,8 +192,8 @@ void Service::finished(const Call& call, int status, std::size_t bytes) noexcept
   try {
     bool known = false;
     const Route* route = find_route(call.request.method, call.request.path, known);
-    metrics_.http.add("route=\"" + std::string(route == nullptr ? "other" : route->path) + "\",method=\"" + std::string(route == nullptr ? "other" : route->method) +
-                      "\",status=\"" + (status == 0 ? "gone" : std::to_string(status)) + "\"");
+    metrics_.http.add("route=\"" + std::string(route == nullptr ? "other" : route->path) + "\",method=\"" +
+                      std::string(route == nullptr ? "other" : route->method) + "\",status=\"" + (status == 0 ? "gone" : std::to_string(status)) + "\"");
     if (status == 0) metrics_.failures.add("err=\"dropped\"");
     if (!options_.log_requests) return;
     log_.info("request", {{"id", call.id},
@@ -212,7 +221,8 @@ bool Service::authorized(const Call& call) const {
   if (options_.api_keys.empty()) return true;
   std::string_view given = call.request.header("authorization");
   constexpr std::string_view kBearer = "bearer ";
-  const bool bearer = given.size() >= kBearer.size() && std::equal(kBearer.begin(), kBearer.end(), given.begin(), [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b - 'A' + 'a' : b); });
+  const bool bearer = given.size() >= kBearer.size() &&
+                      std::equal(kBearer.begin(), kBearer.end(), given.begin(), [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b - 'A' + 'a' : b); });
   given = bearer ? given.substr(kBearer.size()) : std::string_view();
   bool good = false;
   for (const std::string& key : options_.api_keys) good |= same_secret(given, key);
@@ -268,7 +278,8 @@ void Service::watch_memory() {
     base::return_free_memory();
   }
   refusing_.store(state == 3);
-  if (state > memory_state_) log_.warning("memory", {{"of_limit", used}, {"action", state == 1 ? "none" : state == 2 ? "cache dropped" : "new requests refused"}});
+  if (state > memory_state_)
+    log_.warning("memory", {{"of_limit", used}, {"action", state == 1 ? "none" : state == 2 ? "cache dropped" : "new requests refused"}});
   memory_state_ = state;
 }
 

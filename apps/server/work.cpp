@@ -67,7 +67,8 @@ void Work::expect(std::size_t inputs, std::size_t extra) const {
   if (inputs == 0) throw Failure(FailureKind::empty, "Input validation error: `inputs` cannot be empty", "validation");
   const std::size_t limit = service_.options().max_client_batch;
   if (inputs + extra > limit)
-    throw Failure(FailureKind::validation, "Input validation error: batch size " + std::to_string(inputs + extra) + " > maximum allowed batch size " + std::to_string(limit),
+    throw Failure(FailureKind::validation,
+                  "Input validation error: batch size " + std::to_string(inputs + extra) + " > maximum allowed batch size " + std::to_string(limit),
                   "batch_size");
 }
 
@@ -153,14 +154,14 @@ void Work::limit_characters(std::string& text) const {
   const auto begins = [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; };
   if (policy_.left) {
     std::size_t at = text.size();
-    for (std::size_t left = limit; left > 0; --left)
-      do --at;
+    for (std::size_t left = limit; left > 0; --left) do
+        --at;
       while (!begins(text[at]));
     text.erase(0, at);
   } else {
     std::size_t at = 0;
-    for (std::size_t left = limit; left > 0; --left)
-      do ++at;
+    for (std::size_t left = limit; left > 0; --left) do
+        ++at;
       while (at < text.size() && !begins(text[at]));
     text.resize(at);
   }
@@ -184,7 +185,8 @@ void Work::tokenize(Item& item) {
     item.truncated = true;
   }
   const bool as_text = needs_text(job_->lane.task) || !prompt_.empty();
-  if (as_text && item.truncated && policy_.left) fail_validation("`truncation_direction`: texts with a prompt, and those of this task, are cut on the right only");
+  if (as_text && item.truncated && policy_.left)
+    fail_validation("`truncation_direction`: texts with a prompt, and those of this task, are cut on the right only");
   if (as_text) {
     if (job_->lane.task == Task::zero_shot) item.tokens *= static_cast<std::uint32_t>(std::max<std::size_t>(1, job_->lane.names.size()));
     return;
@@ -197,15 +199,31 @@ std::size_t Work::result_bytes() const {
   const ServedModel& model = *job_->lane.model;
   std::size_t values = 0;
   switch (job_->lane.task) {
-    case Task::embed: values = job_->items.size() * (job_->lane.dimensions == 0 ? model.embedding_size : job_->lane.dimensions); break;
-    case Task::embed_tokens: values = job_->tokens * model.hidden_size; break;
-    case Task::sparse: values = job_->tokens * 64; break;
-    case Task::classify: values = job_->items.size() * (model.labels.size() * 3); break;
-    case Task::zero_shot: values = job_->items.size() * (job_->lane.names.size() * 3); break;
-    case Task::fill_mask: values = job_->items.size() * (job_->lane.top_k == 0 ? model.vocab_size : job_->lane.top_k) * 32; break;
+    case Task::embed:
+      values = job_->items.size() * (job_->lane.dimensions == 0 ? model.embedding_size : job_->lane.dimensions);
+      break;
+    case Task::embed_tokens:
+      values = job_->tokens * model.hidden_size;
+      break;
+    case Task::sparse:
+      values = job_->tokens * 64;
+      break;
+    case Task::classify:
+      values = job_->items.size() * (model.labels.size() * 3);
+      break;
+    case Task::zero_shot:
+      values = job_->items.size() * (job_->lane.names.size() * 3);
+      break;
+    case Task::fill_mask:
+      values = job_->items.size() * (job_->lane.top_k == 0 ? model.vocab_size : job_->lane.top_k) * 32;
+      break;
     case Task::rerank:
-    case Task::late_rerank: values = job_->items.size(); break;
-    case Task::tag: values = job_->tokens * 8; break;
+    case Task::late_rerank:
+      values = job_->items.size();
+      break;
+    case Task::tag:
+      values = job_->tokens * 8;
+      break;
   }
   return values * (sizeof(float) + kDigits);
 }
@@ -222,8 +240,8 @@ void Work::submit(std::function<Response(Job&)> answer) {
   if (service.shedding()) throw Failure(FailureKind::overloaded, "Model is overloaded: the memory limit is reached", "overloaded", 5);
   const std::size_t bytes = result_bytes();
   if (bytes > service.results().limit())
-    fail_validation("the response would take about " + std::to_string(bytes >> 20) + " MB, more than the limit of " + std::to_string(service.results().limit() >> 20) +
-                    ": send fewer inputs at once");
+    fail_validation("the response would take about " + std::to_string(bytes >> 20) + " MB, more than the limit of " +
+                    std::to_string(service.results().limit() >> 20) + ": send fewer inputs at once");
   job.call->result_share = Share(service.results());
   if (!job.call->result_share.grow_to(bytes)) throw Failure(FailureKind::overloaded, "Model is overloaded", "overloaded", 1);
 
@@ -262,7 +280,8 @@ void Work::submit(std::function<Response(Job&)> answer) {
     if (const JobPointer abandoned = weak.lock()) service.scheduler().cancel(abandoned);
   });
   if (!service.scheduler().submit(job_))
-    throw Failure(FailureKind::overloaded, "Model is overloaded", "overloaded", static_cast<int>(std::clamp(std::ceil(service.scheduler().seconds_to_drain()), 1.0, 60.0)));
+    throw Failure(FailureKind::overloaded, "Model is overloaded", "overloaded",
+                  static_cast<int>(std::clamp(std::ceil(service.scheduler().seconds_to_drain()), 1.0, 60.0)));
 }
 
 std::size_t count_truncated(const Job& job) {

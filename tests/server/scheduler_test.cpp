@@ -214,7 +214,8 @@ TEST(Scheduler, many_threads) {
     for (std::size_t t = 0; t < kThreads; ++t)
       threads.emplace_back([&, t] {
         for (std::size_t i = 0; i < kJobs; ++i) {
-          const JobPointer job = job_of(1 + (i + t) % 7, 8, [&](Job&) { done.fetch_add(1); }, i % 3);
+          const JobPointer job = job_of(
+              1 + (i + t) % 7, 8, [&](Job&) { done.fetch_add(1); }, i % 3);
           scheduler.submit(job);
           if (i % 5 == 0) {
             scheduler.cancel(job);

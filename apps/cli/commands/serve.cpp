@@ -42,8 +42,12 @@ void add_limits(CLI::App& app, Options& options) {
   const auto bytes = [&](const char* name, std::size_t& value, const char* description) {
     app.add_option(name, value, description)->type_name("BYTES")->transform(CLI::AsSizeValue(false).description(""));
   };
-  const auto count = [&](const char* name, auto& value, const char* description) { app.add_option(name, value, description)->type_name("N")->check(check_positive); };
-  const auto time = [&](const char* name, double& value, const char* description) { app.add_option(name, value, description)->type_name("SECONDS")->check(check_seconds); };
+  const auto count = [&](const char* name, auto& value, const char* description) {
+    app.add_option(name, value, description)->type_name("N")->check(check_positive);
+  };
+  const auto time = [&](const char* name, double& value, const char* description) {
+    app.add_option(name, value, description)->type_name("SECONDS")->check(check_seconds);
+  };
   count("--max-batch-tokens", server.queue.batch_tokens, "Tokens of requests that run together; default 2048");
   count("--max-queue-tokens", server.queue.queue_tokens, "Tokens that may wait before requests are refused (429); default 1048576");
   count("--max-queue-inputs", server.queue.queue_inputs, "Inputs that may wait; default 16384");
@@ -83,14 +87,18 @@ void add_behaviour(CLI::App& app, Options& options) {
   app.add_option("--openai-errors", options.openai_errors, "Errors of /v1 routes: flat, the default, as text-embeddings-inference's, or nested, as OpenAI's")
       ->type_name("flat|nested")
       ->check(CLI::IsMember({"flat", "nested"}).description(""));
-  list("--api-key", options.key_values, "KEY", "A key that requests have to bring (Authorization: Bearer KEY); may be repeated; others see arguments, so rather:");
+  list("--api-key", options.key_values, "KEY",
+       "A key that requests have to bring (Authorization: Bearer KEY); may be repeated; others see arguments, so rather:");
   app.add_option("--api-key-file", options.key_file, "File of keys, one a line")->type_name("FILE");
   list("--cors-allow-origin", server.cors_origins, "ORIGIN", "Origins whose pages may read answers; may be repeated; default *; none: nobody");
   list("--allow-host", server.allowed_hosts, "NAME", "Name that requests may call a server on loopback by, besides localhost; *: any");
   app.add_option("--page", options.page, "The page at /; default true")->type_name("true|false")->check(CLI::IsMember({"true", "false"}).description(""));
   app.add_flag("--admin", server.admin, "Have /admin routes");
-  app.add_option("--log-format", options.log_format, "Log lines on standard error; default text")->type_name("text|json")->check(CLI::IsMember({"text", "json"}).description(""));
-  app.add_option("--baseline", server.baseline, "Distributions of labels, scores and lengths (of /admin/baseline) that /metrics says the distance to")->type_name("FILE");
+  app.add_option("--log-format", options.log_format, "Log lines on standard error; default text")
+      ->type_name("text|json")
+      ->check(CLI::IsMember({"text", "json"}).description(""));
+  app.add_option("--baseline", server.baseline, "Distributions of labels, scores and lengths (of /admin/baseline) that /metrics says the distance to")
+      ->type_name("FILE");
   app.add_flag("--log-requests", server.log_requests, "A line for each request; never its text");
   app.add_flag("--echo", server.echo, "Answer without running the model, to measure the server itself");
 }
@@ -125,7 +133,8 @@ server::ServerOptions server_options(const Options& options) {
   if (server.models.empty())  // those that come with berth
     for (const char* name : {"intent", "sentiment", "emotion"})
       if (const auto directory = find_default_model(name)) server.models.push_back({name, *directory});
-  if (server.models.empty()) throw DataError("no model given (--model DIR), and none of berth's own was found; set BERTH_WEIGHTS to the folder that holds them");
+  if (server.models.empty())
+    throw DataError("no model given (--model DIR), and none of berth's own was found; set BERTH_WEIGHTS to the folder that holds them");
   for (std::size_t i = 0; i < server.models.size(); ++i)
     for (std::size_t j = 0; j < i; ++j)
       if (server.models[i].name == server.models[j].name)
@@ -153,9 +162,17 @@ void apply_settings(CLI::App& app, Options& options) {
   apply_environment(app, "BERTH_", {"isa", "help"});
   if (!options.config.empty()) apply_file(app, options.config);
   if (!options.tei_env) return;
-  apply_environment(app, {{"MODEL_ID", "--model"}, {"PORT", "--port"}, {"MAX_BATCH_TOKENS", "--max-batch-tokens"}, {"MAX_CLIENT_BATCH_SIZE", "--max-client-batch-size"},
-                          {"AUTO_TRUNCATE", "--auto-truncate"}, {"DEFAULT_PROMPT_NAME", "--default-prompt-name"}, {"DEFAULT_PROMPT", "--default-prompt"},
-                          {"UDS_PATH", "--uds-path"}, {"PAYLOAD_LIMIT", "--payload-limit"}, {"API_KEY", "--api-key"}, {"CORS_ALLOW_ORIGIN", "--cors-allow-origin"}});
+  apply_environment(app, {{"MODEL_ID", "--model"},
+                          {"PORT", "--port"},
+                          {"MAX_BATCH_TOKENS", "--max-batch-tokens"},
+                          {"MAX_CLIENT_BATCH_SIZE", "--max-client-batch-size"},
+                          {"AUTO_TRUNCATE", "--auto-truncate"},
+                          {"DEFAULT_PROMPT_NAME", "--default-prompt-name"},
+                          {"DEFAULT_PROMPT", "--default-prompt"},
+                          {"UDS_PATH", "--uds-path"},
+                          {"PAYLOAD_LIMIT", "--payload-limit"},
+                          {"API_KEY", "--api-key"},
+                          {"CORS_ALLOW_ORIGIN", "--cors-allow-origin"}});
 }
 
 }  // namespace
@@ -163,7 +180,8 @@ void apply_settings(CLI::App& app, Options& options) {
 void add_serve(CommandLine& line) {
   CLI::App* app = line.app.add_subcommand("serve", "Answer HTTP requests as text-embeddings-inference and OpenAI's embeddings do");
   const auto options = std::make_shared<Options>();
-  app->add_option("-m,--model", options->models, "Model directory, or NAME=DIR; may be repeated: the first answers requests that name none; default: berth's own models")
+  app->add_option("-m,--model", options->models,
+                  "Model directory, or NAME=DIR; may be repeated: the first answers requests that name none; default: berth's own models")
       ->type_name("[NAME=]DIR")
       ->take_all()
       ->allow_extra_args(false);
