@@ -13,6 +13,7 @@ import os
 import pathlib
 import re
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -59,7 +60,7 @@ class Load:
             sys.exit(f"answers other than 200:\n{done}")
         result = {"connections": connections, "requests_per_second": float(re.search(r"Requests/sec:\s+([\d.]+)", done).group(1))}
         for percent in ["50", "90", "99"]:
-            result[f"p{percent}_ms"] = milliseconds(re.search(rf"^ +{percent}% +(\S+)$", done, re.MULTILINE).group(1))
+            result[f"p{percent}_ms"] = milliseconds(re.search(rf"^ +{percent}% +(\S+) *$", done, re.MULTILINE).group(1))
         return result
 
 
@@ -89,28 +90,30 @@ def library_speed(binary, model, precision, threads, tokens, seconds):
     return json.loads(done.stdout)["sequences_per_second"]
 
 
-def onnx_speed(binary, model, precision, threads, load, connections):
-    """Requests a second of ort_server.cjs, or None where there is no onnxruntime-node (bench/install.sh)."""
-    modules = DATA / "node_modules"
-    if not (modules / "onnxruntime-node").exists():
-        return None
-    import onnx_graph
-    form = "qattention" if precision == "int8" else "attention"
-    with tempfile.TemporaryDirectory() as folder:
-        graph = onnx_graph.export(model, folder, "int8" if precision == "int8" else "fp32", form, False)
-        texts = pathlib.Path(folder) / "texts.json"
-        ids = {row["text"]: row["ids"] for row in map(json.loads, subprocess.run([binary, "tokenize", "--model", model, *TEXTS], capture_output=True, text=True, check=True).stdout.splitlines())}
-        texts.write_text(json.dumps(ids))
+class OnnxServer:
+    """ort_server.cjs with the same weights; without onnxruntime-node (bench/install.sh) there is none."""
+
+    def __init__(self, binary, model, precision, threads):
+        import onnx_graph
+        modules = DATA / "node_modules"
+        self.folder = tempfile.TemporaryDirectory()
+        graph = onnx_graph.export(model, self.folder.name, "int8" if precision == "int8" else "fp32", "qattention" if precision == "int8" else "attention", False)
+        texts = pathlib.Path(self.folder.name) / "texts.json"
+        texts.write_text(json.dumps({row["text"]: row["ids"] for row in tokenized(binary, model)}))
         hidden = json.loads((pathlib.Path(model) / "config.json").read_text())["hidden_size"]
-        process = subprocess.Popen(["node", HERE / "ort_server.cjs", str(graph or pathlib.Path(folder) / "model.onnx"), str(texts), str(hidden), str(threads)], stdout=subprocess.PIPE,
-                                   text=True, env={**os.environ, "BERTH_BENCH_NODE_MODULES": str(modules)})
-        try:
-            port = int(process.stdout.readline())
-            load(port, 4, 1)
-            return load(port, connections)
-        finally:
-            process.kill()
-            process.wait()
+        self.process = subprocess.Popen(["node", HERE / "ort_server.cjs", graph, texts, str(hidden), str(threads)], stdout=subprocess.PIPE, text=True,
+                                        env={**os.environ, "BERTH_BENCH_NODE_MODULES": str(modules)})
+        self.port = int(self.process.stdout.readline())
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self.folder.cleanup()
+
+
+def tokenized(binary, model):
+    return [json.loads(line) for line in subprocess.run([binary, "tokenize", "--model", model, *TEXTS], capture_output=True, text=True, check=True).stdout.splitlines()]
 
 
 def measure(options, name, precision):
@@ -121,30 +124,35 @@ def measure(options, name, precision):
         if not pathlib.Path(model).exists():
             subprocess.run([sys.executable, HERE / "models.py", name, "--out", model], check=True)
     load = Load(options.seconds)
-    rows = [json.loads(line) for line in subprocess.run([binary, "tokenize", "--model", model, *TEXTS], capture_output=True, text=True, check=True).stdout.splitlines()]
+    rows = tokenized(binary, model)
     tokens = round(sum(len(row["ids"]) for row in rows) / len(rows))
     arguments = ["--model", model, "--precision", precision, "--threads", str(options.threads)]
-    result = {"model": name, "precision": precision, "threads": options.threads, "tokens": tokens, "points": []}
-    with Server(binary, *arguments) as server:
-        load(server.port, 8, 1)
+    result = {"model": name, "precision": precision, "threads": options.threads, "tokens": tokens, "points": [], "rounds": []}
+    other = None
+    if options.onnx and (DATA / "node_modules/onnxruntime-node").exists() and (pathlib.Path(model) / "model.safetensors").exists() and name not in ("intent", "sentiment", "emotion"):
+        other = OnnxServer(binary, model, precision, options.threads)
+    with Server(binary, *arguments) as server, Server(binary, *arguments, "--echo") as echo:
+        for each in filter(None, [server, echo, other]):
+            load(each.port, 8, 1)
         for connections in options.connections:
             point = load(server.port, connections)
             result["points"].append(point)
             print(f"{name} {precision} {connections:4} connections: {point['requests_per_second']:8.0f}/s  p50 {point['p50_ms']:.2f} ms  p99 {point['p99_ms']:.2f} ms", flush=True)
-    most = max(options.connections)
-    with Server(binary, *arguments, "--echo") as server:
-        load(server.port, 8, 1)
-        result["echo_per_second"] = load(server.port, 64)["requests_per_second"]
-    result["library_per_second"] = library_speed(binary, model, precision, options.threads, tokens, options.seconds)
-    bound = 1 / (1 / result["library_per_second"] + 1 / result["echo_per_second"])
-    at = next((point for point in result["points"] if point["connections"] == 64), result["points"][-1])
-    result["share"] = at["requests_per_second"] / bound
-    print(f"{name} {precision}: library {result['library_per_second']:.0f}/s, echo {result['echo_per_second']:.0f}/s, share {result['share']:.2f}, p99/p50 {at['p99_ms'] / at['p50_ms']:.1f}", flush=True)
-    if options.onnx and name not in ("intent", "sentiment", "emotion"):
-        other = onnx_speed(binary, model, precision, options.threads, load, 64)
-        if other:
-            result["onnx"] = other
-            print(f"{name} {precision}: onnxruntime-node {other['requests_per_second']:.0f}/s, {at['requests_per_second'] / other['requests_per_second']:.1f} times as many here", flush=True)
+        # In turn, so that what else the machine does falls on all of them.
+        for _ in range(options.rounds):
+            at = load(server.port, 64)
+            figures = {"server": at["requests_per_second"], "p50_ms": at["p50_ms"], "p99_ms": at["p99_ms"], "echo": load(echo.port, 64, 1)["requests_per_second"],
+                       "library": library_speed(binary, model, precision, options.threads, tokens, 1)}
+            if other:
+                figures["onnx"] = load(other.port, 64)["requests_per_second"]
+            figures["share"] = figures["server"] * (1 / figures["library"] + 1 / figures["echo"])
+            result["rounds"].append(figures)
+    if other:
+        other.stop()
+    middle = {key: statistics.median(each[key] for each in result["rounds"]) for key in result["rounds"][0]}
+    result["median"] = middle
+    print(f"{name} {precision}, 64 connections: {middle['server']:.0f}/s, p99/p50 {middle['p99_ms'] / middle['p50_ms']:.1f}; library {middle['library']:.0f}/s, echo {middle['echo']:.0f}/s, "
+          f"share {middle['share']:.2f}" + (f"; onnxruntime-node {middle['onnx']:.0f}/s, {statistics.median(each['server'] / each['onnx'] for each in result['rounds']):.1f} times as many here" if other else ""), flush=True)
     return result
 
 
@@ -191,6 +199,7 @@ def main():
     parser.add_argument("--connections", default="1,2,4,8,16,32,64,128,256")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5, help="of the comparison at 64 connections")
     parser.add_argument("--no-onnx", dest="onnx", action="store_false")
     parser.add_argument("--svg")
     parser.add_argument("--json")
