@@ -74,13 +74,16 @@ Contender peak(const KernelTable& table) {
   return {[lanes = table.lanes] { kernels::run_peak_f32(lanes, kSteps); }, kernels::run_peak_f32(table.lanes, kSteps)};
 }
 
-void run_gemm(benchmark::State& state, const std::string& name, const KernelTable& kernels, Shape shape, std::size_t rows) {
+// FP32: by multiply-adds or, with `tiles`, by tiles of BF16 parts.
+void run_gemm(benchmark::State& state, const std::string& name, const KernelTable& kernels, const kernels::LowKernelTable* tiles, Shape shape,
+              std::size_t rows) {
   const std::vector<float> a = random_values(rows * shape.k);
   const std::vector<float> weights = random_values(shape.n * shape.k, 2);
   std::vector<float> c(rows * shape.n);
   std::vector<float> c_onednn(rows * shape.n);
   kernels::PackedF32 packed(shape.n, shape.k, kernels);
   packed.set_rows(0, shape.n, weights.data());
+  base::AlignedBuffer<float> scratch(tiles == nullptr ? 0 : tiles->gemm_f32_scratch(options.row_block, shape.k));
   const double flop = 2.0 * static_cast<double>(rows) * static_cast<double>(shape.k) * static_cast<double>(shape.n);
 
   std::vector<Contender> contenders = {peak(kernels), {[&] {
@@ -93,7 +96,8 @@ void run_gemm(benchmark::State& state, const std::string& name, const KernelTabl
                                            args.c = c.data() + row * shape.n;
                                            args.ldc = shape.n;
                                            args.rows = std::min(options.row_block, rows - row);
-                                           kernels.gemm_f32(args);
+                                           args.scratch = scratch.data();
+                                           (tiles == nullptr ? kernels.gemm_f32 : tiles->gemm_f32)(args);
                                          }
                                          benchmark::ClobberMemory();
                                        }, flop}};
@@ -238,7 +242,14 @@ void register_all(const std::string& isa, const KernelTable& kernels, Isa select
   for (const Shape& shape : kShapes)
     for (const std::size_t rows : kRows) {
       const std::string name = "gemm/" + isa + "/" + std::to_string(shape.k) + "x" + std::to_string(shape.n) + "/M" + std::to_string(rows);
-      benchmark::RegisterBenchmark(name.c_str(), [=, &kernels](benchmark::State& state) { run_gemm(state, name, kernels, shape, rows); })
+      benchmark::RegisterBenchmark(name.c_str(), [=, &kernels](benchmark::State& state) { run_gemm(state, name, kernels, nullptr, shape, rows); })
+          ->UseManualTime()
+          ->Iterations(1)
+          ->Unit(benchmark::kMicrosecond);
+      const kernels::LowKernelTable* tiles = &kernels::low_kernel_table(selected);
+      if (tiles->gemm_f32 == nullptr) continue;
+      const std::string by_tiles = "gemm_tiles/" + std::string(kernels::name(selected)) + name.substr(name.find('/', 5));
+      benchmark::RegisterBenchmark(by_tiles.c_str(), [=, &kernels](benchmark::State& state) { run_gemm(state, by_tiles, kernels, tiles, shape, rows); })
           ->UseManualTime()
           ->Iterations(1)
           ->Unit(benchmark::kMicrosecond);
