@@ -34,7 +34,7 @@ struct AmxF32 {
   static constexpr std::size_t kBlockRows = 160;  // with a stretch of 768: 740 KB of split rows beside 150 KB of split weights
   static constexpr std::size_t kStretch = 768;
   static constexpr std::size_t kStride = kPanelVectors * kLanes;  // floats between two steps of k, in all but the last panel
-  static constexpr std::size_t kMostColumns = 2;  // tiles of 16 outputs at a time
+  static constexpr std::size_t kMostColumns = 3;  // tiles of 16 outputs at a time
 
   // In floats, for any number of rows.
   static std::size_t scratch(std::size_t rows, std::size_t k) noexcept {
@@ -55,7 +55,7 @@ struct AmxF32 {
  private:
   using F32 = typename Isa::F32;
 
-  // Bytes. Rows: for each 32 of them [steps, parts, 1 or 2 tiles]. Weights: [steps, parts, tiles of columns]. Sums: 32 x 32.
+  // Bytes. Rows: for each 32 of them [steps, parts, 1 or 2 tiles]. Weights: [steps, parts, tiles of columns]. Sums: 32 x 32 or 16 x 48.
   struct Plan {
     std::size_t weights;
     std::size_t sums;
@@ -111,7 +111,10 @@ struct AmxF32 {
       for (std::size_t column = args.panel_begin * kPanelVectors; column < last_column;) {
         const std::size_t left = last_column - column;
         Place at{.first = first, .rows = rows, .column = column, .k = k, .size = size, .ahead = nullptr, .ahead_lines = 0};
-        if (left >= 2) {
+        if (rows <= kTileRows && left >= 3 && column % kPanelVectors == 0) {  // few rows wait for weights: whole panels, as they lie in memory
+          run_columns<3>(args, at, scratch);
+          column += 3;
+        } else if (left >= 2) {
           run_columns<2>(args, at, scratch);
           column += 2;
         } else {
@@ -139,10 +142,12 @@ struct AmxF32 {
       at.ahead_lines = row + 32 >= end && later == 0 ? 0 : lines;
       const bool splits = a == scratch.rows;
       if (at.rows > kTileRows) {
-        if (later == 0) {
-          multiply<2, columns, Splits::to_forget>(args, at, a, scratch);
-        } else {
-          splits ? multiply<2, columns, Splits::to_keep>(args, at, a, scratch) : multiply<2, columns, Splits::before>(args, at, a, scratch);
+        if constexpr (columns <= 2) {
+          if (later == 0) {
+            multiply<2, columns, Splits::to_forget>(args, at, a, scratch);
+          } else {
+            splits ? multiply<2, columns, Splits::to_keep>(args, at, a, scratch) : multiply<2, columns, Splits::before>(args, at, a, scratch);
+          }
         }
         a += 2 * steps * kParts * kTileBytes;
       } else {
@@ -224,7 +229,7 @@ struct AmxF32 {
     }
   }
 
-  // ---- tiles: sums 0 to 3 (row tile r and column c: 2 r + c), rows 4 and 5, weights the rest ----
+  // ---- tiles: sums 0 to 3 (row tile r and column c: 2 r + c), rows 4 and 5, weights the rest: 6 and 7, or 5 to 7 ----
 
   template <int tile>
   [[gnu::always_inline]] static void load(const void* from, std::size_t stride) noexcept {
@@ -243,6 +248,7 @@ struct AmxF32 {
   [[gnu::always_inline]] static void for_sums(F&& f) noexcept {
     f.template operator()<0, 0, 0>();
     if constexpr (columns > 1) f.template operator()<1, 0, 1>();
+    if constexpr (columns > 2) f.template operator()<2, 0, 2>();
     if constexpr (row_tiles > 1) f.template operator()<2, 1, 0>();
     if constexpr (row_tiles > 1 && columns > 1) f.template operator()<3, 1, 1>();
   }
@@ -290,6 +296,16 @@ struct AmxF32 {
   [[gnu::always_inline]] static void products(const unsigned char* b, Meanwhile&& meanwhile) noexcept {
     constexpr int slot = rank * row_tiles * static_cast<int>(columns);
     const unsigned char* from = b + part * columns * kTileBytes;
+    if constexpr (columns == 3) {
+      static_assert(row_tiles == 1);
+      if constexpr (fresh) load<5>(from, 64);
+      if constexpr (fresh) load<6>(from + kTileBytes, 64);
+      if constexpr (fresh) load<7>(from + 2 * kTileBytes, 64);
+      product<0, 4, 5, slot>(meanwhile);
+      product<1, 4, 6, slot + 1>(meanwhile);
+      product<2, 4, 7, slot + 2>(meanwhile);
+      return;
+    }
     if constexpr (fresh) load<6>(from, 64);
     if constexpr (fresh && columns > 1) load<7>(from + kTileBytes, 64);
     product<0, 4, 6, slot>(meanwhile);
@@ -329,7 +345,7 @@ struct AmxF32 {
   // Pairs [begin, end) of the 16 pairs of steps of k in each column. Behind a column's last one `from` goes on to the next pair.
   template <std::size_t columns, std::size_t begin, std::size_t end>
   [[gnu::always_inline]] static void split_pairs(Column (&from)[columns], unsigned char* to) noexcept {
-    constexpr std::size_t kPrefetch = 2 * kStep;  // of k
+    constexpr std::size_t kPrefetch = 16;  // steps of k
 #pragma GCC unroll 64
     for (std::size_t i = begin; i < end; ++i) {
       Column& column = from[i % columns];
@@ -406,7 +422,7 @@ struct AmxF32 {
   // c = activation(sums + bias) + residual, four vectors at a time where there are as many.
   template <Activation kind, std::size_t columns>
   static void finish(const GemmF32Args& args, const Place& at, const float* sums) noexcept {
-    constexpr std::size_t together = 4 / columns;
+    constexpr std::size_t together = columns == 3 ? 1 : 4 / columns;
     std::size_t r = 0;
     for (; r + together <= at.rows; r += together) finish_rows<kind, columns, together>(args, at, r, sums);
     for (; r < at.rows; ++r) finish_rows<kind, columns, 1>(args, at, r, sums);
