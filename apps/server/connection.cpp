@@ -184,8 +184,10 @@ void Connection::dispatch() {
   call_->body_share = std::move(body_share_);
   call_->request = take_request(parser_->release());
   parser_.reset();
-  call_->set_sink([self = shared_from_this(), weak = std::weak_ptr<Call>(call_)](Call::Make make) {
-    net::dispatch(self->stream_.get_executor(), [self, call = weak.lock(), make = std::move(make)] {
+  // The connection goes along with its answer, so that its end comes on its own strand, too.
+  call_->set_sink([self = shared_from_this(), weak = std::weak_ptr<Call>(call_)](Call::Make make) mutable {
+    const auto executor = self->stream_.get_executor();
+    net::dispatch(executor, [self = std::move(self), call = weak.lock(), make = std::move(make)] {
       if (call != nullptr && call == self->call_ && self->state_ == State::waiting) self->answer(call, make());
     });
   });

@@ -147,11 +147,15 @@ bool HttpServer::drain(std::chrono::milliseconds time) {
   impl_->shared.draining.store(true);
   for (const auto& listener : impl_->tcp) listener->stop();
   for (const auto& listener : impl_->local) listener->stop();
+  // Let go of outside of the mutex: a connection's end takes it.
+  std::vector<std::shared_ptr<Connection>> connections;
   {
     const std::lock_guard lock(impl_->shared.mutex);
     for (Connection* connection : impl_->shared.open)
-      if (const auto alive = connection->weak_from_this().lock()) alive->begin_drain();
+      if (auto alive = connection->weak_from_this().lock()) connections.push_back(std::move(alive));
   }
+  for (const auto& connection : connections) connection->begin_drain();
+  connections.clear();
   const auto end = Clock::now() + time;
   while (impl_->shared.counts.connections.load() > 0 && Clock::now() < end) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   return impl_->shared.counts.connections.load() == 0;
