@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
 #include <cmath>
 #include <set>
 #include <stdexcept>
@@ -60,12 +59,6 @@ std::pair<std::vector<std::uint64_t>, std::vector<std::uint64_t>> aligned(const 
   return counts;
 }
 
-void line(std::string& out, const std::string& name, const std::string& labels, double value) {
-  char buffer[32];
-  const auto result = std::to_chars(buffer, buffer + sizeof(buffer), value);
-  out.append(name).append("{").append(labels).append("} ").append(buffer, result.ptr).append("\n");
-}
-
 }  // namespace
 
 double stability_index(const std::vector<std::uint64_t>& counts, const std::vector<std::uint64_t>& baseline) {
@@ -113,7 +106,7 @@ void Drift::render(std::string& out) const {
   out += "# TYPE berth_label_total counter\n";
   for (const auto& [model, seen] : seen_)
     for (const auto& [label, count] : seen.labels)
-      line(out, "berth_label_total", "model=" + label_value(model) + ",label=" + label_value(label), static_cast<double>(count));
+      append_sample(out, "berth_label_total", "model=" + label_value(model) + ",label=" + label_value(label), count);
   const auto histogram = [&](const std::string& name, const auto& counts_of, const auto& bound_of) {
     out.append("# TYPE ").append(name).append(" histogram\n");
     for (const auto& [model, seen] : seen_) {
@@ -121,10 +114,9 @@ void Drift::render(std::string& out) const {
       std::uint64_t all = 0;
       for (std::size_t i = 0; i < counts.size(); ++i) {
         all += counts[i];
-        line(out, name + "_bucket", "model=" + label_value(model) + ",le=\"" + (i + 1 == counts.size() ? "+Inf" : bound_of(i)) + "\"",
-             static_cast<double>(all));
+        append_sample(out, name + "_bucket", "model=" + label_value(model) + ",le=\"" + (i + 1 == counts.size() ? "+Inf" : bound_of(i)) + "\"", all);
       }
-      line(out, name + "_count", "model=" + label_value(model), static_cast<double>(all));
+      append_sample(out, name + "_count", "model=" + label_value(model), all);
     }
   };
   histogram(
@@ -139,9 +131,9 @@ void Drift::render(std::string& out) const {
     if (found == seen_.end()) continue;
     const auto labels = aligned(found->second, stored);
     const std::string name = "model=" + label_value(model) + ",of=";
-    line(out, "berth_drift", name + "\"labels\"", stability_index(labels.first, labels.second));
-    line(out, "berth_drift", name + "\"scores\"", stability_index(list(found->second.scores), list(stored.scores)));
-    line(out, "berth_drift", name + "\"lengths\"", stability_index(list(found->second.lengths), list(stored.lengths)));
+    append_sample(out, "berth_drift", name + "\"labels\"", stability_index(labels.first, labels.second));
+    append_sample(out, "berth_drift", name + "\"scores\"", stability_index(list(found->second.scores), list(stored.scores)));
+    append_sample(out, "berth_drift", name + "\"lengths\"", stability_index(list(found->second.lengths), list(stored.lengths)));
   }
 }
 

@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "apps/common/findings_json.hpp"
-#include "base/json_text.hpp"
+#include "apps/server/json_out.hpp"
 
 namespace berth::server {
 namespace {
@@ -35,16 +35,14 @@ void run_sparse(const Lane& lane, std::span<const Input> inputs, std::span<Item*
   const Vectors vectors = lane.model->model.encode_vectors(inputs, options);
   for (std::size_t i = 0; i < items.size(); ++i) {
     std::string& json = items[i]->result.json;
-    json = "[";
-    for (const berth_sparse_value& value : vectors.sparse(i)) {
-      if (json.size() > 1) json += ',';
+    json.clear();
+    append_list(json, vectors.sparse(i), [&](const berth_sparse_value& value) {
       json += "{\"index\":";
       base::append_number(json, std::uint64_t{value.index});
       json += ",\"value\":";
       base::append_number(json, value.value);
       json += '}';
-    }
-    json += ']';
+    });
   }
 }
 
@@ -56,12 +54,8 @@ void run_tag(const Lane& lane, std::span<const Input> inputs, std::span<Item* co
   const bool grouped = !lane.aggregation.empty() && lane.aggregation != "none";
   for (std::size_t i = 0; i < items.size(); ++i) {
     std::string& json = items[i]->result.json;
-    json = "[";
-    for (const berth_finding& entity : found[i]) {
-      if (json.size() > 1) json += ',';
-      apps::append_entity(json, entity, grouped);
-    }
-    json += ']';
+    json.clear();
+    append_list(json, found[i], [&](const berth_finding& entity) { apps::append_entity(json, entity, grouped); });
   }
 }
 

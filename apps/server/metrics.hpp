@@ -14,6 +14,10 @@
 
 namespace berth::server {
 
+// NAME{LABELS} VALUE, a line; `labels` may be empty.
+void append_sample(std::string& out, std::string_view name, std::string_view labels, double value);
+void append_sample(std::string& out, std::string_view name, std::string_view labels, std::uint64_t value);
+
 class Histogram {
  public:
   explicit Histogram(std::vector<double> bounds) : bounds_(std::move(bounds)), counts_(bounds_.size() + 1) {}

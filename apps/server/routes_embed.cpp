@@ -32,9 +32,7 @@ Lane embed_lane(Service& service, ModelPointer model, bool normalize, std::optio
 Response embeddings_response(Job& job) {
   std::string body;
   append_list(body, job.items, [&](const Item& item) { base::append_array(body, item.result.values); });
-  Response response = json_response(std::move(body));
-  add_compute_headers(job, response);
-  return response;
+  return computed_response(job, std::move(body));
 }
 
 void add_all(Work& work, const Inputs& inputs) {
@@ -73,9 +71,7 @@ void handle_embed_all(Service& service, const CallPointer& call) {
   work.submit([size](Job& job) {
     std::string text;
     append_list(text, job.items, [&](const Item& item) { base::append_matrix(text, item.result.values, size); });
-    Response response = json_response(std::move(text));
-    add_compute_headers(job, response);
-    return response;
+    return computed_response(job, std::move(text));
   });
 }
 
@@ -92,9 +88,7 @@ void handle_embed_sparse(Service& service, const CallPointer& call) {
   work.submit([](Job& job) {
     std::string text;
     append_list(text, job.items, [&](const Item& item) { text += item.result.json; });
-    Response response = json_response(std::move(text));
-    add_compute_headers(job, response);
-    return response;
+    return computed_response(job, std::move(text));
   });
 }
 
@@ -112,14 +106,11 @@ void handle_similarity(Service& service, const CallPointer& call) {
   work.add(Text(source));
   for (std::string& sentence : sentences) work.add(Text(std::move(sentence)));
   work.submit([](Job& job) {
-    std::string text = "[";
-    for (std::size_t i = 1; i < job.items.size(); ++i) {
-      if (i > 1) text += ',';
-      base::append_number(text, static_cast<float>(apps::cosine(job.items[0].result.values, job.items[i].result.values)));
-    }
-    Response response = json_response(text + "]");
-    add_compute_headers(job, response);
-    return response;
+    std::string text;
+    append_list(text, std::span(job.items).subspan(1), [&](const Item& item) {
+      base::append_number(text, static_cast<float>(apps::cosine(job.items[0].result.values, item.result.values)));
+    });
+    return computed_response(job, std::move(text));
   });
 }
 
@@ -130,13 +121,12 @@ void handle_openai_embeddings(Service& service, const CallPointer& call) {
   const std::string format = text_of(fields.maybe_string("encoding_format"));
   if (!format.empty() && format != "float" && format != "base64") fields.reject("encoding_format", "`float` or `base64`");
   const bool base64 = format == "base64";
-  const ModelPointer model = service.model(fields);
   TextPolicy policy;
   policy.truncate = service.options().auto_truncate;
-  Work work(service, call, ErrorStyle::openai, embed_lane(service, model, true, fields.maybe_size("dimensions")), policy);
+  Work work(service, call, ErrorStyle::openai, embed_lane(service, service.model(fields), true, fields.maybe_size("dimensions")), policy);
   add_all(work, inputs);
-  work.submit([base64, name = model->name](Job& job) {
-    std::string text = "{\"object\":\"list\",\"data\":";
+  work.submit([base64](Job& job) {
+    std::string text;
     std::size_t index = 0;
     append_list(text, job.items, [&](const Item& item) {
       text += "{\"object\":\"embedding\",\"embedding\":";
@@ -147,13 +137,7 @@ void handle_openai_embeddings(Service& service, const CallPointer& call) {
       }
       text.append(",\"index\":").append(std::to_string(index++)).append("}");
     });
-    text += ",\"model\":";
-    base::append_string(text, name);
-    const std::string tokens = std::to_string(job.tokens);
-    text.append(",\"usage\":{\"prompt_tokens\":").append(tokens).append(",\"total_tokens\":").append(tokens).append("}}");
-    Response response = json_response(std::move(text));
-    add_compute_headers(job, response);
-    return response;
+    return list_response(job, text);
   });
 }
 

@@ -90,9 +90,7 @@ void handle_predict(Service& service, const CallPointer& call) {
     } else {
       append_list(text, job.items, append);
     }
-    Response response = json_response(std::move(text));
-    add_compute_headers(job, response);
-    return response;
+    return computed_response(job, std::move(text));
   });
 }
 
@@ -118,9 +116,7 @@ void handle_rerank(Service& service, const CallPointer& call) {
       base::append_number(text, scores[index]);
       text += '}';
     });
-    Response response = json_response(std::move(text));
-    add_compute_headers(job, response);
-    return response;
+    return computed_response(job, std::move(text));
   });
 }
 
@@ -163,9 +159,7 @@ void handle_jina_rerank(Service& service, const CallPointer& call) {
       }
       text += '}';
     });
-    Response response = json_response(text + "}");
-    add_compute_headers(job, response);
-    return response;
+    return computed_response(job, text + "}");
   });
 }
 

@@ -12,22 +12,16 @@ std::vector<std::string> read_texts(const Fields& fields, const char* key) {
   return fields.strings(key);
 }
 
-// {"object":"list","data":[{"index":i,…,"tokens":n,"truncated":false}],"model":…,"usage":{…}}
-Response list_response(Job& job, const std::function<void(std::string& out, const Item& item)>& append) {
-  std::string text = "{\"object\":\"list\",\"data\":";
+// A list of {"index":i,…,"tokens":n,"truncated":false}
+Response results_response(Job& job, const std::function<void(std::string& out, const Item& item)>& append) {
+  std::string data;
   std::size_t index = 0;
-  append_list(text, job.items, [&](const Item& item) {
-    text.append("{\"index\":").append(std::to_string(index++)).append(",");
-    append(text, item);
-    text.append(",\"tokens\":").append(std::to_string(item.tokens)).append(",\"truncated\":").append(item.truncated ? "true}" : "false}");
+  append_list(data, job.items, [&](const Item& item) {
+    data.append("{\"index\":").append(std::to_string(index++)).append(",");
+    append(data, item);
+    data.append(",\"tokens\":").append(std::to_string(item.tokens)).append(",\"truncated\":").append(item.truncated ? "true}" : "false}");
   });
-  text += ",\"model\":";
-  base::append_string(text, job.lane.model->name);
-  const std::string tokens = std::to_string(job.tokens);
-  text.append(",\"usage\":{\"prompt_tokens\":").append(tokens).append(",\"total_tokens\":").append(tokens).append("}}");
-  Response response = json_response(std::move(text));
-  add_compute_headers(job, response);
-  return response;
+  return list_response(job, data);
 }
 
 void add_texts(Work& work, const std::vector<std::string>& texts) {
@@ -69,7 +63,7 @@ void handle_classify(Service& service, const CallPointer& call) {
   for (PairText& text : texts) work.add(std::move(text));
   work.submit([top_k](Job& job) {
     const ModelPointer model = job.lane.model;
-    return list_response(job, [&](std::string& out, const Item& item) {
+    return results_response(job, [&](std::string& out, const Item& item) {
       out += "\"labels\":";
       append_list(out, apps::best(item.result.values, top_k), [&](std::size_t label) {
         out += "{\"label\":";
@@ -94,7 +88,7 @@ void handle_tag(Service& service, const CallPointer& call) {
   lane.names = fields.find("ignore_labels") == nullptr ? std::vector<std::string>{"O"} : fields.strings("ignore_labels");
   Work work(service, call, ErrorStyle::openai, std::move(lane), read_text_policy(service, fields));
   add_texts(work, texts);
-  work.submit([](Job& job) { return list_response(job, [](std::string& out, const Item& item) { out.append("\"entities\":").append(item.result.json); }); });
+  work.submit([](Job& job) { return results_response(job, [](std::string& out, const Item& item) { out.append("\"entities\":").append(item.result.json); }); });
 }
 
 void handle_zero_shot(Service& service, const CallPointer& call) {
@@ -114,7 +108,7 @@ void handle_zero_shot(Service& service, const CallPointer& call) {
   Work work(service, call, ErrorStyle::openai, std::move(lane), read_text_policy(service, fields));
   add_texts(work, texts);
   work.submit([](Job& job) {
-    return list_response(job, [&](std::string& out, const Item& item) {
+    return results_response(job, [&](std::string& out, const Item& item) {
       const std::vector<float>& scores = item.result.values;
       const auto order = apps::best(scores, 0);
       out += "\"labels\":";
@@ -137,7 +131,7 @@ void handle_fill_mask(Service& service, const CallPointer& call) {
   if (fields.find("targets") != nullptr) lane.names = fields.strings("targets");
   Work work(service, call, ErrorStyle::openai, std::move(lane), read_text_policy(service, fields));
   add_texts(work, texts);
-  work.submit([](Job& job) { return list_response(job, [](std::string& out, const Item& item) { out.append("\"fills\":").append(item.result.json); }); });
+  work.submit([](Job& job) { return results_response(job, [](std::string& out, const Item& item) { out.append("\"fills\":").append(item.result.json); }); });
 }
 
 }  // namespace berth::server

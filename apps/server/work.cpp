@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "apps/server/json_out.hpp"
 #include "base/utf8.hpp"
 
 namespace berth::server {
@@ -288,8 +289,9 @@ std::size_t count_truncated(const Job& job) {
   return static_cast<std::size_t>(std::count_if(job.items.begin(), job.items.end(), [](const Item& item) { return item.truncated; }));
 }
 
-void add_compute_headers(const Job& job, Response& response) {
+Response computed_response(const Job& job, std::string body) {
   const auto milliseconds = [](std::chrono::nanoseconds time) { return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count()); };
+  Response response = json_response(std::move(body));
   Headers& headers = response.headers;
   headers.emplace_back("x-compute-type", "cpu");
   headers.emplace_back("x-compute-time", milliseconds(Clock::now() - job.call->received));
@@ -300,6 +302,15 @@ void add_compute_headers(const Job& job, Response& response) {
   headers.emplace_back("x-queue-time", milliseconds(job.queued));
   headers.emplace_back("x-inference-time", milliseconds(job.inference));
   headers.emplace_back("x-truncated-inputs", std::to_string(count_truncated(job)));
+  return response;
+}
+
+Response list_response(const Job& job, const std::string& data) {
+  std::string text = "{\"object\":\"list\",\"data\":" + data + ",\"model\":";
+  base::append_string(text, job.lane.model->name);
+  const std::string tokens = std::to_string(job.tokens);
+  text.append(",\"usage\":{\"prompt_tokens\":").append(tokens).append(",\"total_tokens\":").append(tokens).append("}}");
+  return computed_response(job, std::move(text));
 }
 
 }  // namespace berth::server

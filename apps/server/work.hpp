@@ -50,8 +50,11 @@ class Work {
   Clock::time_point begin_;
 };
 
-// x-compute-time and its kin.
-void add_compute_headers(const Job& job, Response& response);
+// A job's answer: JSON, with x-compute-time and its kin.
+Response computed_response(const Job& job, std::string body);
+
+// The same in OpenAI's manner: {"object":"list","data":DATA,"model":…,"usage":{…}}
+Response list_response(const Job& job, const std::string& data);
 
 std::size_t count_truncated(const Job& job);
 
