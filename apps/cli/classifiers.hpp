@@ -7,10 +7,6 @@
 
 #include "apps/cli/models.hpp"
 
-namespace CLI {
-class App;
-}
-
 namespace berth::cli {
 
 struct ProfileOptions {

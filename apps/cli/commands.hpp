@@ -1,20 +1,9 @@
 // The commands of berth. Each file in commands/ adds one to the command line.
 #pragma once
 
-#include <functional>
-#include <string>
-#include <vector>
-
-#include <CLI/CLI.hpp>
+#include "apps/cli/command.hpp"
 
 namespace berth::cli {
-
-struct CommandLine {
-  CLI::App app;
-  std::vector<std::string> after_dashes;  // what follows "--": texts, whatever they look like
-  std::function<void()> run;              // set while parsing, by the command that was named
-  int status = 0;                         // of a run that ended by itself
-};
 
 // Adds all commands and options to `line`, whose parse() then sets `run`. The man pages are made from the same tables (documentation.cpp).
 void describe(CommandLine& line);
@@ -36,11 +25,5 @@ void add_verify(CommandLine& line);
 void add_profile(CommandLine& line);
 void add_serve(CommandLine& line);
 void add_health(CommandLine& line);
-
-// The texts given as arguments to `command`, in order. They are what CLI11 has not recognised, because its own lists of strings change some of
-// them ("[a, b]" would become two). Throws UsageError for an unknown option.
-std::vector<std::string> text_arguments(const CommandLine& line, const CLI::App& command);
-// Throws UsageError when there is any.
-void refuse_arguments(const CommandLine& line, const CLI::App& command);
 
 }  // namespace berth::cli

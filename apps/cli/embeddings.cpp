@@ -6,7 +6,6 @@
 #include <string_view>
 #include <utility>
 
-#include <CLI/CLI.hpp>
 
 #include "apps/cli/errors.hpp"
 #include "apps/cli/json_text.hpp"
@@ -53,23 +52,23 @@ void append_row(const base::Json& row, const std::string& where, std::size_t dim
 
 }  // namespace
 
-void add_truncate_dim_option(CLI::App& app, EmbeddingOptions& options) {
-  app.add_option("--truncate-dim", options.truncate_dim, "Use the embeddings' first N values only, for models trained so (Matryoshka)")
-      ->type_name("N")
-      ->check(check_positive);
+void add_truncate_dim_option(Command& command, EmbeddingOptions& options) {
+  command.add_option("--truncate-dim", options.truncate_dim, "Use the embeddings' first N values only, for models trained so (Matryoshka)")
+      .type_name("N")
+      .check(check_positive);
 }
 
-void add_prompt_options(CLI::App& app, EmbeddingOptions& options) {
-  auto* name = app.add_option("--prompt-name", options.prompt_name, "Put this prompt of the model's before every text (query, passage, ...; see berth info)")
-                   ->type_name("NAME");
-  app.add_option("--prompt", options.prompt, "Put this text before every text; an empty one keeps the model's default prompt out")
-      ->type_name("TEXT")
-      ->excludes(name);
+void add_prompt_options(Command& command, EmbeddingOptions& options) {
+  const Option name = command.add_option("--prompt-name", options.prompt_name, "Put this prompt of the model's before every text (query, passage, ...; see berth info)")
+                   .type_name("NAME");
+  command.add_option("--prompt", options.prompt, "Put this text before every text; an empty one keeps the model's default prompt out")
+      .type_name("TEXT")
+      .excludes(name);
 }
 
-void add_embedding_options(CLI::App& app, EmbeddingOptions& options) {
-  add_truncate_dim_option(app, options);
-  app.add_flag("--normalize", options.normalize, "Divide each embedding by its length, after --truncate-dim");
+void add_embedding_options(Command& command, EmbeddingOptions& options) {
+  add_truncate_dim_option(command, options);
+  command.add_flag("--normalize", options.normalize, "Divide each embedding by its length, after --truncate-dim");
 }
 
 RunOptions run_options(const Model& model, const RunLimits& limits, const EmbeddingOptions& embedding) {
@@ -91,13 +90,13 @@ RunOptions run_options(const Model& model, const RunLimits& limits, const Embedd
   return result;
 }
 
-void add_quantize_options(CLI::App& app, QuantizeOptions& options) {
-  app.add_option("--output-type", options.type,
+void add_quantize_options(Command& command, QuantizeOptions& options) {
+  command.add_option("--output-type", options.type,
                  "float32 (default), float16, int8 and uint8 (one byte a value, with --ranges), binary and ubinary (one bit a value)")
-      ->type_name("NAME")
-      ->check(check_type);
-  app.add_flag("--base64", options.base64, "Write an embedding as its bytes, little-endian, in base64 instead of an array of numbers");
-  app.add_option("--ranges", options.ranges, "Each dimension's range for int8 and uint8: a file of berth calibrate-ranges")->type_name("FILE");
+      .type_name("NAME")
+      .check(check_type);
+  command.add_flag("--base64", options.base64, "Write an embedding as its bytes, little-endian, in base64 instead of an array of numbers");
+  command.add_option("--ranges", options.ranges, "Each dimension's range for int8 and uint8: a file of berth calibrate-ranges").type_name("FILE");
 }
 
 Quantizer::Quantizer(const QuantizeOptions& options, std::size_t dimensions) : type_(BERTH_FLOAT32), half_(options.type == "float16"), base64_(options.base64) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/cli/command.hpp"
 #include "apps/cli/models.hpp"
 
 namespace berth::cli {
@@ -18,9 +19,9 @@ struct EmbeddingOptions {
   std::string prompt_name = {};
   std::optional<std::string> prompt = {};
 };
-void add_truncate_dim_option(CLI::App& app, EmbeddingOptions& options);
-void add_prompt_options(CLI::App& app, EmbeddingOptions& options);
-void add_embedding_options(CLI::App& app, EmbeddingOptions& options);  // both
+void add_truncate_dim_option(Command& command, EmbeddingOptions& options);
+void add_prompt_options(Command& command, EmbeddingOptions& options);
+void add_embedding_options(Command& command, EmbeddingOptions& options);  // both
 
 // Throws UsageError for a truncate_dim or a prompt that the model does not have.
 RunOptions run_options(const Model& model, const RunLimits& limits, const EmbeddingOptions& embedding);
@@ -30,7 +31,7 @@ struct QuantizeOptions {
   bool base64 = false;
   std::string ranges;  // a file of berth calibrate-ranges
 };
-void add_quantize_options(CLI::App& app, QuantizeOptions& options);
+void add_quantize_options(Command& command, QuantizeOptions& options);
 
 // Embeddings in fewer bits. Reads the file of ranges when it is made.
 class Quantizer {

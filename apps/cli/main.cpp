@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <unistd.h>
 
 #include "apps/cli/commands.hpp"
@@ -32,18 +31,7 @@ void end_on_signals_as_first_process() {
 int parse_and_run(std::vector<std::string> arguments) {
   CommandLine line;
   describe(line);
-  const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
-  if (dashes != arguments.end()) {
-    line.after_dashes.assign(dashes + 1, arguments.end());
-    arguments.erase(dashes, arguments.end());
-  }
-  try {
-    std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
-    line.app.parse(std::move(arguments));
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return line.app.exit(error);  // --help, --version
-    return fail(std::string(error.what()) + " (see berth --help)", kBadUsage);
-  }
+  if (!line.parse(std::move(arguments))) return 0;
   line.run();
   return line.status;
 }

@@ -5,7 +5,6 @@
 #include <string_view>
 #include <system_error>
 
-#include <CLI/CLI.hpp>
 #include <sys/auxv.h>
 
 #include "apps/cli/errors.hpp"
@@ -28,52 +27,50 @@ fs::path program_file() {
 
 }  // namespace
 
-void add_model_directory_option(CLI::App& app, ModelOptions& options, const std::string& default_model) {
+void add_model_directory_option(Command& command, ModelOptions& options, const std::string& default_model) {
   std::string description = "Hugging Face or sentence-transformers directory";
   if (!default_model.empty()) description += "; default: the model \"" + default_model + "\" that comes with berth";
-  app.add_option("-m,--model", options.directory, description)->type_name("DIR")->check([](const std::string& text) {
+  command.add_option("-m,--model", options.directory, description).type_name("DIR").check([](const std::string& text) {
     return text.empty() ? std::string("expected a directory, got nothing") : std::string();
   });
 }
 
-void add_model_options(CLI::App& app, ModelOptions& options, const std::string& default_model) {
-  add_model_directory_option(app, options, default_model);
-  add_run_model_options(app, options);
+void add_model_options(Command& command, ModelOptions& options, const std::string& default_model) {
+  add_model_directory_option(command, options, default_model);
+  add_run_model_options(command, options);
 }
 
-void add_run_model_options(CLI::App& app, ModelOptions& options) {
-  app.add_option("--precision", options.precision, "Arithmetic of the encoder's layers; default fp32; auto: what berth info --model says")
-      ->type_name("fp32|bf16|int8|auto");
-  app.add_option("-t,--threads", options.threads, "Threads to use; default: as many CPUs as the process may use")->type_name("N")->check(check_positive);
-  app.add_option("--isa", options.isa, "Use no instruction set beyond this one (avx2, ...); see berth info")->type_name("NAME");
-  app.add_flag("--no-mmap", options.no_mmap, "Copy the weights into memory instead of mapping the files");
+void add_run_model_options(Command& command, ModelOptions& options) {
+  command.add_option("--precision", options.precision, "Arithmetic of the encoder's layers; default fp32; auto: what berth info --model says")
+      .type_name("fp32|bf16|int8|auto");
+  command.add_option("-t,--threads", options.threads, "Threads to use; default: as many CPUs as the process may use").type_name("N").check(check_positive);
+  command.add_option("--isa", options.isa, "Use no instruction set beyond this one (avx2, ...); see berth info").type_name("NAME");
+  command.add_flag("--no-mmap", options.no_mmap, "Copy the weights into memory instead of mapping the files");
 }
 
-void add_max_length_option(CLI::App& app, std::size_t& max_length, const std::string& description) {
-  app.add_option("--max-length", max_length, description)->type_name("N")->check(check_limit);
+void add_max_length_option(Command& command, std::size_t& max_length, const std::string& description) {
+  command.add_option("--max-length", max_length, description).type_name("N").check(check_limit);
 }
 
-void add_batch_tokens_option(CLI::App& app, std::size_t& batch_tokens) {
-  app.add_option("--batch-tokens", batch_tokens, "Run texts together up to this many tokens; never changes a result")->type_name("N")->check(check_limit);
+void add_batch_tokens_option(Command& command, std::size_t& batch_tokens) {
+  command.add_option("--batch-tokens", batch_tokens, "Run texts together up to this many tokens; never changes a result").type_name("N").check(check_limit);
 }
 
-void add_run_options(CLI::App& app, RunLimits& limits, LongTexts kind) {
-  add_max_length_option(app, limits.max_length, "Longest text in tokens, special tokens included; default: the model's limit");
+void add_run_options(Command& command, RunLimits& limits, LongTexts kind) {
+  add_max_length_option(command, limits.max_length, "Longest text in tokens, special tokens included; default: the model's limit");
   const bool windows = kind == LongTexts::windows;
-  app.add_option("--long-text", limits.long_text,
+  command.add_option("--long-text", limits.long_text,
                  windows ? "What becomes of longer texts: truncate (they are cut, the default), error, or window (they run as overlapping windows)"
                          : "What becomes of longer texts: truncate (they are cut, the default) or error")
-      ->type_name("NAME")
-      ->check(windows ? CLI::IsMember({"truncate", "error", "window"}) : CLI::IsMember({"truncate", "error"}));
+      .choices(windows ? "truncate|error|window" : "truncate|error");
   if (windows)
-    app.add_option("--stride", limits.stride, "Tokens that neighbouring windows share; default 64. Means --long-text window")->type_name("N")->check(check_positive);
-  add_batch_tokens_option(app, limits.batch_tokens);
+    command.add_option("--stride", limits.stride, "Tokens that neighbouring windows share; default 64. Means --long-text window").type_name("N").check(check_positive);
+  add_batch_tokens_option(command, limits.batch_tokens);
 }
 
-void add_window_scores_option(CLI::App& app, std::string& scores, const std::string& by_default) {
-  app.add_option("--window-scores", scores, "What the scores of windows become: their mean or their max; default " + by_default)
-      ->type_name("NAME")
-      ->check(CLI::IsMember({"mean", "max"}));
+void add_window_scores_option(Command& command, std::string& scores, const std::string& by_default) {
+  command.add_option("--window-scores", scores, "What the scores of windows become: their mean or their max; default " + by_default)
+      .choices("mean|max");
 }
 
 std::string RunLimits::long_text_mode() const {

@@ -8,9 +8,7 @@
 
 #include <berth/berth.hpp>
 
-namespace CLI {
-class App;
-}
+#include "apps/cli/command.hpp"
 
 namespace berth::cli {
 
@@ -21,10 +19,10 @@ struct ModelOptions {
   int threads = 0;
   bool no_mmap = false;
 };
-void add_model_directory_option(CLI::App& app, ModelOptions& options, const std::string& default_model);
+void add_model_directory_option(Command& command, ModelOptions& options, const std::string& default_model);
 // Those besides the directory.
-void add_run_model_options(CLI::App& app, ModelOptions& options);
-void add_model_options(CLI::App& app, ModelOptions& options, const std::string& default_model);
+void add_run_model_options(Command& command, ModelOptions& options);
+void add_model_options(Command& command, ModelOptions& options, const std::string& default_model);
 
 struct RunLimits {
   std::size_t max_length = 0;    // 0: the model's own
@@ -37,10 +35,10 @@ struct RunLimits {
   bool windows() const { return long_text_mode() == "window"; }
 };
 enum class LongTexts { windows, cut };  // whether a command has windows
-void add_max_length_option(CLI::App& app, std::size_t& max_length, const std::string& description);
-void add_batch_tokens_option(CLI::App& app, std::size_t& batch_tokens);
-void add_run_options(CLI::App& app, RunLimits& limits, LongTexts kind = LongTexts::windows);
-void add_window_scores_option(CLI::App& app, std::string& scores, const std::string& by_default);
+void add_max_length_option(Command& command, std::size_t& max_length, const std::string& description);
+void add_batch_tokens_option(Command& command, std::size_t& batch_tokens);
+void add_run_options(Command& command, RunLimits& limits, LongTexts kind = LongTexts::windows);
+void add_window_scores_option(Command& command, std::string& scores, const std::string& by_default);
 
 // Where a default model is looked for, in order: $BERTH_WEIGHTS, share/berth of the prefix that berth was installed under (the running program's,
 // then the one it was built for), ./weights.

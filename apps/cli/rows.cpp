@@ -7,7 +7,6 @@
 #include <numeric>
 #include <string_view>
 
-#include <CLI/CLI.hpp>
 
 #include "apps/cli/errors.hpp"
 #include "apps/cli/people.hpp"
@@ -15,30 +14,28 @@
 
 namespace berth::cli {
 
-void add_output_options(CLI::App& app, TextOptions& options) {
-  auto* json = app.add_flag("--json", options.json, "Write JSON, as is the default when the output is not a terminal");
-  app.add_flag("--table", options.table, "Write for people, as is the default on a terminal")->excludes(json);
+void add_output_options(Command& command, TextOptions& options) {
+  const Option json = command.add_flag("--json", options.json, "Write JSON, as is the default when the output is not a terminal");
+  command.add_flag("--table", options.table, "Write for people, as is the default on a terminal").excludes(json);
 }
 
-void add_text_options(CLI::App& app, TextOptions& options) {
+void add_text_options(Command& command, TextOptions& options) {
   static const std::map<std::string, InputFormat> kFormats = {{"auto", InputFormat::automatic}, {"lines", InputFormat::lines}, {"plain", InputFormat::lines},
                                                               {"text", InputFormat::lines},     {"jsonl", InputFormat::jsonl}, {"csv", InputFormat::csv},
                                                               {"tsv", InputFormat::tsv}};
-  app.add_option("-i,--input", options.input, "Read texts from this file, \"-\" for standard input")->type_name("FILE")->check([](const std::string& path) {
+  command.add_option("-i,--input", options.input, "Read texts from this file, \"-\" for standard input").type_name("FILE").check([](const std::string& path) {
     return path.empty() ? std::string("expected a file, got nothing") : std::string();
   });
-  app.add_option("--input-format", options.format,
+  command.add_option("--input-format", options.format,
                  "What a line is: a text, a JSON object, or a record with a header; default auto: jsonl when the first non-blank byte is {")
-      ->type_name("auto|lines|jsonl|csv|tsv")
-      ->transform(CLI::Validator(
-          [](std::string& name) {
-            const auto found = kFormats.find(name);
-            if (found == kFormats.end()) return "expected auto, lines, jsonl, csv or tsv, got \"" + name + "\"";
-            name = std::to_string(static_cast<int>(found->second));
-            return std::string();
-          },
-          ""));
-  add_output_options(app, options);
+      .type_name("auto|lines|jsonl|csv|tsv")
+      .transform([](std::string& name) {
+        const auto found = kFormats.find(name);
+        if (found == kFormats.end()) return "expected auto, lines, jsonl, csv or tsv, got \"" + name + "\"";
+        name = std::to_string(static_cast<int>(found->second));
+        return std::string();
+      });
+  add_output_options(command, options);
 }
 
 Source open_source(const TextOptions& options, std::vector<std::string> arguments, const Fields& fields, std::optional<std::string> given) {

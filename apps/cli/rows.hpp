@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/cli/command.hpp"
 #include "apps/cli/input.hpp"
 #include "apps/cli/models.hpp"
 #include "apps/cli/output.hpp"
@@ -19,8 +20,8 @@ struct TextOptions {
   bool json = false;
   bool table = false;
 };
-void add_output_options(CLI::App& app, TextOptions& options);
-void add_text_options(CLI::App& app, TextOptions& options);
+void add_output_options(Command& command, TextOptions& options);
+void add_text_options(Command& command, TextOptions& options);
 
 // Throws UsageError when there are both arguments and --input.
 Source open_source(const TextOptions& options, std::vector<std::string> arguments, const Fields& fields = kTextFields, std::optional<std::string> given = {});

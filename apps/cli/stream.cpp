@@ -8,7 +8,6 @@
 #include <string_view>
 #include <system_error>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/csv.hpp"
@@ -45,23 +44,23 @@ std::string without_place(const std::string& message, const std::string& where) 
 
 }  // namespace
 
-void add_stream_options(CLI::App& app, StreamOptions& options, Npy npy) {
+void add_stream_options(Command& command, StreamOptions& options, Npy npy) {
   const std::string formats = npy == Npy::yes ? "jsonl|csv|tsv|npy" : "jsonl|csv|tsv";
-  app.add_option("-o,--output", options.output, "Write to this file instead of standard output; beside it FILE.progress, until the run is complete")
-      ->type_name("FILE");
-  app.add_option("--output-format", options.output_format, "Default: by the output's name, else as the input, else jsonl")
-      ->type_name(formats)
-      ->check([formats](const std::string& text) { return check_choice(text, formats); });
-  app.add_option("--text-field", options.text_field, "The JSON field or the column that holds the text; default text; a number with --no-header")
-      ->type_name("NAME");
-  app.add_option("--pair-field", options.pair_field, "The same of the second text; default text_pair")->type_name("NAME");
-  app.add_flag("--keep-fields", options.keep_fields,
+  command.add_option("-o,--output", options.output, "Write to this file instead of standard output; beside it FILE.progress, until the run is complete")
+      .type_name("FILE");
+  command.add_option("--output-format", options.output_format, "Default: by the output's name, else as the input, else jsonl")
+      .type_name(formats)
+      .check([formats](const std::string& text) { return check_choice(text, formats); });
+  command.add_option("--text-field", options.text_field, "The JSON field or the column that holds the text; default text; a number with --no-header")
+      .type_name("NAME");
+  command.add_option("--pair-field", options.pair_field, "The same of the second text; default text_pair").type_name("NAME");
+  command.add_flag("--keep-fields", options.keep_fields,
                "Write every field of the input as it was, and the answer as a field of its own (CSV and TSV are always kept)");
-  app.add_option("--result-field", options.result_field, "What the answer is called there; default result")->type_name("NAME");
-  app.add_flag("--no-header", options.no_header, "CSV and TSV: the first line is a record, too");
-  app.add_option("--errors", options.errors, "Put lines that cannot be answered here, with number and reason, and go on")->type_name("FILE");
-  app.add_flag("--strict", options.strict, "Stop at the first such line, as without --errors");
-  app.add_flag("--resume", options.resume, "Go on where an interrupted run with the same options stopped; needs --output");
+  command.add_option("--result-field", options.result_field, "What the answer is called there; default result").type_name("NAME");
+  command.add_flag("--no-header", options.no_header, "CSV and TSV: the first line is a record, too");
+  command.add_option("--errors", options.errors, "Put lines that cannot be answered here, with number and reason, and go on").type_name("FILE");
+  command.add_flag("--strict", options.strict, "Stop at the first such line, as without --errors");
+  command.add_flag("--resume", options.resume, "Go on where an interrupted run with the same options stopped; needs --output");
 }
 
 Stream::Stream(const TextOptions& text, const StreamOptions& stream, std::vector<std::string> arguments) : text_(text), stream_(stream) {

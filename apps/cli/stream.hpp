@@ -7,13 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "apps/cli/command.hpp"
 #include "apps/cli/input.hpp"
 #include "apps/cli/output.hpp"
 #include "apps/cli/rows.hpp"
-
-namespace CLI {
-class App;
-}
 
 namespace berth::cli {
 
@@ -30,7 +27,7 @@ struct StreamOptions {
   bool resume = false;
 };
 enum class Npy { no, yes };  // whether the command can write it
-void add_stream_options(CLI::App& app, StreamOptions& options, Npy npy);
+void add_stream_options(Command& command, StreamOptions& options, Npy npy);
 
 enum class OutputFormat { jsonl, csv, tsv, npy };
 

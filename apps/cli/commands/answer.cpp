@@ -94,21 +94,21 @@ void run(Options options, std::vector<std::string> arguments) {
 }  // namespace
 
 void add_answer(CommandLine& line) {
-  CLI::App* app = line.app.add_subcommand("answer", "Find the answers to questions in their contexts, with a question-answering model");
+  Command command = line.add_command("answer", "Find the answers to questions in their contexts, with a question-answering model");
   const auto options = std::make_shared<Options>();
-  add_model_options(*app, options->model, "");
-  add_max_length_option(*app, options->limits.max_length, "Tokens of a window, question included; default: 384, or the model's limit where that is less");
-  add_batch_tokens_option(*app, options->limits.batch_tokens);
-  app->add_option("-q,--question", options->question, "The question to contexts given as arguments, or of JSON lines without one")->type_name("TEXT");
-  app->add_option("-k,--top-k", options->answer.top_k, "Answers to report, best first; default 1")->type_name("N")->check(check_limit);
-  app->add_option("--max-answer-length", options->answer.max_answer_tokens, "Tokens of an answer, at most; default 15")->type_name("N")->check(check_limit);
-  app->add_option("--stride", options->answer.stride, "Tokens that the windows of a long context share; default 128, or half a window where that is less")
-      ->type_name("N")
-      ->check(check_positive);
-  app->add_flag("--allow-no-answer", options->answer.impossible, "Report that there is no answer where the model finds that more likely");
-  app->add_flag("--raw-scores", options->answer.raw_scores, "Report every token's logits, too, of being an answer's first and its last");
-  add_text_options(*app, options->text);
-  app->callback([&line, app, options] { line.run = [=, texts = text_arguments(line, *app)] { run(*options, texts); }; });
+  add_model_options(command, options->model, "");
+  add_max_length_option(command, options->limits.max_length, "Tokens of a window, question included; default: 384, or the model's limit where that is less");
+  add_batch_tokens_option(command, options->limits.batch_tokens);
+  command.add_option("-q,--question", options->question, "The question to contexts given as arguments, or of JSON lines without one").type_name("TEXT");
+  command.add_option("-k,--top-k", options->answer.top_k, "Answers to report, best first; default 1").type_name("N").check(check_limit);
+  command.add_option("--max-answer-length", options->answer.max_answer_tokens, "Tokens of an answer, at most; default 15").type_name("N").check(check_limit);
+  command.add_option("--stride", options->answer.stride, "Tokens that the windows of a long context share; default 128, or half a window where that is less")
+      .type_name("N")
+      .check(check_positive);
+  command.add_flag("--allow-no-answer", options->answer.impossible, "Report that there is no answer where the model finds that more likely");
+  command.add_flag("--raw-scores", options->answer.raw_scores, "Report every token's logits, too, of being an answer's first and its last");
+  add_text_options(command, options->text);
+  command.callback([&line, command, options] { line.run = [=, texts = text_arguments(line, command)] { run(*options, texts); }; });
 }
 
 }  // namespace berth::cli

@@ -149,19 +149,19 @@ void run(const Options& options) {
 }  // namespace
 
 void add_bench(CommandLine& line) {
-  CLI::App* app = line.app.add_subcommand("bench", "Measure a model in steady state, on random token ids");
+  Command command = line.add_command("bench", "Measure a model in steady state, on random token ids");
   const auto options = std::make_shared<Options>();
-  add_model_options(*app, options->model, kDefaultModel);
-  app->add_option("-b,--batch", options->batch, "Rows per call; default 1")->type_name("N")->check(check_positive);
-  app->add_option("-l,--length", options->length, "Tokens per row; default 128, or what the model has positions for")->type_name("N")->check(check_positive);
-  app->add_flag("--ragged", options->ragged, "Rows of different lengths, from 8 to --length, a third of it on average");
-  app->add_option("--batch-tokens", options->batch_tokens, "Run rows together up to this many tokens")->type_name("N")->check(check_limit);
-  app->add_option("-s,--seconds", options->seconds, "How long to measure; default 3")->type_name("S")->check([](const std::string& text) {
+  add_model_options(command, options->model, kDefaultModel);
+  command.add_option("-b,--batch", options->batch, "Rows per call; default 1").type_name("N").check(check_positive);
+  command.add_option("-l,--length", options->length, "Tokens per row; default 128, or what the model has positions for").type_name("N").check(check_positive);
+  command.add_flag("--ragged", options->ragged, "Rows of different lengths, from 8 to --length, a third of it on average");
+  command.add_option("--batch-tokens", options->batch_tokens, "Run rows together up to this many tokens").type_name("N").check(check_limit);
+  command.add_option("-s,--seconds", options->seconds, "How long to measure; default 3").type_name("S").check([](const std::string& text) {
     return check_between(text, 0.001, 86400, " seconds");
   });
-  add_output_options(*app, options->text);
-  app->callback([&line, app, options] {
-    refuse_arguments(line, *app);
+  add_output_options(command, options->text);
+  command.callback([&line, command, options] {
+    refuse_arguments(line, command);
     line.run = [=] { run(*options); };
   });
 }

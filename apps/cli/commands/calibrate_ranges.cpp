@@ -55,14 +55,14 @@ void run(const Options& options, std::vector<std::string> arguments) {
 }  // namespace
 
 void add_calibrate_ranges(CommandLine& line) {
-  CLI::App* app = line.app.add_subcommand("calibrate-ranges", "Find the ranges that int8 and uint8 embeddings need, over texts like those that will be encoded");
+  Command command = line.add_command("calibrate-ranges", "Find the ranges that int8 and uint8 embeddings need, over texts like those that will be encoded");
   const auto options = std::make_shared<Options>();
-  add_model_options(*app, options->model, kDefaultModel);
-  add_run_options(*app, options->limits);
-  add_embedding_options(*app, options->embedding);
-  app->add_option("-o,--output", options->output, "Write the ranges to this file; \"-\", the default: to standard output")->type_name("FILE");
-  add_text_options(*app, options->text);
-  app->callback([&line, app, options] { line.run = [=, texts = text_arguments(line, *app)] { run(*options, texts); }; });
+  add_model_options(command, options->model, kDefaultModel);
+  add_run_options(command, options->limits);
+  add_embedding_options(command, options->embedding);
+  command.add_option("-o,--output", options->output, "Write the ranges to this file; \"-\", the default: to standard output").type_name("FILE");
+  add_text_options(command, options->text);
+  command.callback([&line, command, options] { line.run = [=, texts = text_arguments(line, command)] { run(*options, texts); }; });
 }
 
 }  // namespace berth::cli

@@ -146,22 +146,22 @@ void run(const Options& options, std::vector<std::string> arguments) {
 }  // namespace
 
 void add_classify(CommandLine& line) {
-  CLI::App* app = line.app.add_subcommand("classify", "Label texts with a classification model");
+  Command command = line.add_command("classify", "Label texts with a classification model");
   const auto options = std::make_shared<Options>();
-  add_model_options(*app, options->model, kDefaultModel);
-  add_run_options(*app, options->limits);
-  add_window_scores_option(*app, options->window_scores, "mean");
-  app->add_option("-k,--top-k", options->top_k, "Labels to report, best first; 0: all; default 1")->type_name("N")->check(check_count);
-  app->add_flag("--raw-scores", options->raw_scores, "Report the head's logits instead of scores");
-  add_text_options(*app, options->text);
-  add_stream_options(*app, options->stream, Npy::no);
-  app->add_option("--profile", options->profile.file, "Labels known by examples, with rules and thresholds, as this file says (docs/triage.md)")
-      ->type_name("FILE");
-  app->add_flag("--no-cache", options->profile.no_cache, "Of a profile: neither read nor write the file of its examples' embeddings");
-  app->add_flag("--rules-only", options->profile.rules_only, "Of a profile: decide without the model");
-  app->callback([&line, app, options] {
-    options->precision_given = app->get_option("--precision")->count() > 0;
-    line.run = [=, texts = text_arguments(line, *app)] { run(*options, texts); };
+  add_model_options(command, options->model, kDefaultModel);
+  add_run_options(command, options->limits);
+  add_window_scores_option(command, options->window_scores, "mean");
+  command.add_option("-k,--top-k", options->top_k, "Labels to report, best first; 0: all; default 1").type_name("N").check(check_count);
+  command.add_flag("--raw-scores", options->raw_scores, "Report the head's logits instead of scores");
+  add_text_options(command, options->text);
+  add_stream_options(command, options->stream, Npy::no);
+  command.add_option("--profile", options->profile.file, "Labels known by examples, with rules and thresholds, as this file says (docs/triage.md)")
+      .type_name("FILE");
+  command.add_flag("--no-cache", options->profile.no_cache, "Of a profile: neither read nor write the file of its examples' embeddings");
+  command.add_flag("--rules-only", options->profile.rules_only, "Of a profile: decide without the model");
+  command.callback([&line, command, options] {
+    options->precision_given = command.given("--precision");
+    line.run = [=, texts = text_arguments(line, command)] { run(*options, texts); };
   });
 }
 

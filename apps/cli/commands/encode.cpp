@@ -241,27 +241,27 @@ void run(const Options& options, std::vector<std::string> arguments) {
 }  // namespace
 
 void add_encode(CommandLine& line) {
-  CLI::App* app = line.app.add_subcommand("encode", "Turn texts into embeddings: dense, sparse, or one a token");
+  Command command = line.add_command("encode", "Turn texts into embeddings: dense, sparse, or one a token");
   const auto options = std::make_shared<Options>();
-  add_model_options(*app, options->model, kDefaultModel);
-  add_run_options(*app, options->limits);
-  add_embedding_options(*app, options->embedding);
-  add_prompt_options(*app, options->embedding);
-  add_quantize_options(*app, options->quantize);
-  app->add_flag("--dense", options->dense, "One embedding a text, the default where the directory does not say otherwise; may be combined");
-  app->add_flag("--sparse", options->sparse, "Weights of vocabulary entries: SPLADE, with a masked-language model");
-  app->add_flag("--multi-vector", options->multi, "A vector for each token: late interaction, with a ColBERT-style model");
-  app->add_option("--role", options->role, "For --multi-vector: the texts are each a query or, the default, a document")
-      ->type_name("query|document")
-      ->check(
+  add_model_options(command, options->model, kDefaultModel);
+  add_run_options(command, options->limits);
+  add_embedding_options(command, options->embedding);
+  add_prompt_options(command, options->embedding);
+  add_quantize_options(command, options->quantize);
+  command.add_flag("--dense", options->dense, "One embedding a text, the default where the directory does not say otherwise; may be combined");
+  command.add_flag("--sparse", options->sparse, "Weights of vocabulary entries: SPLADE, with a masked-language model");
+  command.add_flag("--multi-vector", options->multi, "A vector for each token: late interaction, with a ColBERT-style model");
+  command.add_option("--role", options->role, "For --multi-vector: the texts are each a query or, the default, a document")
+      .type_name("query|document")
+      .check(
           [](const std::string& text) { return text == "query" || text == "document" ? std::string() : "expected query or document, got \"" + text + "\""; });
-  app->add_option("--max-active-dims", options->max_active_dims, "Keep the N largest values of a sparse vector; 0, the default: all")
-      ->type_name("N")
-      ->check(check_count);
-  app->add_flag("--tokens", options->tokens, "Add the last hidden state of every token (JSON output)");
-  add_text_options(*app, options->text);
-  add_stream_options(*app, options->stream, Npy::yes);
-  app->callback([&line, app, options] { line.run = [=, texts = text_arguments(line, *app)] { run(*options, texts); }; });
+  command.add_option("--max-active-dims", options->max_active_dims, "Keep the N largest values of a sparse vector; 0, the default: all")
+      .type_name("N")
+      .check(check_count);
+  command.add_flag("--tokens", options->tokens, "Add the last hidden state of every token (JSON output)");
+  add_text_options(command, options->text);
+  add_stream_options(command, options->stream, Npy::yes);
+  command.callback([&line, command, options] { line.run = [=, texts = text_arguments(line, command)] { run(*options, texts); }; });
 }
 
 }  // namespace berth::cli

@@ -247,23 +247,23 @@ void run(const Options& options) {
 }  // namespace
 
 void add_eval(CommandLine& line) {
-  CLI::App* app = line.app.add_subcommand("eval", "Score a model on labelled texts, and compare a precision with fp32");
+  Command command = line.add_command("eval", "Score a model on labelled texts, and compare a precision with fp32");
   const auto options = std::make_shared<Options>();
-  add_model_options(*app, options->model, "");
-  add_run_options(*app, options->limits);
-  app->add_option("-d,--data", options->data, "Tab-separated texts with labels, \"-\" for standard input")->type_name("FILE");
-  app->add_option("--columns", options->columns, "What the columns hold: text, text_pair, label, score, or - for none; default: by the header, else text,label")
-      ->type_name("LIST");
-  app->add_flag("--header", options->header, "Leave out the first line");
-  app->add_option("--rows", options->rows, "Take only so many rows")->type_name("N")->check(check_positive);
-  app->add_option("--examples", options->examples, "Embeddings: labelled texts among which the nearest is looked for; default: the other rows of the data")
-      ->type_name("FILE");
-  app->add_option("--threshold", options->threshold, "Several labels at once: scores above it count; default 0.5")->type_name("X")->check(check_fraction);
-  app->add_option("--against", options->against, "Precision to compare with; default fp32")->type_name("fp32|bf16|int8|auto");
-  app->add_option("--differences", options->differences, "Rows to show with both answers; default 5")->type_name("N")->check(check_count);
-  add_output_options(*app, options->text);
-  app->callback([&line, app, options] {
-    refuse_arguments(line, *app);
+  add_model_options(command, options->model, "");
+  add_run_options(command, options->limits);
+  command.add_option("-d,--data", options->data, "Tab-separated texts with labels, \"-\" for standard input").type_name("FILE");
+  command.add_option("--columns", options->columns, "What the columns hold: text, text_pair, label, score, or - for none; default: by the header, else text,label")
+      .type_name("LIST");
+  command.add_flag("--header", options->header, "Leave out the first line");
+  command.add_option("--rows", options->rows, "Take only so many rows").type_name("N").check(check_positive);
+  command.add_option("--examples", options->examples, "Embeddings: labelled texts among which the nearest is looked for; default: the other rows of the data")
+      .type_name("FILE");
+  command.add_option("--threshold", options->threshold, "Several labels at once: scores above it count; default 0.5").type_name("X").check(check_fraction);
+  command.add_option("--against", options->against, "Precision to compare with; default fp32").type_name("fp32|bf16|int8|auto");
+  command.add_option("--differences", options->differences, "Rows to show with both answers; default 5").type_name("N").check(check_count);
+  add_output_options(command, options->text);
+  command.callback([&line, command, options] {
+    refuse_arguments(line, command);
     line.run = [=] { run(*options); };
   });
 }

@@ -79,19 +79,19 @@ void run(Options options, std::vector<std::string> arguments) {
 }  // namespace
 
 void add_fill_mask(CommandLine& line) {
-  CLI::App* app = line.app.add_subcommand("fill-mask", "Find words in place of the mask tokens of texts, with a masked language model");
+  Command command = line.add_command("fill-mask", "Find words in place of the mask tokens of texts, with a masked language model");
   const auto options = std::make_shared<Options>();
-  add_model_options(*app, options->model, "");
-  add_run_options(*app, options->limits, LongTexts::cut);
-  app->add_option("-k,--top-k", options->fill.top_k, "Words to report for each mask, best first; 0: all; default 5")->type_name("N")->check(check_count);
-  app->add_option("--targets", options->targets, "Only these words, separated by commas; one that is no token stands for its first token")->type_name("LIST");
-  app->add_option("--mask-id", options->mask_id, "Which id is the mask's; default: the tokenizer says")->type_name("ID")->check(check_count);
-  app->add_flag("--raw-scores", options->fill.raw_scores, "Report logits instead of scores; with --top-k 0 those of the whole vocabulary, by id");
-  add_text_options(*app, options->text);
-  app->callback([&line, app, options] {
+  add_model_options(command, options->model, "");
+  add_run_options(command, options->limits, LongTexts::cut);
+  command.add_option("-k,--top-k", options->fill.top_k, "Words to report for each mask, best first; 0: all; default 5").type_name("N").check(check_count);
+  command.add_option("--targets", options->targets, "Only these words, separated by commas; one that is no token stands for its first token").type_name("LIST");
+  command.add_option("--mask-id", options->mask_id, "Which id is the mask's; default: the tokenizer says").type_name("ID").check(check_count);
+  command.add_flag("--raw-scores", options->fill.raw_scores, "Report logits instead of scores; with --top-k 0 those of the whole vocabulary, by id");
+  add_text_options(command, options->text);
+  command.callback([&line, command, options] {
     options->fill.targets = split_list(options->targets);
     if (options->mask_id >= 0) options->fill.mask_id = options->mask_id;
-    line.run = [=, texts = text_arguments(line, *app)] { run(*options, texts); };
+    line.run = [=, texts = text_arguments(line, command)] { run(*options, texts); };
   });
 }
 

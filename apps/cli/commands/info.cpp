@@ -63,12 +63,12 @@ void run(const Options& options) {
 }  // namespace
 
 void add_info(CommandLine& line) {
-  CLI::App* app = line.app.add_subcommand("info", "Describe this machine, and a model with --model");
+  Command command = line.add_command("info", "Describe this machine, and a model with --model");
   const auto options = std::make_shared<Options>();
-  add_model_options(*app, options->model, "");
-  add_output_options(*app, options->text);
-  app->callback([&line, app, options] {
-    refuse_arguments(line, *app);
+  add_model_options(command, options->model, "");
+  add_output_options(command, options->text);
+  command.callback([&line, command, options] {
+    refuse_arguments(line, command);
     line.run = [=] { run(*options); };
   });
 }

@@ -317,30 +317,30 @@ void run(const Options& options, const std::vector<std::string>& words) {
 }  // namespace
 
 void add_profile(CommandLine& line) {
-  CLI::App* app = line.app.add_subcommand("profile", "Work on a profile for classify: berth profile check|eval|tune FILE");
+  Command command = line.add_command("profile", "Work on a profile for classify: berth profile check|eval|tune FILE");
   const auto options = std::make_shared<Options>();
-  add_model_options(*app, options->model, "");
-  app->add_flag("--no-model", options->no_model, "check: the file alone, without loading its model");
-  app->add_flag("--rules-only", options->rules_only, "eval: without the model");
-  app->add_option("--data", options->data, "eval, tune: labelled texts, columns separated by tabs, by a header or --columns")->type_name("FILE");
-  app->add_option("--columns", options->columns, "What the columns hold: text, label, or - for nothing of these")->type_name("LIST");
-  app->add_flag("--header", options->header, "The first line is a header, whatever it says");
-  app->add_option("--rows", options->rows, "Use the first N rows")->type_name("N")->check(check_positive);
-  app->add_option("--worst", options->errors, "Errors to show, the worst first; default 20")->type_name("N")->check(check_count);
-  app->add_option("--report", options->report, "Write a page of HTML with the matrix of confusion, curves and errors")->type_name("FILE");
-  app->add_option("--target", options->target, "tune: macro-f1 (default), or recall:LABEL=SHARE,... at the best precision")->type_name("TARGET");
-  app->add_option("--folds", options->folds, "tune: parts of the data, each labelled by what was tuned on the others; default 5")
-      ->type_name("N")
-      ->check([](const std::string& text) { return check_between(text, 2, 100, ""); });
-  app->add_option("--seed", options->seed, "tune: of the division into folds; default 1")->type_name("N")->check(check_count);
-  app->add_option("--thresholds", options->thresholds, "tune: one for each label, one for all, or auto: each with up to 40 labels")
-      ->type_name("auto|each|one")
-      ->check([](const std::string& text) { return check_choice(text, "auto|each|one"); });
-  app->add_option("--output", options->output, "tune: write the profile with its new thresholds to this file")->type_name("FILE");
-  add_output_options(*app, options->text);
-  app->callback([&line, app, options] {
-    options->precision_given = app->get_option("--precision")->count() > 0;
-    line.run = [=, words = text_arguments(line, *app)] { run(*options, words); };
+  add_model_options(command, options->model, "");
+  command.add_flag("--no-model", options->no_model, "check: the file alone, without loading its model");
+  command.add_flag("--rules-only", options->rules_only, "eval: without the model");
+  command.add_option("--data", options->data, "eval, tune: labelled texts, columns separated by tabs, by a header or --columns").type_name("FILE");
+  command.add_option("--columns", options->columns, "What the columns hold: text, label, or - for nothing of these").type_name("LIST");
+  command.add_flag("--header", options->header, "The first line is a header, whatever it says");
+  command.add_option("--rows", options->rows, "Use the first N rows").type_name("N").check(check_positive);
+  command.add_option("--worst", options->errors, "Errors to show, the worst first; default 20").type_name("N").check(check_count);
+  command.add_option("--report", options->report, "Write a page of HTML with the matrix of confusion, curves and errors").type_name("FILE");
+  command.add_option("--target", options->target, "tune: macro-f1 (default), or recall:LABEL=SHARE,... at the best precision").type_name("TARGET");
+  command.add_option("--folds", options->folds, "tune: parts of the data, each labelled by what was tuned on the others; default 5")
+      .type_name("N")
+      .check([](const std::string& text) { return check_between(text, 2, 100, ""); });
+  command.add_option("--seed", options->seed, "tune: of the division into folds; default 1").type_name("N").check(check_count);
+  command.add_option("--thresholds", options->thresholds, "tune: one for each label, one for all, or auto: each with up to 40 labels")
+      .type_name("auto|each|one")
+      .check([](const std::string& text) { return check_choice(text, "auto|each|one"); });
+  command.add_option("--output", options->output, "tune: write the profile with its new thresholds to this file").type_name("FILE");
+  add_output_options(command, options->text);
+  command.callback([&line, command, options] {
+    options->precision_given = command.given("--precision");
+    line.run = [=, words = text_arguments(line, command)] { run(*options, words); };
   });
 }
 

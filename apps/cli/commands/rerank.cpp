@@ -141,19 +141,19 @@ void run(const Options& options, std::vector<std::string> arguments) {
 }  // namespace
 
 void add_rerank(CommandLine& line) {
-  CLI::App* app = line.app.add_subcommand("rerank", "Sort texts by how well they answer a query, with a cross-encoder or by late interaction");
+  Command command = line.add_command("rerank", "Sort texts by how well they answer a query, with a cross-encoder or by late interaction");
   const auto options = std::make_shared<Options>();
-  add_model_options(*app, options->model, "");
-  add_run_options(*app, options->limits);
-  add_window_scores_option(*app, options->window_scores, "max");
-  app->add_option("-q,--query", options->query, "The query of texts given as arguments, or of JSON lines without one")->type_name("TEXT");
-  app->add_option("-k,--top-k", options->top_k, "Texts to report, best first; 0: all, the default")->type_name("N")->check(check_count);
-  app->add_flag("--return-texts", options->return_texts, "Report the texts besides their numbers");
-  app->add_flag("--raw-scores", options->raw_scores, "Report the head's logits instead of scores");
-  app->add_flag("--maxsim", options->max_similarity,
+  add_model_options(command, options->model, "");
+  add_run_options(command, options->limits);
+  add_window_scores_option(command, options->window_scores, "max");
+  command.add_option("-q,--query", options->query, "The query of texts given as arguments, or of JSON lines without one").type_name("TEXT");
+  command.add_option("-k,--top-k", options->top_k, "Texts to report, best first; 0: all, the default").type_name("N").check(check_count);
+  command.add_flag("--return-texts", options->return_texts, "Report the texts besides their numbers");
+  command.add_flag("--raw-scores", options->raw_scores, "Report the head's logits instead of scores");
+  command.add_flag("--maxsim", options->max_similarity,
                 "Score by late interaction: the sum over the query's vectors of the best product with any of the text's; the default for models made for it");
-  add_text_options(*app, options->text);
-  app->callback([&line, app, options] { line.run = [=, texts = text_arguments(line, *app)] { run(*options, texts); }; });
+  add_text_options(command, options->text);
+  command.callback([&line, command, options] { line.run = [=, texts = text_arguments(line, command)] { run(*options, texts); }; });
 }
 
 }  // namespace berth::cli

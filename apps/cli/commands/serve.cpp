@@ -30,23 +30,23 @@ std::chrono::milliseconds milliseconds(double seconds) { return std::chrono::mil
 std::string check_seconds(const std::string& text) { return check_between(text, 0, 1e6, " seconds"); }
 std::string check_port(const std::string& text) { return check_between(text, 0, 65535, ""); }
 
-void add_address_options(CLI::App& app, server::ServerOptions& options, std::string& config) {
-  app.add_option("--host", options.host, "Address to listen on; default 127.0.0.1; in the image BERTH_HOST says 0.0.0.0")->type_name("ADDRESS");
-  app.add_option("-p,--port", options.port, "Port; default 3000; 0: any")->type_name("N")->check(check_port);
-  app.add_option("--uds-path", options.unix_socket, "Listen on a Unix socket instead")->type_name("FILE");
-  app.add_option("-c,--config", config, "JSON file of options by their names; the command line and BERTH_* variables come first")->type_name("FILE");
+void add_address_options(Command& command, server::ServerOptions& options, std::string& config) {
+  command.add_option("--host", options.host, "Address to listen on; default 127.0.0.1; in the image BERTH_HOST says 0.0.0.0").type_name("ADDRESS");
+  command.add_option("-p,--port", options.port, "Port; default 3000; 0: any").type_name("N").check(check_port);
+  command.add_option("--uds-path", options.unix_socket, "Listen on a Unix socket instead").type_name("FILE");
+  command.add_option("-c,--config", config, "JSON file of options by their names; the command line and BERTH_* variables come first").type_name("FILE");
 }
 
-void add_limits(CLI::App& app, Options& options) {
+void add_limits(Command& command, Options& options) {
   server::ServerOptions& server = options.server;
   const auto bytes = [&](const char* name, std::size_t& value, const char* description) {
-    app.add_option(name, value, description)->type_name("BYTES")->transform(CLI::AsSizeValue(false).description(""));
+    command.add_option(name, value, description).bytes();
   };
   const auto count = [&](const char* name, auto& value, const char* description) {
-    app.add_option(name, value, description)->type_name("N")->check(check_positive);
+    command.add_option(name, value, description).type_name("N").check(check_positive);
   };
   const auto time = [&](const char* name, double& value, const char* description) {
-    app.add_option(name, value, description)->type_name("SECONDS")->check(check_seconds);
+    command.add_option(name, value, description).type_name("SECONDS").check(check_seconds);
   };
   count("--max-batch-tokens", server.queue.batch_tokens, "Tokens of requests that run together; default 2048");
   count("--max-queue-tokens", server.queue.queue_tokens, "Tokens that may wait before requests are refused (429); default 1048576");
@@ -71,36 +71,33 @@ void add_limits(CLI::App& app, Options& options) {
   count("--workers", server.workers, "Threads for large bodies and responses; default 2");
 }
 
-void add_behaviour(CLI::App& app, Options& options) {
+void add_behaviour(Command& command, Options& options) {
   server::ServerOptions& server = options.server;
   const auto list = [&](const char* name, std::vector<std::string>& values, const char* type, const char* description) {
-    return app.add_option(name, values, description)->type_name(type)->take_all()->allow_extra_args(false);
+    return command.add_option(name, values, description).type_name(type).repeatable();
   };
-  app.add_flag("--lazy", server.lazy, "Load a model when it is first asked for");
-  app.add_option("--auto-truncate", options.auto_truncate, "Cut long texts where a request does not say; default true; x-truncated-inputs counts them")
-      ->type_name("true|false")
-      ->check(CLI::IsMember({"true", "false"}).description(""));
-  app.add_option("--default-prompt-name", options.default_prompt_name, "Prompt of the model's put before every text")->type_name("NAME");
-  app.add_option("--default-prompt", options.default_prompt, "Text put before every text")->type_name("TEXT");
-  app.add_flag("--tei-strict", server.tei_strict, "Be wrong where text-embeddings-inference is: softmax for several labels at once");
-  app.add_flag("--tei-env", options.tei_env, "Read text-embeddings-inference's variables, too: MODEL_ID, PORT, MAX_BATCH_TOKENS, ...; never HOSTNAME");
-  app.add_option("--openai-errors", options.openai_errors, "Errors of /v1 routes: flat, the default, as text-embeddings-inference's, or nested, as OpenAI's")
-      ->type_name("flat|nested")
-      ->check(CLI::IsMember({"flat", "nested"}).description(""));
+  command.add_flag("--lazy", server.lazy, "Load a model when it is first asked for");
+  command.add_option("--auto-truncate", options.auto_truncate, "Cut long texts where a request does not say; default true; x-truncated-inputs counts them")
+      .choices("true|false");
+  command.add_option("--default-prompt-name", options.default_prompt_name, "Prompt of the model's put before every text").type_name("NAME");
+  command.add_option("--default-prompt", options.default_prompt, "Text put before every text").type_name("TEXT");
+  command.add_flag("--tei-strict", server.tei_strict, "Be wrong where text-embeddings-inference is: softmax for several labels at once");
+  command.add_flag("--tei-env", options.tei_env, "Read text-embeddings-inference's variables, too: MODEL_ID, PORT, MAX_BATCH_TOKENS, ...; never HOSTNAME");
+  command.add_option("--openai-errors", options.openai_errors, "Errors of /v1 routes: flat, the default, as text-embeddings-inference's, or nested, as OpenAI's")
+      .choices("flat|nested");
   list("--api-key", options.key_values, "KEY",
        "A key that requests have to bring (Authorization: Bearer KEY); may be repeated; others see arguments, so rather:");
-  app.add_option("--api-key-file", options.key_file, "File of keys, one a line")->type_name("FILE");
+  command.add_option("--api-key-file", options.key_file, "File of keys, one a line").type_name("FILE");
   list("--cors-allow-origin", server.cors_origins, "ORIGIN", "Origins whose pages may read answers; may be repeated; default *; none: nobody");
   list("--allow-host", server.allowed_hosts, "NAME", "Name that requests may call a server on loopback by, besides localhost; *: any");
-  app.add_option("--page", options.page, "The page at /; default true")->type_name("true|false")->check(CLI::IsMember({"true", "false"}).description(""));
-  app.add_flag("--admin", server.admin, "Have /admin routes");
-  app.add_option("--log-format", options.log_format, "Log lines on standard error; default text")
-      ->type_name("text|json")
-      ->check(CLI::IsMember({"text", "json"}).description(""));
-  app.add_option("--baseline", server.baseline, "Distributions of labels, scores and lengths (of /admin/baseline) that /metrics says the distance to")
-      ->type_name("FILE");
-  app.add_flag("--log-requests", server.log_requests, "A line for each request; never its text");
-  app.add_flag("--echo", server.echo, "Answer without running the model, to measure the server itself");
+  command.add_option("--page", options.page, "The page at /; default true").choices("true|false");
+  command.add_flag("--admin", server.admin, "Have /admin routes");
+  command.add_option("--log-format", options.log_format, "Log lines on standard error; default text")
+      .choices("text|json");
+  command.add_option("--baseline", server.baseline, "Distributions of labels, scores and lengths (of /admin/baseline) that /metrics says the distance to")
+      .type_name("FILE");
+  command.add_flag("--log-requests", server.log_requests, "A line for each request; never its text");
+  command.add_flag("--echo", server.echo, "Answer without running the model, to measure the server itself");
 }
 
 server::ModelSource source_of(const std::string& text) {
@@ -158,11 +155,11 @@ server::ServerOptions server_options(const Options& options) {
 }
 
 // Command line, then BERTH_*, then the file, then TEI's variables.
-void apply_settings(CLI::App& app, Options& options) {
-  apply_environment(app, "BERTH_", {"isa", "help"});
-  if (!options.config.empty()) apply_file(app, options.config);
+void apply_settings(const Command& command, Options& options) {
+  apply_environment(command.app(), "BERTH_", {"isa", "help"});
+  if (!options.config.empty()) apply_file(command.app(), options.config);
   if (!options.tei_env) return;
-  apply_environment(app, {{"MODEL_ID", "--model"},
+  apply_environment(command.app(), {{"MODEL_ID", "--model"},
                           {"PORT", "--port"},
                           {"MAX_BATCH_TOKENS", "--max-batch-tokens"},
                           {"MAX_CLIENT_BATCH_SIZE", "--max-client-batch-size"},
@@ -178,34 +175,33 @@ void apply_settings(CLI::App& app, Options& options) {
 }  // namespace
 
 void add_serve(CommandLine& line) {
-  CLI::App* app = line.app.add_subcommand("serve", "Answer HTTP requests as text-embeddings-inference and OpenAI's embeddings do");
+  Command command = line.add_command("serve", "Answer HTTP requests as text-embeddings-inference and OpenAI's embeddings do");
   const auto options = std::make_shared<Options>();
-  app->add_option("-m,--model", options->models,
+  command.add_option("-m,--model", options->models,
                   "Model directory, or NAME=DIR; may be repeated: the first answers requests that name none; default: berth's own models")
-      ->type_name("[NAME=]DIR")
-      ->take_all()
-      ->allow_extra_args(false);
-  add_run_model_options(*app, options->model);
-  add_address_options(*app, options->server, options->config);
-  add_limits(*app, *options);
-  add_behaviour(*app, *options);
-  app->callback([&line, app, options] {
-    refuse_arguments(line, *app);
-    apply_settings(*app, *options);
+      .type_name("[NAME=]DIR")
+      .repeatable();
+  add_run_model_options(command, options->model);
+  add_address_options(command, options->server, options->config);
+  add_limits(command, *options);
+  add_behaviour(command, *options);
+  command.callback([&line, command, options] {
+    refuse_arguments(line, command);
+    apply_settings(command, *options);
     server::ServerOptions server = server_options(*options);
-    server.settings = describe_settings(*app, {"api-key"});
+    server.settings = describe_settings(command.app(), {"api-key"});
     line.run = [server = std::move(server), &line] { line.status = server::serve(server); };
   });
 }
 
 void add_health(CommandLine& line) {
-  CLI::App* app = line.app.add_subcommand("health", "Ask a server whether it is well, as a container's check");
+  Command command = line.add_command("health", "Ask a server whether it is well, as a container's check");
   const auto options = std::make_shared<Options>();
-  add_address_options(*app, options->server, options->config);
-  app->add_flag("--live", options->live, "Only whether it answers at all");
-  app->callback([&line, app, options] {
-    refuse_arguments(line, *app);
-    apply_environment(*app, "BERTH_", {"help"});
+  add_address_options(command, options->server, options->config);
+  command.add_flag("--live", options->live, "Only whether it answers at all");
+  command.callback([&line, command, options] {
+    refuse_arguments(line, command);
+    apply_environment(command.app(), "BERTH_", {"help"});
     line.run = [options, &line] { line.status = server::check_health(options->server, options->live); };
   });
 }

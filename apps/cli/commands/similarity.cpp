@@ -173,14 +173,14 @@ void run(const Options& options, std::vector<std::string> arguments) {
 }  // namespace
 
 void add_similarity(CommandLine& line) {
-  CLI::App* app = line.app.add_subcommand("similarity", "Compare texts: every text with every text, or the two texts of each JSON line");
+  Command command = line.add_command("similarity", "Compare texts: every text with every text, or the two texts of each JSON line");
   const auto options = std::make_shared<Options>();
-  add_model_options(*app, options->model, kDefaultModel);
-  add_run_options(*app, options->limits);
-  add_truncate_dim_option(*app, options->embedding);
-  add_prompt_options(*app, options->embedding);
-  add_text_options(*app, options->text);
-  app->callback([&line, app, options] { line.run = [=, texts = text_arguments(line, *app)] { run(*options, texts); }; });
+  add_model_options(command, options->model, kDefaultModel);
+  add_run_options(command, options->limits);
+  add_truncate_dim_option(command, options->embedding);
+  add_prompt_options(command, options->embedding);
+  add_text_options(command, options->text);
+  command.callback([&line, command, options] { line.run = [=, texts = text_arguments(line, command)] { run(*options, texts); }; });
 }
 
 }  // namespace berth::cli

@@ -68,21 +68,20 @@ void run(Options options, std::vector<std::string> arguments) {
 }  // namespace
 
 void add_tag(CommandLine& line) {
-  CLI::App* app = line.app.add_subcommand("tag", "Find entities with a token-classification model");
+  Command command = line.add_command("tag", "Find entities with a token-classification model");
   const auto options = std::make_shared<Options>();
-  add_model_options(*app, options->model, "");
-  add_run_options(*app, options->limits);
-  app->add_option("-a,--aggregation", options->tag.aggregation,
+  add_model_options(command, options->model, "");
+  add_run_options(command, options->limits);
+  command.add_option("-a,--aggregation", options->tag.aggregation,
                   "Tokens put together: none (default), simple (neighbours of one tag), or whole words by their first, average or max scores")
-      ->type_name("none|simple|first|average|max")
-      ->check(CLI::IsMember({"none", "simple", "first", "average", "max"}).description(""));
-  app->add_option("--ignore-labels", options->tag.ignore_labels, "Labels to leave out, separated by commas; default O")->type_name("LIST")->allow_extra_args(false)->delimiter(',');
-  app->add_flag("--raw-scores", options->tag.raw_scores, "Report every token's logits, too");
-  add_text_options(*app, options->text);
-  app->callback([&line, app, options] {
+      .choices("none|simple|first|average|max");
+  command.add_option("--ignore-labels", options->tag.ignore_labels, "Labels to leave out, separated by commas; default O").type_name("LIST").separator(',');
+  command.add_flag("--raw-scores", options->tag.raw_scores, "Report every token's logits, too");
+  add_text_options(command, options->text);
+  command.callback([&line, command, options] {
     if (options->limits.windows() && (options->tag.aggregation.empty() || options->tag.aggregation == "none"))
       throw UsageError("--long-text: windows need --aggregation simple, first, average or max to be merged");
-    line.run = [=, texts = text_arguments(line, *app)] { run(*options, texts); };
+    line.run = [=, texts = text_arguments(line, command)] { run(*options, texts); };
   });
 }
 

@@ -86,13 +86,13 @@ void run(const Options& options, std::vector<std::string> arguments) {
 }  // namespace
 
 void add_tokenize(CommandLine& line) {
-  CLI::App* app = line.app.add_subcommand("tokenize", "Show the tokens of texts");
+  Command command = line.add_command("tokenize", "Show the tokens of texts");
   const auto options = std::make_shared<Options>();
-  add_model_directory_option(*app, options->model, kDefaultModel);
-  add_max_length_option(*app, options->max_length, "Cut to this many tokens, special tokens included; default: texts are not cut");
-  app->add_flag("--no-special-tokens", options->no_special_tokens, "Only the text's own tokens, without [CLS] and [SEP]");
-  add_text_options(*app, options->text);
-  app->callback([&line, app, options] { line.run = [=, texts = text_arguments(line, *app)] { run(*options, texts); }; });
+  add_model_directory_option(command, options->model, kDefaultModel);
+  add_max_length_option(command, options->max_length, "Cut to this many tokens, special tokens included; default: texts are not cut");
+  command.add_flag("--no-special-tokens", options->no_special_tokens, "Only the text's own tokens, without [CLS] and [SEP]");
+  add_text_options(command, options->text);
+  command.callback([&line, command, options] { line.run = [=, texts = text_arguments(line, command)] { run(*options, texts); }; });
 }
 
 }  // namespace berth::cli

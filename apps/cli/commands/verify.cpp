@@ -300,21 +300,21 @@ void run(const Options& options) {
 }  // namespace
 
 void add_verify(CommandLine& line) {
-  CLI::App* app = line.app.add_subcommand("verify", "Compare a model's results with stored ones; exit status 1 beyond a tolerance");
+  Command command = line.add_command("verify", "Compare a model's results with stored ones; exit status 1 beyond a tolerance");
   const auto options = std::make_shared<Options>();
-  add_model_options(*app, options->model, "");
-  add_run_options(*app, options->limits);
-  app->add_option("--against", options->against, "JSON lines with text or ids, and embedding, token_embeddings, labels or logits; \"-\" for standard input")
-      ->type_name("FILE");
-  app->add_option("--tolerance", options->tolerance, "How far a value may be off, times the largest of its row where that is above 1; default 1e-4")
-      ->type_name("X")
-      ->check([](const std::string& text) { return check_between(text, 0, 1e9, ""); });
-  app->add_option("--min-cosine", options->min_cosine, "Least cosine of a row with the stored one; without --tolerance the only measure")->type_name("X")->check(check_fraction);
-  app->add_flag("--raw-scores", options->raw_scores, "The stored scores of labels are logits");
-  app->add_option("--differences", options->differences, "Rows to show; default 5")->type_name("N")->check(check_positive);
-  add_output_options(*app, options->text);
-  app->callback([&line, app, options] {
-    refuse_arguments(line, *app);
+  add_model_options(command, options->model, "");
+  add_run_options(command, options->limits);
+  command.add_option("--against", options->against, "JSON lines with text or ids, and embedding, token_embeddings, labels or logits; \"-\" for standard input")
+      .type_name("FILE");
+  command.add_option("--tolerance", options->tolerance, "How far a value may be off, times the largest of its row where that is above 1; default 1e-4")
+      .type_name("X")
+      .check([](const std::string& text) { return check_between(text, 0, 1e9, ""); });
+  command.add_option("--min-cosine", options->min_cosine, "Least cosine of a row with the stored one; without --tolerance the only measure").type_name("X").check(check_fraction);
+  command.add_flag("--raw-scores", options->raw_scores, "The stored scores of labels are logits");
+  command.add_option("--differences", options->differences, "Rows to show; default 5").type_name("N").check(check_positive);
+  add_output_options(command, options->text);
+  command.callback([&line, command, options] {
+    refuse_arguments(line, command);
     line.run = [=] { run(*options); };
   });
 }

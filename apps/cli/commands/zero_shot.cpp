@@ -90,21 +90,21 @@ void run(Options options, std::vector<std::string> arguments) {
 }  // namespace
 
 void add_zero_shot(CommandLine& line) {
-  CLI::App* app = line.app.add_subcommand("zero-shot", "Label texts with labels of your own, with a model of natural-language inference");
+  Command command = line.add_command("zero-shot", "Label texts with labels of your own, with a model of natural-language inference");
   const auto options = std::make_shared<Options>();
-  add_model_options(*app, options->model, "");
-  add_run_options(*app, options->limits, LongTexts::cut);
-  app->add_option("-l,--labels", options->labels, "The labels, separated by commas")->type_name("LIST")->required();
-  app->add_flag("--multi-label", options->zero_shot.multi_label, "Score every label for itself; otherwise the scores of a text add up to 1");
-  app->add_option("--hypothesis-template", options->zero_shot.hypothesis_template, "The sentence that a label makes in place of {}; default \"This example is {}.\"")
-      ->type_name("TEXT")
-      ->check([](const std::string& text) {
+  add_model_options(command, options->model, "");
+  add_run_options(command, options->limits, LongTexts::cut);
+  command.add_option("-l,--labels", options->labels, "The labels, separated by commas").type_name("LIST").required();
+  command.add_flag("--multi-label", options->zero_shot.multi_label, "Score every label for itself; otherwise the scores of a text add up to 1");
+  command.add_option("--hypothesis-template", options->zero_shot.hypothesis_template, "The sentence that a label makes in place of {}; default \"This example is {}.\"")
+      .type_name("TEXT")
+      .check([](const std::string& text) {
         const auto place = text.find("{}");
         return place != std::string::npos && text.find("{}", place + 2) == std::string::npos ? std::string() : "expected one {}, where the label goes, got \"" + text + "\"";
       });
-  app->add_option("-k,--top-k", options->top_k, "Labels to report, best first; 0: all, the default")->type_name("N")->check(check_count);
-  add_text_options(*app, options->text);
-  app->callback([&line, app, options] { line.run = [=, texts = text_arguments(line, *app)] { run(*options, texts); }; });
+  command.add_option("-k,--top-k", options->top_k, "Labels to report, best first; 0: all, the default").type_name("N").check(check_count);
+  add_text_options(command, options->text);
+  command.callback([&line, command, options] { line.run = [=, texts = text_arguments(line, command)] { run(*options, texts); }; });
 }
 
 }  // namespace berth::cli

@@ -46,9 +46,9 @@ Tables read_tables() {
   CommandLine line;
   describe(line);
   Tables tables;
-  tables.program = entry_of(line.app);
-  tables.footer = CLI::detail::split(line.app.get_footer(), '\n');
-  for (const CLI::App* command : line.app.get_subcommands({})) tables.commands.push_back(entry_of(*command));
+  tables.program = entry_of(line.app());
+  tables.footer = CLI::detail::split(line.app().get_footer(), '\n');
+  for (const CLI::App* command : line.app().get_subcommands({})) tables.commands.push_back(entry_of(*command));
   return tables;
 }
 
