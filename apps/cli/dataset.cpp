@@ -6,10 +6,11 @@
 #include <cmath>
 #include <utility>
 
+#include "apps/cli/command.hpp"
 #include "apps/cli/errors.hpp"
-#include "apps/cli/lines.hpp"
+#include "apps/cli/option_checks.hpp"
 #include "base/error.hpp"
-#include "base/utf8.hpp"
+#include "base/json.hpp"
 
 namespace berth::cli {
 namespace {
@@ -41,17 +42,18 @@ std::string lower_case(std::string_view text) {
 }
 
 // What the columns of well-known data sets are called.
+constexpr std::array<std::pair<std::string_view, Column>, 22> kKnownNames = {{
+    {"text", Column::text},         {"sentence", Column::text},        {"sentence1", Column::text},      {"sentence_1", Column::text},
+    {"question", Column::text},     {"question1", Column::text},       {"premise", Column::text},        {"query", Column::text},
+    {"text_pair", Column::text_pair}, {"sentence2", Column::text_pair}, {"sentence_2", Column::text_pair}, {"question2", Column::text_pair},
+    {"hypothesis", Column::text_pair}, {"answer", Column::text_pair},  {"label", Column::label},         {"labels", Column::label},
+    {"category", Column::label},    {"class", Column::label},          {"intent", Column::label},        {"score", Column::label},
+    {"similarity_score", Column::label}, {"similarity", Column::label},
+}};
+
 Column column_by_header(std::string_view header) {
-  constexpr std::array<std::pair<std::string_view, Column>, 22> kNames = {{
-      {"text", Column::text},         {"sentence", Column::text},        {"sentence1", Column::text},      {"sentence_1", Column::text},
-      {"question", Column::text},     {"question1", Column::text},       {"premise", Column::text},        {"query", Column::text},
-      {"text_pair", Column::text_pair}, {"sentence2", Column::text_pair}, {"sentence_2", Column::text_pair}, {"question2", Column::text_pair},
-      {"hypothesis", Column::text_pair}, {"answer", Column::text_pair},  {"label", Column::label},         {"labels", Column::label},
-      {"category", Column::label},    {"class", Column::label},          {"intent", Column::label},        {"score", Column::label},
-      {"similarity_score", Column::label}, {"similarity", Column::label},
-  }};
   const std::string name = lower_case(trimmed(header));
-  for (const auto& [known, column] : kNames)
+  for (const auto& [known, column] : kKnownNames)
     if (known == name) return column;
   return Column::ignored;
 }
@@ -59,9 +61,9 @@ Column column_by_header(std::string_view header) {
 bool has(const std::vector<Column>& columns, Column column) { return std::find(columns.begin(), columns.end(), column) != columns.end(); }
 
 // The columns that a first line names; empty when it is no header.
-std::vector<Column> columns_by_header(std::string_view line) {
+std::vector<Column> columns_by_header(std::span<const std::string> fields) {
   std::vector<Column> columns;
-  for (const std::string_view field : split(line, '\t')) {
+  for (const std::string& field : fields) {
     const Column column = column_by_header(field);
     columns.push_back(has(columns, column) ? Column::ignored : column);
   }
@@ -69,23 +71,163 @@ std::vector<Column> columns_by_header(std::string_view line) {
   return header ? columns : std::vector<Column>();
 }
 
-void add_row(Dataset& dataset, std::string_view line, const std::vector<Column>& columns, std::string where) {
-  const std::size_t bad = base::find_invalid_utf8(line);
-  if (bad != std::string_view::npos) throw DataError(where + ": invalid UTF-8 at byte " + std::to_string(bad + 1));
-  const auto fields = split(line, '\t');
+// Columns by the names that options give them.
+std::vector<Column> columns_by_name(std::span<const std::string> fields, const DatasetOptions& options, const std::string& where) {
+  std::vector<Column> columns(fields.size(), Column::ignored);
+  const auto find = [&](const std::string& name, Column column, bool needed) {
+    const auto found = std::find_if(fields.begin(), fields.end(), [&](const std::string& field) { return trimmed(field) == name; });
+    if (found != fields.end()) {
+      columns[static_cast<std::size_t>(found - fields.begin())] = column;
+    } else if (needed) {
+      throw DataError(where + ": there is no column " + base::quoted(name));
+    }
+  };
+  find(options.text_field.empty() ? "text" : options.text_field, Column::text, true);
+  if (!options.pair_field.empty()) find(options.pair_field, Column::text_pair, true);
+  find(options.label_field.empty() ? "label" : options.label_field, Column::label, !options.label_field.empty());
+  return columns;
+}
+
+bool names_fields(const DatasetOptions& options) { return !options.text_field.empty() || !options.pair_field.empty() || !options.label_field.empty(); }
+
+// What a record of a table says, by what its columns hold.
+void add_row(Dataset& dataset, std::span<const std::string> cells, const std::vector<Column>& columns, std::string where, InputFormat format) {
   Record record;
   for (std::size_t i = 0; i < columns.size(); ++i) {
     if (columns[i] == Column::ignored) continue;
-    if (i >= fields.size())
-      throw DataError(where + ": has " + std::to_string(fields.size()) + (fields.size() == 1 ? " column" : " columns") + " separated by tabs, column " +
-                      std::to_string(i + 1) + " is needed");
-    if (columns[i] == Column::text) record.text = fields[i];
-    if (columns[i] == Column::text_pair) record.text_pair = fields[i];
-    if (columns[i] == Column::label) dataset.labels.emplace_back(trimmed(fields[i]));
+    if (i >= cells.size())
+      throw DataError(where + ": has " + std::to_string(cells.size()) + (cells.size() == 1 ? " column" : " columns") + " separated by " +
+                      (format == InputFormat::csv ? "commas" : "tabs") + ", column " + std::to_string(i + 1) + " is needed");
+    if (columns[i] == Column::text) record.text = cells[i];
+    if (columns[i] == Column::text_pair) record.text_pair = cells[i];
+    if (columns[i] == Column::label) dataset.labels.emplace_back(trimmed(cells[i]));
   }
   record.where = std::move(where);
   dataset.records.push_back(std::move(record));
 }
+
+std::string label_text(const base::Json& value, const std::string& where) {
+  const auto one = [&](const base::Json& label) -> std::string {
+    if (label.is_string()) return std::string(trimmed(label.get_ref<const std::string&>()));
+    if (label.is_number()) return label.dump();
+    throw DataError(where + ": expected a string, a number, or an array of these as the label, got " + base::describe(value));
+  };
+  if (!value.is_array()) return one(value);
+  std::string list;
+  for (const base::Json& label : value) {
+    const std::string text = one(label);
+    if (value.size() > 1 && text.find(',') != std::string::npos) throw DataError(where + ": one of several labels has a comma: " + base::quoted(text));
+    list += (list.empty() ? "" : ",") + text;
+  }
+  return list;
+}
+
+// The field that holds the label of JSON objects like this one.
+std::string label_field_of(const base::Json& object) {
+  for (const auto& [known, column] : kKnownNames)
+    if (column == Column::label && object.contains(known)) return std::string(known);
+  return "";
+}
+
+class Reader {
+ public:
+  Reader(const std::string& path, const DatasetOptions& options)
+      : options_(options),
+        fields_{.text = options.text_field.empty() ? "text" : options.text_field.c_str(),
+                .pair = options.pair_field.empty() ? "text_pair" : options.pair_field.c_str(),
+                .keeps_line = true},
+        csv_(options.format == "csv" || (options.format == "auto" && path.ends_with(".csv"))),
+        source_(path, input_format(path), csv_ ? kFirstColumn : fields_) {
+    if (csv_) source_.set_no_header();
+    source_.prepare();
+    if (!options.columns.empty() && names_fields(options)) throw UsageError("--columns and --text-field, --pair-field or --label-field exclude each other");
+    if (source_.format() == InputFormat::jsonl && (!options.columns.empty() || options.header))
+      throw UsageError(source_.name() + ": --columns and --header are for columns; of JSON Lines --text-field, --pair-field and --label-field name the fields");
+    if (!options.columns.empty()) columns_ = parse_columns(options.columns);
+  }
+
+  Dataset read() {
+    Dataset dataset;
+    std::vector<Record> records;
+    while (source_.next_chunk(records, {})) {
+      for (Record& record : records) {
+        add(dataset, record);
+        if (options_.limit > 0 && dataset.records.size() == options_.limit) return finished(std::move(dataset));
+      }
+    }
+    return finished(std::move(dataset));
+  }
+
+ private:
+  static constexpr Fields kFirstColumn{.text = "1", .keeps_line = true};
+
+  // Between tabs quotation marks mean nothing, and lines need not have all columns: plain lines do.
+  InputFormat input_format(const std::string& path) const {
+    if (csv_) return InputFormat::csv;
+    if (options_.format == "jsonl") return InputFormat::jsonl;
+    return options_.format == "auto" && !path.ends_with(".tsv") ? InputFormat::automatic : InputFormat::lines;
+  }
+
+  Dataset finished(Dataset dataset) const {
+    if (dataset.records.empty()) throw DataError(source_.name() + ": has no rows");
+    dataset.has_pairs = dataset.records.front().text_pair.has_value();
+    return dataset;
+  }
+
+  void add(Dataset& dataset, Record& record) {
+    if (source_.format() == InputFormat::jsonl) return add_object(dataset, record);
+    std::vector<std::string> cells = std::move(record.cells);
+    if (!csv_) {
+      std::string_view line = record.text;
+      if (record.first_line == 1 && line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
+      for (const std::string_view cell : split(line, '\t')) cells.emplace_back(cell);
+    }
+    const bool blank = std::all_of(cells.begin(), cells.end(), [](const std::string& cell) { return trimmed(cell).empty(); });
+    if (std::exchange(first_, false) && is_header(cells, record.where)) return;
+    if (blank && (!csv_ || cells.size() == 1)) return;
+    if (columns_.empty()) {
+      columns_ = {Column::text};
+      if (cells.size() > 1) columns_.push_back(Column::label);
+    }
+    add_row(dataset, cells, columns_, std::move(record.where), source_.format());
+  }
+
+  bool is_header(const std::vector<std::string>& cells, const std::string& where) {
+    if (names_fields(options_)) {
+      columns_ = columns_by_name(cells, options_, where);
+      return true;
+    }
+    const auto named = columns_by_header(cells);
+    if (columns_.empty()) columns_ = named;
+    return options_.header || !named.empty();
+  }
+
+  void add_object(Dataset& dataset, Record& record) {
+    if (record.ids) throw DataError(record.where + ": has \"ids\": labelled data are texts");
+    const base::Json object = base::parse_json(record.line, record.where, {.max_bytes = LineReader::kMaxLineBytes + 1});
+    if (std::exchange(first_, false)) {
+      label_field_ = options_.label_field.empty() ? label_field_of(object) : options_.label_field;
+      paired_ = record.text_pair.has_value();
+    }
+    if (record.text_pair.has_value() != paired_)
+      throw DataError(record.where + ": has " + (paired_ ? "no " : "a ") + base::quoted(fields_.pair) + ", unlike the first line");
+    if (!label_field_.empty()) {
+      if (!object.contains(label_field_)) throw DataError(record.where + ": has no " + base::quoted(label_field_));
+      dataset.labels.push_back(label_text(object.at(label_field_), record.where + ": field " + base::quoted(label_field_)));
+    }
+    record.fields = &kTextFields;
+    record.line = {};
+    dataset.records.push_back(std::move(record));
+  }
+
+  const DatasetOptions& options_;
+  Fields fields_;
+  bool csv_;
+  Source source_;
+  std::vector<Column> columns_;
+  bool first_ = true, paired_ = false;
+  std::string label_field_;
+};
 
 std::string listed(std::span<const std::string> names) {
   constexpr std::size_t kShown = 30;
@@ -110,29 +252,19 @@ std::vector<Column> parse_columns(const std::string& names) {
   return columns;
 }
 
-Dataset read_dataset(const std::string& path, const DatasetOptions& options) {
-  LineReader reader(path);
-  Dataset dataset;
-  std::vector<Column> columns = options.columns;
-  while (auto line = reader.next(LineReader::Wait::yes)) {
-    if (reader.line() == 1) {
-      if (line->starts_with(kByteOrderMark)) line->remove_prefix(kByteOrderMark.size());
-      const auto named = columns_by_header(*line);
-      if (columns.empty()) columns = named;
-      if (options.header || !named.empty()) continue;
-    }
-    if (trimmed(*line).empty()) continue;
-    if (columns.empty()) {
-      columns = {Column::text};
-      if (line->find('\t') != std::string_view::npos) columns.push_back(Column::label);
-    }
-    add_row(dataset, *line, columns, reader.name() + ": line " + std::to_string(reader.line()));
-    if (dataset.records.size() == options.limit) break;
-  }
-  if (dataset.records.empty()) throw DataError(reader.name() + ": has no rows");
-  dataset.has_pairs = has(columns, Column::text_pair);
-  return dataset;
+void add_dataset_options(Command& command, DatasetOptions& options) {
+  command.add_option("--data-format", options.format, "Default auto: by the name (.csv, .tsv), else jsonl when the first non-blank byte is {, else tsv")
+      .choices("auto|tsv|csv|jsonl");
+  command.add_option("--columns", options.columns, "What the columns hold: text, text_pair, label, score, or - for none; default: by the header, else text,label")
+      .type_name("LIST");
+  command.add_flag("--header", options.header, "Leave out the first line");
+  command.add_option("--text-field", options.text_field, "The column (by the first line) or JSON field with the text; default text").type_name("NAME");
+  command.add_option("--pair-field", options.pair_field, "The same of the second text; default text_pair").type_name("NAME");
+  command.add_option("--label-field", options.label_field, "The same of the label; default label").type_name("NAME");
+  command.add_option("--rows", options.limit, "Take only so many rows").type_name("N").check(check_positive);
 }
+
+Dataset read_dataset(const std::string& path, const DatasetOptions& options) { return Reader(path, options).read(); }
 
 std::size_t label_index(std::string_view label, std::span<const std::string> names, const std::string& where) {
   const auto found = std::find(names.begin(), names.end(), label);

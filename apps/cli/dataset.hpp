@@ -1,4 +1,4 @@
-// Labelled texts in a tab-separated file, as berth eval reads them.
+// Labelled texts in a file, as berth eval and berth profile read them: columns separated by tabs, CSV or JSON Lines.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +9,8 @@
 #include "apps/cli/input.hpp"
 
 namespace berth::cli {
+
+class Command;
 
 enum class Column { ignored, text, text_pair, label };
 
@@ -23,12 +25,19 @@ struct Dataset {
 };
 
 struct DatasetOptions {
-  std::vector<Column> columns;  // empty: by the first line where that names its columns (sentence, label, ...), else text, then label
+  std::string format = "auto";  // tsv, csv, jsonl; auto: by the name (.csv, .tsv), else jsonl where the first non-blank byte is {, else tsv
+  std::string columns = {};     // see parse_columns(); empty: by the first line where that names its columns (sentence, label, ...), else text, then label
   bool header = false;          // the first line is left out whatever it says
   std::size_t limit = 0;        // rows taken; 0: all
+  // Names of columns in the first line, or of JSON fields (default: text, text_pair, and label or another of its well-known names). Not with `columns`.
+  std::string text_field = {}, pair_field = {}, label_field = {};
 };
 
-// Blank lines are skipped. Quotation marks mean nothing. Throws DataError naming the line.
+// --columns, --header, --rows, --data-format and the names of fields.
+void add_dataset_options(Command& command, DatasetOptions& options);
+
+// Rows of a stream's reader (input.hpp). Blank lines are skipped; between tabs quotation marks mean nothing. A JSON label is a string, a number, or an array of
+// these, which become one label separated by commas. Throws UsageError, DataError naming the line.
 Dataset read_dataset(const std::string& path, const DatasetOptions& options);
 
 // Labels as indices of a model's: a label is a name, in any case of its ASCII letters where that is clear, or an index. Throws DataError naming

@@ -185,7 +185,7 @@ std::optional<Record> Source::next(LineReader::Wait wait) {
   }
   prepare();
   if (csv_) return next_csv(wait);
-  while (auto line = reader_->next(wait)) {
+  while (auto line = next_line(wait)) {
     const Place end{reader_->bytes_read(), reader_->line()};
     const std::string where = reader_->name() + ": line " + std::to_string(end.lines);
     try {
@@ -250,7 +250,7 @@ std::optional<Record> Source::next_csv(LineReader::Wait wait) {
     const std::string where = reader_->name() + ": line " + std::to_string(csv_line_);
     return BadLine(where + ": " + problem, {reader_->bytes_read(), reader_->line()}, csv_line_);
   };
-  while (auto line = reader_->next(wait)) {
+  while (auto line = next_line(wait)) {
     if (!csv_open_) {
       csv_->clear();
       csv_line_ = reader_->line();
@@ -265,7 +265,7 @@ std::optional<Record> Source::next_csv(LineReader::Wait wait) {
     if (state == CsvRecord::State::bad) throw bad(csv_->problem());
     if (state == CsvRecord::State::open) {
       if (csv_->raw().size() > LineReader::kMaxLineBytes)
-        throw DataError(reader_->name() + ": line " + std::to_string(csv_line_) + ": a quoted field is longer than 64 MiB");
+        throw bad("a quoted field is longer than 64 MiB");
       csv_open_ = true;
       continue;
     }
@@ -306,6 +306,20 @@ Record Source::csv_record() const {
     record.cells = cells;
   }
   return record;
+}
+
+std::optional<std::string_view> Source::next_line(LineReader::Wait wait) {
+  try {
+    return reader_->next(wait);
+  } catch (const LongLine& error) {
+    csv_open_ = false;
+    throw BadLine(error.what(), {}, reader_->line() + 1, true);
+  }
+}
+
+std::optional<Place> Source::skip_line() {
+  if (!reader_->skip_line()) return std::nullopt;
+  return Place{reader_->bytes_read(), reader_->line()};
 }
 
 void Source::skip_to(const Place& place) {

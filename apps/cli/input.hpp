@@ -27,9 +27,10 @@ struct Place {
 
 // What is wrong with one line of the input, or with the record that ends there; the next one may be good.
 struct BadLine : DataError {
-  BadLine(const std::string& what, Place end_, std::uint64_t line_) : DataError(what), end(end_), line(line_) {}
+  BadLine(const std::string& what, Place end_, std::uint64_t line_, bool open_ = false) : DataError(what), end(end_), line(line_), open(open_) {}
   Place end;
   std::uint64_t line;  // where it begins
+  bool open;           // it was too long to be read to its end: Source::skip_line() finds that
 };
 
 // What a command calls the texts of its JSON lines, and which of them it needs.
@@ -90,12 +91,16 @@ class Source {
   // a slow writer sees its answers. Throws DataError naming the line that is not valid, once everything before it has been given out.
   bool next_chunk(std::vector<Record>& records, const ChunkLimits& limits);
 
+  // Behind an open BadLine: the place of its end; nothing when a signal came first.
+  std::optional<Place> skip_line();
+
   const std::string& name() const { return reader_->name(); }  // not of arguments
   std::uint64_t bytes_read() const noexcept { return reader_ ? reader_->bytes_read() : 0; }
   std::uint64_t total_bytes() const noexcept { return reader_ ? reader_->total_bytes() : 0; }
 
  private:
   std::optional<Record> next(LineReader::Wait wait);
+  std::optional<std::string_view> next_line(LineReader::Wait wait);
   std::optional<Record> next_csv(LineReader::Wait wait);
   Record csv_record() const;
   void read_columns();

@@ -48,7 +48,7 @@ bool LineReader::fill(Wait wait) {
     begin_ = 0;
   }
   if (buffer_.size() > kMaxLineBytes)
-    throw DataError(name_ + ": line " + std::to_string(line_ + 1) + ": longer than " + std::to_string(kMaxLineBytes >> 20) + " MiB");
+    throw LongLine(name_ + ": line " + std::to_string(line_ + 1) + ": longer than " + std::to_string(kMaxLineBytes >> 20) + " MiB");
   if (wait == Wait::no) {
     pollfd ready{fd_, POLLIN, 0};
     if (::poll(&ready, 1, 0) == 0) return false;
@@ -126,6 +126,20 @@ std::optional<std::string_view> LineReader::next(Wait wait) {
     ++line_;
     return line;
   }
+}
+
+bool LineReader::skip_line() {
+  for (;;) {
+    const std::size_t newline = buffer_.find('\n', begin_);
+    const std::size_t stop = newline == std::string::npos ? buffer_.size() : newline + 1;
+    consumed_ += stop - begin_;
+    std::string(buffer_, stop).swap(buffer_);  // which gives back the memory of the long line
+    begin_ = scanned_ = 0;
+    if (newline != std::string::npos || (!fill(Wait::yes) && end_)) break;
+    if (buffer_.empty()) return false;
+  }
+  ++line_;
+  return true;
 }
 
 }  // namespace berth::cli

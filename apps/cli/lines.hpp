@@ -7,7 +7,14 @@
 #include <string>
 #include <string_view>
 
+#include "apps/cli/errors.hpp"
+
 namespace berth::cli {
+
+// A line that is too long to be held. The input goes on behind skip_line().
+struct LongLine : DataError {
+  using DataError::DataError;
+};
 
 class LineReader {
  public:
@@ -25,8 +32,10 @@ class LineReader {
 
   enum class Wait { yes, no };
   // The next line without its "\n" or "\r\n", valid until the next call; nullopt at the end of the input, when a signal came (interrupts.hpp) or, with
-  // Wait::no, when the rest of the line has not arrived yet. The last line needs no "\n". Throws DataError when reading fails or a line is too long.
+  // Wait::no, when the rest of the line has not arrived yet. The last line needs no "\n". Throws DataError when reading fails, LongLine.
   std::optional<std::string_view> next(Wait wait);
+  // Drops the rest of the line that next() met as a LongLine, in little memory; false when a signal came before its end.
+  bool skip_line();
 
   // What ended the line that next() gave last: "\n", "\r\n", or "" for a last line without.
   std::string_view line_break() const noexcept { return line_break_; }

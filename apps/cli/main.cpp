@@ -59,6 +59,7 @@ int main_with_status(std::vector<std::string> arguments) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write(), see Output
+  std::signal(SIGXFSZ, SIG_IGN);  // and so is a file that may not grow
   berth::cli::end_on_signals_as_first_process();
   return berth::cli::main_with_status({argv + 1, argv + argc});
 }

@@ -31,6 +31,12 @@ constexpr auto kSaveEvery = std::chrono::seconds(2);
 
 bool is_file(const std::string& path) { return !path.empty() && path != "-"; }
 
+// Whether writing one would change the other.
+bool same_file(const std::string& a, const std::string& b) {
+  std::error_code ignored;
+  return is_file(a) && is_file(b) && (a == b || (fs::is_regular_file(a, ignored) && fs::equivalent(a, b, ignored)));
+}
+
 std::optional<InputFormat> format_by_name(const std::string& path) {
   if (path.ends_with(".csv")) return InputFormat::csv;
   if (path.ends_with(".tsv")) return InputFormat::tsv;
@@ -66,7 +72,10 @@ void add_stream_options(Command& command, StreamOptions& options, Npy npy) {
 Stream::Stream(const TextOptions& text, const StreamOptions& stream, std::vector<std::string> arguments) : text_(text), stream_(stream) {
   if (stream_.resume && !is_file(stream_.output)) throw UsageError("--resume needs --output FILE");
   if (stream_.resume && !arguments.empty()) throw UsageError("--resume needs an input, not texts as arguments");
-  if (is_file(stream_.output) && stream_.output == text_.input) throw UsageError("--output is the input");
+  const std::string input = arguments.empty() ? (is_file(text_.input) ? text_.input : "/dev/stdin") : "";
+  if (same_file(stream_.output, input)) throw UsageError("--output is the input");
+  if (same_file(stream_.errors, input)) throw UsageError("--errors is the input");
+  if (same_file(stream_.errors, stream_.output)) throw UsageError("--errors is the output");
   fields_.text = stream_.text_field.c_str();
   fields_.pair = stream_.pair_field.c_str();
   fields_.keeps_line = true;
@@ -96,6 +105,17 @@ void Stream::choose_format() {
   if (format_ != OutputFormat::jsonl && text_.table) throw UsageError("--table and --output-format " + name + " exclude each other");
 }
 
+// The names of the answer's parts beside the input's own.
+void Stream::check_names(const std::vector<std::string>& columns) const {
+  const auto refuse = [&](const std::string& name) {
+    for (const std::string& other : source_->columns())
+      if (other == name) throw DataError("the input has a column " + base::quoted(name) + " already; --result-field gives the answers another name");
+  };
+  if (format_ == OutputFormat::jsonl) refuse(stream_.result_field);
+  if (wants_cells())
+    for (const std::string& column : columns) refuse(stream_.result_field + "." + column);
+}
+
 std::string Stream::header(const std::vector<std::string>& columns) const {
   const char delimiter = format_ == OutputFormat::tsv ? '\t' : ',';
   const bool kept = source_->format() == InputFormat::csv || source_->format() == InputFormat::tsv;
@@ -111,10 +131,7 @@ std::string Stream::header(const std::vector<std::string>& columns) const {
     add("text");
   }
   for (const std::string& column : columns) {
-    const std::string name = kept ? stream_.result_field + "." + column : column;
-    for (const std::string& other : source_->columns())
-      if (other == name) throw DataError("the input has a column " + base::quoted(name) + " already; --result-field gives the answers another name");
-    add(name);
+    add(kept ? stream_.result_field + "." + column : column);
   }
   return line + "\n";
 }
@@ -122,21 +139,24 @@ std::string Stream::header(const std::vector<std::string>& columns) const {
 void Stream::open_output(std::vector<std::string> columns, const std::string& fingerprint, const std::optional<Matrix>& npy) {
   matrix_ = npy;
   if (format_ == OutputFormat::npy && !npy) throw UsageError("--output-format npy is for embeddings of one kind");
+  check_names(columns);
   const std::string first = wants_cells() ? header(columns) : format_ == OutputFormat::npy ? npy_header(npy->type, 0, npy->columns) : "";
   fingerprint_ = json({fingerprint, text_.input, static_cast<int>(source_->format()), static_cast<int>(format_), stream_.text_field, stream_.pair_field,
                        stream_.keep_fields, stream_.result_field, stream_.no_header, stream_.errors})
                      .dump(-1, ' ', false, json::error_handler_t::replace);
   if (stream_.resume && fs::exists(progress_path())) return resume(fingerprint_);
   std::error_code ignored;
-  if (stream_.resume && fs::is_regular_file(stream_.output, ignored) && fs::file_size(stream_.output, ignored) > 0)
+  // A run that was ended before its first account has no more than the beginning, if that.
+  if (stream_.resume && fs::is_regular_file(stream_.output, ignored) && fs::file_size(stream_.output, ignored) > first.size())
     throw DataError(stream_.output + ": there is no " + progress_path() +
                     ": that run is complete, or was of an older version; without --resume it begins anew");
+  if (!stream_.errors.empty()) errors_ = std::make_unique<Output>(stream_.errors);
   if (is_file(stream_.output)) {
     output_ = std::make_unique<Output>(stream_.output);
+    if (resumable()) fs::remove(progress_path(), ignored);  // it was of what has just been emptied
   } else {
     output_ = std::make_unique<Output>(text_.json || format_ != OutputFormat::jsonl, text_.table);
   }
-  if (!stream_.errors.empty()) errors_ = std::make_unique<Output>(stream_.errors);
   output_->write(first);
   if (resumable()) settle(true);
 }
@@ -288,13 +308,19 @@ void Stream::run_chunks(const ChunkLimits& limits, const Process& process) {
       more = source_->next_chunk(records, limits);
       if (!more) break;
     } catch (const BadLine& bad) {
+      Place end = bad.end;
+      if (goes_on && bad.open) {
+        const auto found = source_->skip_line();
+        if (!found) break;  // a signal: a resumed run looks at it again
+        end = *found;
+      }
       if (!goes_on) settle(false);  // without this line, so that a resumed run looks at it again
       if (errors_) set_aside(bad.line, without_place(bad.what(), source_->name() + ": line " + std::to_string(bad.line)));
       if (!goes_on) {
         if (errors_) errors_->flush();
         throw;
       }
-      place_ = bad.end;
+      place_ = end;
       continue;
     }
     try {

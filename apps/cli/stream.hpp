@@ -64,6 +64,7 @@ class Stream {
 
  private:
   void choose_format();
+  void check_names(const std::vector<std::string>& columns) const;
   std::string header(const std::vector<std::string>& columns) const;
   void resume(const std::string& fingerprint);
   void run_chunks(const ChunkLimits& limits, const Process& process);

@@ -1,4 +1,4 @@
-// Tab-separated data sets: columns, headers, labels, and what is wrong with a line.
+// Labelled texts in every format: columns, headers, fields, labels, and what is wrong with a line.
 #include "apps/cli/dataset.hpp"
 
 #include <fstream>
@@ -17,7 +17,10 @@ using Labels = std::vector<std::string>;
 class CliDataset : public ::testing::Test {
  protected:
   Dataset read(const std::string& content, const DatasetOptions& options = {}) {
-    const std::string path = (folder_.path() / "data.tsv").string();
+    return read_as("data.tsv", content, options);
+  }
+  Dataset read_as(const std::string& name, const std::string& content, const DatasetOptions& options = {}) {
+    const std::string path = (folder_.path() / name).string();
     std::ofstream(path, std::ios::binary) << content;
     return read_dataset(path, options);
   }
@@ -56,7 +59,7 @@ TEST_F(CliDataset, Headers) {
 }
 
 TEST_F(CliDataset, ChosenColumns) {
-  const Dataset data = read("main\t5.0\tone\ttwo\tsource\n", {.columns = parse_columns("-,score,text,text_pair")});
+  const Dataset data = read("main\t5.0\tone\ttwo\tsource\n", {.columns = "-,score,text,text_pair"});
   EXPECT_EQ(data.records[0].text, "one");
   EXPECT_EQ(data.records[0].text_pair, "two");
   EXPECT_EQ(data.labels, Labels{"5.0"});
@@ -69,6 +72,57 @@ TEST_F(CliDataset, BadLinesAreNamed) {
   expect_problem<DataError>([&] { read("a\t1\n\nb\xff\t1\n"); }, "line 3: invalid UTF-8 at byte 2");
   expect_problem<DataError>([&] { read("\n\n"); }, "has no rows");
   expect_problem<DataError>([&] { read_dataset((folder_.path() / "absent.tsv").string(), {}); }, "absent.tsv: cannot open");
+}
+
+TEST_F(CliDataset, Csv) {
+  const Dataset data = read_as("d.csv", "\xEF\xBB\xBFid,sentence,label\r\n1,\"a, \"\"b\"\"\nc\",x\r\n\r\n2,\ttab, y \r\n");
+  ASSERT_EQ(data.records.size(), 2U);
+  EXPECT_EQ(data.records[0].text, "a, \"b\"\nc");
+  EXPECT_EQ(data.records[1].text, "\ttab");
+  EXPECT_EQ(data.labels, (Labels{"x", "y"}));
+  EXPECT_TRUE(data.records[1].where.ends_with("d.csv: line 5")) << data.records[1].where;
+  EXPECT_EQ(data.records[0].fields->text, kTextFields.text);
+  EXPECT_EQ(read_as("d.csv", "a,1\nb,2\n").labels, (Labels{"1", "2"}));
+  EXPECT_EQ(read_as("d.csv", "a\t1\n", {.format = "tsv"}).labels, Labels{"1"});
+  EXPECT_EQ(read_as("d.tsv", "a,1\n", {.format = "csv"}).labels, Labels{"1"});
+  EXPECT_EQ(read_as("d.csv", "5,x,y\n", {.columns = "score,text,text_pair"}).records[0].text_pair, "y");
+  expect_problem<DataError>([&] { read_as("d.csv", "a,1\nb\n"); }, "line 2: has 1 column separated by commas, column 2 is needed");
+  expect_problem<DataError>([&] { read_as("d.csv", "a,1\n\"b,1\n"); }, "line 2: a quoted field is not closed");
+}
+
+TEST_F(CliDataset, ColumnsByName) {
+  const DatasetOptions names = {.text_field = "body", .label_field = "kind"};
+  for (const char* name : {"d.csv", "d.tsv"}) {
+    const std::string between = std::string(name).ends_with("csv") ? "," : "\t";
+    const Dataset data = read_as(name, "kind" + between + "text" + between + "body\nx" + between + "no" + between + "yes\n", names);
+    EXPECT_EQ(data.records[0].text, "yes");
+    EXPECT_EQ(data.labels, Labels{"x"});
+    expect_problem<DataError>([&] { read_as(name, "kind" + between + "text\n", names); }, "line 1: there is no column \"body\"");
+  }
+  EXPECT_EQ(read("a\tb\tlabel\n1\t2\t3\n", {.text_field = "a", .pair_field = "b"}).records[0].text_pair, "2");
+  EXPECT_THROW(read("a\t1\n", {.columns = "text", .text_field = "a"}), UsageError);
+}
+
+TEST_F(CliDataset, JsonLines) {
+  const Dataset data = read_as("d", "{\"text\":\"a\\tb\",\"intent\":\"x\"}\n\n{\"intent\":7,\"text\":\"c\"}\n");
+  ASSERT_EQ(data.records.size(), 2U);
+  EXPECT_EQ(data.records[0].text, "a\tb");
+  EXPECT_EQ(data.labels, (Labels{"x", "7"}));
+  EXPECT_TRUE(data.records[1].where.ends_with("d: line 3"));
+  EXPECT_TRUE(data.records[1].line.empty());
+  EXPECT_EQ(read_as("d", "{\"text\":\"a\",\"labels\":[\"x\",2]}\n").labels, Labels{"x,2"});
+  EXPECT_EQ(read_as("d", "{\"text\":\"a\",\"labels\":[]}\n").labels, Labels{""});
+  EXPECT_TRUE(read_as("d", "{\"text\":\"a\"}\n").labels.empty());
+  const Dataset pairs = read_as("d", "{\"s\":\"a\",\"t\":\"b\",\"score\":2.5}\n", {.text_field = "s", .pair_field = "t"});
+  EXPECT_TRUE(pairs.has_pairs);
+  EXPECT_EQ(pairs.labels, Labels{"2.5"});
+  EXPECT_EQ(read("{\"a\"\t1\n").records[0].text, "{\"a\"");  // by its name no JSON
+  expect_problem<DataError>([&] { read_as("d", "{\"text\":\"a\",\"label\":1}\n{\"text\":\"b\"}\n"); }, "line 2: has no \"label\"");
+  expect_problem<DataError>([&] { read_as("d", "{\"text\":\"a\",\"label\":{}}\n"); }, "line 1: field \"label\": expected a string, a number, or an array");
+  expect_problem<DataError>([&] { read_as("d", "{\"text\":\"a\",\"label\":[\"x,y\",\"z\"]}\n"); }, "one of several labels has a comma");
+  expect_problem<DataError>([&] { read_as("d", "{\"ids\":[1],\"label\":\"a\"}\n"); }, "line 1: has \"ids\"");
+  expect_problem<DataError>([&] { read_as("d", "{\"text\":\"a\",\"text_pair\":\"b\"}\n{\"text\":\"c\"}\n"); }, "line 2: has no \"text_pair\", unlike the first line");
+  EXPECT_THROW(read_as("d", "{\"text\":\"a\"}\n", {.columns = "text"}), UsageError);
 }
 
 TEST_F(CliDataset, LabelsOfAModel) {

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Input of any size in bounded memory."""
+import json
 import os
 import subprocess
 import tempfile
@@ -57,6 +58,19 @@ class LargeInput(unittest.TestCase):
         status, lines, peak, errors = run(["tokenize"], IgnoreBrokenPipe(b"x" * (1 << 20) for _ in range(80)))
         self.assertEqual((status, lines), (1, 0))
         self.assertIn("line 1: longer than 64 MiB", errors)
+
+
+    def test_a_line_that_is_too_long_is_set_aside(self):
+        """Of 200 MB: refused in bounded memory, and with --errors the run goes on behind it, wherever the line ends."""
+        long = [b"x" * (1 << 20)] * 200
+        for name, first, last, kind in [("lines", b"first\n", b"\nlast\n", "lines"), ("no end", b"first\n", b"", "lines"),
+                                        ("a quoted field", b'text\nfirst\n"', b'"\nlast\n', "csv")]:
+            with self.subTest(name), tempfile.NamedTemporaryFile() as bad:
+                status, lines, peak, errors = run(["encode", "--truncate-dim", "1", "--input-format", kind, "--output-format", "jsonl", "--errors", bad.name], [first, *long, last])
+                self.assertEqual((status, lines), (0, 2 if last else 1), errors)
+                (told,) = [json.loads(line) for line in bad.read().splitlines()]
+                self.assertEqual(told, {"line": 3 if kind == "csv" else 2, "reason": "longer than 64 MiB"})
+                self.assertLess(peak, 300)
 
 
 class IgnoreBrokenPipe:

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """berth profile eval and tune: counts against those of berth classify, intervals, targets, held-out folds, the page."""
+import csv
 import html.parser
 import json
 import math
@@ -67,6 +68,25 @@ class Tuning(unittest.TestCase):
     def run_json(self, action, *arguments, profile=None):
         (result,) = lines("profile", action, profile or self.profile, "--data", self.data, "--json", *arguments)
         return result
+
+    def test_data_of_every_format(self):
+        """The same rows as TSV, CSV and JSON Lines, under other names, from standard input: the same result, but for where the errors are."""
+        def result(*arguments, action="eval", **options):
+            (told,) = lines("profile", action, self.profile, "--json", *arguments, **options)
+            return {**told, "errors": [{**error, "where": error["where"].rsplit(" ", 1)[1]} for error in told["errors"]]}
+        expected = result("--data", self.data)
+        table, objects = self.folder / "data.csv", self.folder / "data.jsonl"
+        with open(table, "w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([["id", "kind", "message, as sent"], *([i, label, text] for i, (text, label) in enumerate(ROWS))])
+        objects.write_text("\n" + "".join(json.dumps({"message, as sent": text, "kind": label}) + "\n" for text, label in ROWS), encoding="utf-8")
+        names = ["--text-field", "message, as sent", "--label-field", "kind"]
+        self.assertEqual(result("--data", table, *names), expected)
+        self.assertEqual(result("--data", objects, *names), expected)
+        self.assertEqual(result("--data", "-", "--data-format", "csv", *names, stdin=table.read_bytes()), expected)
+        self.assertEqual(result("--data", objects, *names, "--folds", "3", action="tune"), result("--data", self.data, "--folds", "3", action="tune"))
+        done = berth("profile", "eval", self.profile, "--data", table)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("is none of the profile's labels", done.stderr)
 
     def test_eval_counts_what_classify_says(self):
         result = self.run_json("eval", "--worst", "1000")

@@ -68,6 +68,8 @@ class Triage(unittest.TestCase):
                                    ("ordinary messages left to review", "ordinary", "review")]:
             self.assertEqual(told[row], [f"{counts[wanted][given]} of {sum(counts[wanted].values())}" for counts in columns], row)
         crisis = next(label for label in self.counts(("en", "id"))[1]["labels"] if label["label"] == "crisis")["recall"]
+        none_of_60 = 1.959963984540054**2 / (60 + 1.959963984540054**2)  # Wilson's upper bound where nothing was counted
+        self.assertIn(f"a true rate of 1 in {1 / none_of_60:.0f} leaves, with 95% confidence ({100 * none_of_60:.0f}%)", page)
         self.assertIn(f"recall {100 * crisis['value']:.0f}% ({100 * crisis['low']:.0f} to {100 * crisis['high']:.0f}% with 95% confidence)", page)
 
     def test_sayings_do_not_outweigh_danger(self):

@@ -117,7 +117,8 @@ void run(const Options& options, std::vector<std::string> arguments) {
     throw DataError(model_directory(options.model, kDefaultModel) + ": the model has no sequence-classification head; berth encode gives its embeddings");
   stream.open_output({"label", "score", "tokens", "truncated"}, "classify " + model_directory(options.model, kDefaultModel) + " " + options.model.precision +
                                                                     " " + std::to_string(options.top_k) + " " + std::to_string(options.limits.max_length) +
-                                                                    " " + options.limits.long_text_mode() + (options.raw_scores ? " raw" : ""));
+                                                                    " " + options.limits.long_text_mode() + " " + std::to_string(options.limits.stride) + " " +
+                                                                    options.window_scores + (options.raw_scores ? " raw" : ""));
   Output& output = stream.output();
   RunOptions run_options;
   run_options.max_length = options.limits.max_length;

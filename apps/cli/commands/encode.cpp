@@ -233,7 +233,8 @@ void run(const Options& options, std::vector<std::string> arguments) {
                      "encode " + model_directory(options.model, kDefaultModel) + " " + options.model.precision + " " + options.quantize.type + " " +
                          options.quantize.ranges + (options.quantize.base64 ? " base64 " : " ") + std::to_string(embedding.truncate_dim) +
                          (embedding.normalize ? " normalize " : " ") + embedding.prompt_name + " " + embedding.prompt.value_or("") + " " +
-                         std::to_string(options.limits.max_length) + " " + options.limits.long_text_mode() + " " + std::to_string(options.limits.stride),
+                         std::to_string(options.limits.max_length) + " " + options.limits.long_text_mode() + " " + std::to_string(options.limits.stride) + " " +
+                         std::to_string(options.kinds()) + " " + options.role + " " + std::to_string(options.max_active_dims) + (options.tokens ? " tokens" : ""),
                      matrix);
   stream.run(encoder.limits(), encoder);
 }

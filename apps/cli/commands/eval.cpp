@@ -24,11 +24,9 @@ struct Options {
   TextOptions text;  // only how to write
   std::string data;
   std::string examples;
-  std::string columns;
+  DatasetOptions dataset;
   std::string against = "fp32";
-  bool header = false;
   double threshold = 0.5;
-  std::size_t rows = 0;
   std::size_t differences = 5;
 };
 
@@ -73,10 +71,8 @@ Outputs run_model(const Model& model, Measure measure, const Dataset& data, cons
 }
 
 Dataset read(const Options& options, const std::string& path) {
-  DatasetOptions how;
-  if (!options.columns.empty()) how.columns = parse_columns(options.columns);
-  how.header = options.header;
-  how.limit = path == options.data ? options.rows : 0;
+  DatasetOptions how = options.dataset;
+  if (path != options.data) how.limit = 0;
   return read_dataset(path, how);
 }
 
@@ -236,7 +232,7 @@ std::string for_people(const Report& report, const Options& options, int columns
 }
 
 void run(const Options& options) {
-  if (options.data.empty()) throw UsageError("no data given: --data FILE names a tab-separated file");
+  if (options.data.empty()) throw UsageError("no data given: --data FILE names labelled texts");
   Report report;
   evaluate(options, report);
   Output output(options.text.json, options.text.table);
@@ -251,11 +247,8 @@ void add_eval(CommandLine& line) {
   const auto options = std::make_shared<Options>();
   add_model_options(command, options->model, "");
   add_run_options(command, options->limits);
-  command.add_option("-d,--data", options->data, "Tab-separated texts with labels, \"-\" for standard input").type_name("FILE");
-  command.add_option("--columns", options->columns, "What the columns hold: text, text_pair, label, score, or - for none; default: by the header, else text,label")
-      .type_name("LIST");
-  command.add_flag("--header", options->header, "Leave out the first line");
-  command.add_option("--rows", options->rows, "Take only so many rows").type_name("N").check(check_positive);
+  command.add_option("-d,--data", options->data, "Texts with labels (columns separated by tabs, CSV, or JSON Lines), \"-\" for standard input").type_name("FILE");
+  add_dataset_options(command, options->dataset);
   command.add_option("--examples", options->examples, "Embeddings: labelled texts among which the nearest is looked for; default: the other rows of the data")
       .type_name("FILE");
   command.add_option("--threshold", options->threshold, "Several labels at once: scores above it count; default 0.5").type_name("X").check(check_fraction);

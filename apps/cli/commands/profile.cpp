@@ -34,9 +34,7 @@ struct Options {
   bool rules_only = false;
   TextOptions text;
   std::string data;
-  std::string columns;
-  bool header = false;
-  std::size_t rows = 0;
+  DatasetOptions dataset;
   std::size_t errors = 20;
   std::string report;
   std::string target = "macro-f1";
@@ -77,12 +75,8 @@ struct Labelled {
 Labelled read_labelled(const Options& options, const Classifier& classifier) {
   if (options.data.empty()) throw UsageError("--data FILE: labelled texts are needed");
   Labelled result;
-  DatasetOptions how;
-  if (!options.columns.empty()) how.columns = parse_columns(options.columns);
-  how.header = options.header;
-  how.limit = options.rows;
-  result.data = read_dataset(options.data, how);
-  if (result.data.labels.empty()) throw DataError(options.data + ": has no column of labels; --columns says what the columns hold");
+  result.data = read_dataset(options.data, options.dataset);
+  if (result.data.labels.empty()) throw DataError(options.data + ": has no labels; --columns or --label-field says where they are");
   for (std::size_t i = 0; i < classifier.num_labels(); ++i) result.names.emplace_back(classifier.label(i));
   for (std::size_t row = 0; row < result.data.labels.size(); ++row) {
     const auto found = std::find(result.names.begin(), result.names.end(), result.data.labels[row]);
@@ -322,10 +316,8 @@ void add_profile(CommandLine& line) {
   add_model_options(command, options->model, "");
   command.add_flag("--no-model", options->no_model, "check: the file alone, without loading its model");
   command.add_flag("--rules-only", options->rules_only, "eval: without the model");
-  command.add_option("--data", options->data, "eval, tune: labelled texts, columns separated by tabs, by a header or --columns").type_name("FILE");
-  command.add_option("--columns", options->columns, "What the columns hold: text, label, or - for nothing of these").type_name("LIST");
-  command.add_flag("--header", options->header, "The first line is a header, whatever it says");
-  command.add_option("--rows", options->rows, "Use the first N rows").type_name("N").check(check_positive);
+  command.add_option("--data", options->data, "eval, tune: labelled texts (columns separated by tabs, CSV, or JSON Lines), \"-\" for standard input").type_name("FILE");
+  add_dataset_options(command, options->dataset);
   command.add_option("--worst", options->errors, "Errors to show, the worst first; default 20").type_name("N").check(check_count);
   command.add_option("--report", options->report, "Write a page of HTML with the matrix of confusion, curves and errors").type_name("FILE");
   command.add_option("--target", options->target, "tune: macro-f1 (default), or recall:LABEL=SHARE,... at the best precision").type_name("TARGET");

@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""What berth's streams keep of the engine's batch throughput: berth classify and encode on a file of texts, process start and model loading included, beside the Python package's
+scores and encode on the same texts in one call, in turn, round by round.
+usage: streams.py --berth build/release/berth --library build/release/libberth.so --texts FILE [--threads 1,2] [--rounds 5] [--precision int8] [--repeat 1]
+FILE has a text on each line. Prints a table: the engine's texts a second, and the streams' share of it (median and range of the rounds)."""
+import argparse
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
+
+
+def seconds(call):
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--berth", required=True, type=pathlib.Path)
+    parser.add_argument("--library", required=True, type=pathlib.Path)
+    parser.add_argument("--texts", required=True, type=pathlib.Path)
+    parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--precision", default="int8")
+    parser.add_argument("--repeat", type=int, default=1, help="how often the texts are taken, one after the other")
+    parser.add_argument("--rows", default="labels,npy,jsonl")
+    options = parser.parse_args()
+    os.environ["BERTH_LIBRARY"] = str(options.library.resolve())
+    sys.path.insert(0, str(REPOSITORY / "bindings/python"))
+    import berth
+
+    texts = options.texts.read_text(encoding="utf-8").splitlines() * options.repeat
+    berth_binary = str(options.berth.resolve())
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        source = folder / "texts"
+        source.write_text("".join(text + "\n" for text in texts), encoding="utf-8")
+        print(f"{len(texts)} texts, {options.precision}, {options.rounds} rounds\n\n| | threads | engine, texts/s | stream's share | range |\n|---|---|---|---|---|")
+        for threads in map(int, options.threads.split(",")):
+            common = ["--threads", str(threads), "--precision", options.precision, "--input-format", "lines", "--input", str(source), "--output"]
+            models = {name: berth.Model(REPOSITORY / "weights" / name, threads=threads, precision=options.precision) for name in ("sentiment", "intent")}
+            rows = {"labels": ("labels as JSON Lines", models["sentiment"].scores, ["classify", "--model", str(REPOSITORY / "weights/sentiment"), *common, str(folder / "l.jsonl")]),
+                    "npy": ("embeddings as `.npy`", models["intent"].encode, ["encode", "--model", str(REPOSITORY / "weights/intent"), *common, str(folder / "e.npy")]),
+                    "jsonl": ("embeddings as JSON Lines", models["intent"].encode, ["encode", "--model", str(REPOSITORY / "weights/intent"), *common, str(folder / "e.jsonl")])}
+            for key in options.rows.split(","):
+                title, engine, command = rows[key]
+                engine(texts)
+                subprocess.run([berth_binary, *command], check=True)
+                alone, shares = [], []
+                for _ in range(options.rounds):
+                    # Before and after, so that a machine that becomes slower or faster does so for both.
+                    before = seconds(lambda: engine(texts))
+                    stream = seconds(lambda: subprocess.run([berth_binary, *command], check=True))
+                    after = seconds(lambda: engine(texts))
+                    alone.append((before + after) / 2)
+                    shares.append(alone[-1] / stream)
+                print(f"| {title} | {threads} | {len(texts) / statistics.median(alone):,.0f} | {100 * statistics.median(shares):.1f}% | "
+                      f"{100 * min(shares):.1f} to {100 * max(shares):.1f}% |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
