@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -81,7 +82,9 @@ const float* ExampleCache::find(const ContentHash& text) const {
 bool ExampleCache::write(const fs::path& file, const ContentHash& key, std::size_t dimensions, std::span<const ContentHash> texts,
                          std::span<const float> vectors) noexcept {
   try {
-    const fs::path temporary = file.native() + "." + std::to_string(::getpid()) + ".part";
+    // Containers that share a folder may have one process number, and what a killed one left there must not be in the way.
+    const auto now = std::chrono::system_clock::now().time_since_epoch().count();
+    const fs::path temporary = file.native() + "." + std::to_string(::getpid()) + "." + std::to_string(now) + ".part";
     std::unique_ptr<std::FILE, int (*)(std::FILE*)> out(std::fopen(temporary.c_str(), "wbxe"), &std::fclose);
     if (out == nullptr) return false;
     Header header;

@@ -4,7 +4,9 @@
 #include <utf8proc.h>
 
 #include <cstdlib>
+#include <mutex>
 #include <new>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/utf8.hpp"
@@ -107,9 +109,43 @@ std::optional<std::string> pattern_problem(const std::string& pattern) {
   return std::nullopt;
 }
 
-struct RuleSet::Pattern {
-  std::unique_ptr<const re2::RE2> compiled;
-  std::size_t rule;
+// All patterns compiled. RE2 builds its automata while it matches, under locks that a fork() in the middle of that leaves locked in the child, and that
+// callers would wait for.
+struct RuleSet::Automata {
+  explicit Automata(std::span<const Pattern> patterns) {
+    each.reserve(patterns.size());
+    for (const Pattern& pattern : patterns) each.push_back(std::make_unique<const re2::RE2>(pattern.text, pattern_options()));
+  }
+  std::vector<std::unique_ptr<const re2::RE2>> each;
+};
+
+// Automata that nobody else uses while this lives.
+class RuleSet::Lease {
+ public:
+  explicit Lease(const RuleSet& rules) : rules_(rules) {
+    {
+      const std::lock_guard lock(rules_.mutex_);
+      if (!rules_.idle_.empty()) {
+        automata_ = std::move(rules_.idle_.back());
+        rules_.idle_.pop_back();
+        return;
+      }
+      rules_.idle_.reserve(rules_.idle_.capacity() + 1);  // so that giving back never allocates
+    }
+    automata_ = std::make_unique<Automata>(rules_.patterns_);
+  }
+  ~Lease() {
+    const std::lock_guard lock(rules_.mutex_);
+    rules_.idle_.push_back(std::move(automata_));
+  }
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+
+  const re2::RE2& operator[](std::size_t pattern) const { return *automata_->each[pattern]; }
+
+ private:
+  const RuleSet& rules_;
+  std::unique_ptr<Automata> automata_;
 };
 
 RuleSet::RuleSet(std::span<const RuleSpec> rules) : rules_(rules.size()) {
@@ -124,8 +160,9 @@ RuleSet::RuleSet(std::span<const RuleSpec> rules) : rules_(rules.size()) {
         by_first_word_[std::move(key)].push_back(std::move(normalised));
       }
     }
-    for (const std::string& pattern : rules[rule].patterns) patterns_.push_back({std::make_unique<const re2::RE2>(pattern, pattern_options()), rule});
+    for (const std::string& pattern : rules[rule].patterns) patterns_.push_back({pattern, rule});
   }
+  if (!patterns_.empty()) idle_.push_back(std::make_unique<Automata>(patterns_));
 }
 
 RuleSet::~RuleSet() = default;
@@ -155,6 +192,17 @@ void RuleSet::match_phrases(const std::string& text, std::vector<std::string>& f
   }
 }
 
+void RuleSet::match_patterns(const std::string& text, std::vector<std::string>& found, std::vector<bool>& hit) const {
+  const Lease automata(*this);
+  for (std::size_t i = 0; i < patterns_.size(); ++i) {
+    const std::size_t rule = patterns_[i].rule;
+    re2::StringPiece match;
+    if (hit[rule] || !automata[i].Match(text, 0, text.size(), re2::RE2::UNANCHORED, &match, 1)) continue;
+    hit[rule] = true;
+    found[rule] = std::string(match.data(), match.size());
+  }
+}
+
 std::vector<RuleHit> RuleSet::match(std::string_view text) const {
   std::vector<RuleHit> hits;
   if (rules_ == 0) return hits;
@@ -162,12 +210,7 @@ std::vector<RuleHit> RuleSet::match(std::string_view text) const {
   std::vector<std::string> found(rules_);
   std::vector<bool> hit(rules_, false);
   match_phrases(normalised, found, hit);
-  for (const Pattern& pattern : patterns_) {
-    re2::StringPiece match;
-    if (hit[pattern.rule] || !pattern.compiled->Match(normalised, 0, normalised.size(), re2::RE2::UNANCHORED, &match, 1)) continue;
-    hit[pattern.rule] = true;
-    found[pattern.rule] = std::string(match.data(), match.size());
-  }
+  if (!patterns_.empty()) match_patterns(normalised, found, hit);
   for (std::size_t rule = 0; rule < rules_; ++rule)
     if (hit[rule]) hits.push_back({rule, std::move(found[rule])});
   return hits;

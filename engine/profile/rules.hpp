@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/fork.hpp"
 #include "engine/profile/profile.hpp"
 
 namespace berth::engine {
@@ -35,7 +36,8 @@ class RuleSet {
   RuleSet(const RuleSet&) = delete;
   RuleSet& operator=(const RuleSet&) = delete;
 
-  // One hit for each rule that matches, in the rules' order. Time is linear in the text for every rule. Safe to call from many threads.
+  // One hit for each rule that matches, in the rules' order. Time is linear in the text for every rule. Safe to call from many threads, none of which waits for
+  // another's text, and in a child that is forked meanwhile.
   std::vector<RuleHit> match(std::string_view text) const;
 
  private:
@@ -47,14 +49,22 @@ class RuleSet {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>()(text); }
   };
-  struct Pattern;
+  struct Pattern {
+    std::string text;
+    std::size_t rule;
+  };
+  struct Automata;
+  class Lease;
 
   void match_phrases(const std::string& text, std::vector<std::string>& found, std::vector<bool>& hit) const;
+  void match_patterns(const std::string& text, std::vector<std::string>& found, std::vector<bool>& hit) const;
 
   std::size_t rules_ = 0;
   std::unordered_map<std::string, std::vector<Phrase>, Hash, std::equal_to<>> by_first_word_;
   std::vector<Phrase> others_;  // that begin with something else than a word
   std::vector<Pattern> patterns_;
+  mutable base::ForkMutex mutex_;                          // of idle_
+  mutable std::vector<std::unique_ptr<Automata>> idle_;  // as many as there ever were callers at once
 };
 
 }  // namespace berth::engine

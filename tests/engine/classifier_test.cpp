@@ -2,10 +2,12 @@
 #include "engine/profile/classifier.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <fstream>
 #include <random>
 #include <sstream>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -252,6 +254,37 @@ TEST(Classifier, AnotherModelUnderTheSameNameMakesTheCacheAnew) {
   weights.put('\0');
   weights.close();
   EXPECT_EQ(Json::parse(Classifier::load(file, {})->info())["cached_examples"], 0);
+}
+
+// Many that find no file, or a damaged one, at the same time: each has its answers, and a whole file is left.
+TEST(Classifier, ManyWriteTheCacheAtOnce) {
+  const Folder folder;
+  const fs::path file = folder.write(least()), cache = folder.directory.path() / "p.embeddings";
+  const std::vector<float> expected = run(*Classifier::load(file, {.cache = false}), {"hello"}).evidence->scores;
+  for (int round = 0; round < 3; ++round) {
+    if (round == 1) fs::resize_file(cache, 77);
+    if (round == 2) std::ofstream(cache) << "no cache at all";
+    std::atomic<int> wrong{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 6; ++i)
+      threads.emplace_back([&] {
+        const std::vector<float> scores = run(*Classifier::load(file, {}), {"hello"}).evidence->scores;
+        wrong += std::equal(scores.begin(), scores.begin() + 2, expected.begin()) ? 0 : 1;
+      });
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(wrong, 0);
+    EXPECT_EQ(Json::parse(Classifier::load(file, {})->info())["cached_examples"], 5);
+    for (const auto& entry : fs::directory_iterator(folder.directory.path())) EXPECT_NE(entry.path().extension(), ".part") << entry.path();
+  }
+}
+
+// Nothing can be written beside the profile: neither into a folder of others nor in the place of a folder.
+TEST(Classifier, ACacheThatCannotBeWrittenIsNoErrorEither) {
+  const Folder folder;
+  const fs::path file = folder.write(least());
+  fs::create_directories(folder.directory.path() / "p.embeddings/not empty");
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(Json::parse(Classifier::load(file, {})->info())["cached_examples"], 0);
+  for (const auto& entry : fs::directory_iterator(folder.directory.path())) EXPECT_NE(entry.path().extension(), ".part") << entry.path();
 }
 
 TEST(Classifier, AFolderThatCannotBeWrittenIsNoError) { EXPECT_FALSE(ExampleCache::write("/no/such/folder/x.embeddings", {}, 1, {}, {})); }

@@ -1,10 +1,5 @@
 // Hosts that fork after loading: gunicorn --preload, multiprocessing, Celery. Every child gets the bits that its parent gets, from workers of its own.
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <atomic>
-#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <memory>
@@ -15,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/model.hpp"
+#include "tests/support/forked.hpp"
 
 namespace berth::test {
 namespace {
@@ -54,29 +50,6 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   for (std::string word; status >> word;)
     if (word == "Threads:" && status >> word) return std::stoi(word);
   return 0;
-}
-
-// Runs `body` in a forked child, whose exit status is what it returns.
-template <class Body>
-pid_t fork_child(const Body& body) {
-  const pid_t child = fork();
-  if (child == 0) _exit(body());
-  return child;
-}
-
-// The exit status; -1 after a signal; -2 when the child hangs (it is ended then).
-int status_of(pid_t child) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  int status = 0;
-  while (waitpid(child, &status, WNOHANG) == 0) {
-    if (std::chrono::steady_clock::now() > end) {
-      kill(child, SIGKILL);
-      waitpid(child, &status, 0);
-      return -2;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 struct Case {
