@@ -30,7 +30,7 @@ std::optional<Cache::Entry> Cache::find(const std::string& key) {
 }
 
 void Cache::put(const std::string& key, Entry entry) {
-  const std::size_t bytes = kNodeBytes + key.size() + entry.result.values.size() * sizeof(float) + entry.result.json.size();
+  const std::size_t bytes = kNodeBytes + key.size() + entry.result.values.size() * sizeof(float) + entry.result.json.size() + entry.result.label.size();
   if (bytes > limit_) return;
   const std::lock_guard lock(mutex_);
   if (const auto found = index_.find(key); found != index_.end()) {  // another request had the same input at the same time

@@ -18,7 +18,7 @@ class Cache {
  public:
   struct Entry {
     Result result;
-    std::uint32_t tokens = 0;
+    std::uint32_t tokens = 0, windows = 1;
     bool truncated = false;
   };
   // `bytes` 0: no cache. `seconds` 0: entries do not age.

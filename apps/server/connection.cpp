@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <ctime>
@@ -21,6 +22,7 @@ namespace {
 constexpr std::size_t kFirstRead = 2048;                    // what an idle connection holds; most requests fit
 constexpr std::size_t kLingerBytes = std::size_t{1} << 20;  // read after a refusal, so that the client sees it before a reset
 constexpr std::chrono::seconds kLingerTime{2};
+constexpr std::chrono::milliseconds kDrainIdle{250};
 
 std::string lower_case(std::string_view text) {
   std::string result(text);
@@ -100,17 +102,19 @@ void Connection::start() {
 
 void Connection::begin_drain() {
   net::dispatch(stream_.get_executor(), [self = shared_from_this()] {
-    if (self->state_ == State::idle) self->close();
+    if (self->state_ != State::idle) return;
+    ErrorCode ignored;
+    if (self->stream_.socket().available(ignored) == 0) self->close();  // else a request came meanwhile
   });
 }
 
 void Connection::await_request() {
   state_ = State::idle;
-  if (shared_.draining.load()) return close();
   parser_.reset();
   if (buffer_.size() > 0) return read_header();  // pipelined
   buffer_.shrink_to_fit();
-  stream_.expires_after(shared_.limits.idle);
+  // Who connected as draining began sends a request at once, or has none.
+  stream_.expires_after(shared_.draining.load() ? std::min<std::chrono::milliseconds>(kDrainIdle, shared_.limits.idle) : shared_.limits.idle);
   stream_.async_read_some(buffer_.prepare(kFirstRead), [self = shared_from_this()](ErrorCode error, std::size_t bytes) {
     if (error) return self->close();
     self->buffer_.commit(bytes);
@@ -258,7 +262,7 @@ void Connection::refuse(int status) {
 
 void Connection::write(Response&& response, bool head_only) {
   state_ = State::writing;
-  if (shared_.draining.load()) keep_alive_ = false;
+  if (shared_.leaving.load()) keep_alive_ = false;
   const auto text_of = boost::beast::http::obsolete_reason(static_cast<http::status>(response.status));
   head_ = "HTTP/1.1 ";
   head_ += std::to_string(response.status);

@@ -29,7 +29,8 @@ struct Shared {
   HttpHandler& handler;
   Budget bodies;
   HttpServer::Counts counts;
-  std::atomic<bool> draining{false};
+  std::atomic<bool> leaving{false};   // responses ask for the end of their connections
+  std::atomic<bool> draining{false};  // and connections without a request end
   std::mutex mutex;
   std::unordered_set<Connection*> open;  // under the mutex
 };

@@ -93,12 +93,24 @@ void Drift::observe(const Job& job) {
   for (const Item& item : job.items) {
     const auto bucket = static_cast<std::size_t>(std::bit_width(item.tokens == 0 ? 0U : item.tokens - 1));
     ++seen.lengths[std::min(bucket, Distribution::kLengths - 1)];
-    if (job.lane.task != Task::classify || item.result.values.empty()) continue;
-    const auto best = std::max_element(item.result.values.begin(), item.result.values.end());
-    ++seen.labels[job.lane.model->labels[static_cast<std::size_t>(best - item.result.values.begin())]];
-    if (job.lane.raw_scores) continue;
-    ++seen.scores[std::min(static_cast<std::size_t>(std::max(0.0F, *best) * Distribution::kScores), Distribution::kScores - 1)];
+    observe(seen, job, item);
   }
+}
+
+void Drift::observe(Distribution& seen, const Job& job, const Item& item) {
+  const Result& result = item.result;
+  if (job.lane.task == Task::profile) {
+    ++seen.labels[result.label];
+    ++seen.decisions[{result.decided_by, result.model}];
+  } else if (job.lane.task == Task::classify && !result.values.empty()) {
+    const auto best = std::max_element(result.values.begin(), result.values.end());
+    ++seen.labels[job.lane.model->labels[static_cast<std::size_t>(best - result.values.begin())]];
+  } else {
+    return;
+  }
+  if (job.lane.raw_scores || result.values.empty()) return;
+  const float score = *std::max_element(result.values.begin(), result.values.end());
+  ++seen.scores[std::min(static_cast<std::size_t>(std::max(0.0F, score) * Distribution::kScores), Distribution::kScores - 1)];
 }
 
 void Drift::render(std::string& out) const {
@@ -107,6 +119,10 @@ void Drift::render(std::string& out) const {
   for (const auto& [model, seen] : seen_)
     for (const auto& [label, count] : seen.labels)
       append_sample(out, "berth_label_total", "model=" + label_value(model) + ",label=" + label_value(label), count);
+  out += "# HELP berth_decisions_total Answers of profiles, by what decided; model=false: without the model\n# TYPE berth_decisions_total counter\n";
+  for (const auto& [model, seen] : seen_)
+    for (const auto& [how, count] : seen.decisions)
+      append_sample(out, "berth_decisions_total", "profile=" + label_value(model) + ",decided_by=" + label_value(how.first) + (how.second ? ",model=\"true\"" : ",model=\"false\""), count);
   const auto histogram = [&](const std::string& name, const auto& counts_of, const auto& bound_of) {
     out.append("# TYPE ").append(name).append(" histogram\n");
     for (const auto& [model, seen] : seen_) {

@@ -17,6 +17,7 @@ struct Distribution {
   std::map<std::string, std::uint64_t> labels;  // that were the best one
   std::array<std::uint64_t, kScores> scores{};
   std::array<std::uint64_t, kLengths> lengths{};
+  std::map<std::pair<std::string, bool>, std::uint64_t> decisions;  // of a profile: by what decided, and whether the model took part
 };
 
 class Drift {
@@ -30,6 +31,8 @@ class Drift {
 
  private:
   mutable std::mutex mutex_;
+  void observe(Distribution& seen, const Job& job, const Item& item);
+
   std::map<std::string, Distribution> seen_;  // by model
   std::map<std::string, Distribution> stored_;
 };

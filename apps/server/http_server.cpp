@@ -42,8 +42,14 @@ class Listener : public std::enable_shared_from_this<Listener<Protocol>> {
   }
   void stop() {
     net::dispatch(acceptor_.get_executor(), [self = this->shared_from_this()] {
-      ErrorCode ignored;
-      self->acceptor_.close(ignored);
+      ErrorCode error;
+      self->acceptor_.non_blocking(true, error);
+      while (!error) {  // those that connected already
+        typename Protocol::socket socket(net::make_strand(self->context_));
+        self->acceptor_.accept(socket, error);
+        if (!error) self->take(std::move(socket));
+      }
+      self->acceptor_.close(error);
       self->pause_.cancel();
     });
   }
@@ -143,7 +149,10 @@ void HttpServer::start() {
   for (int i = 0; i < impl_->threads; ++i) impl_->pool.emplace_back([this] { impl_->context.run(); });
 }
 
+void HttpServer::leave() noexcept { impl_->shared.leaving.store(true); }
+
 bool HttpServer::drain(std::chrono::milliseconds time) {
+  leave();
   impl_->shared.draining.store(true);
   for (const auto& listener : impl_->tcp) listener->stop();
   for (const auto& listener : impl_->local) listener->stop();

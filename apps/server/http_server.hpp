@@ -56,6 +56,8 @@ class HttpServer {
 
   // Begins to serve and returns.
   void start();
+  // From now on each response ends its connection, so that clients and proxies come to have none.
+  void leave() noexcept;
   // No new connections; those without a request close, the others after their response. True when all were closed within the time.
   bool drain(std::chrono::milliseconds time);
 

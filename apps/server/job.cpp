@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "apps/common/decision_json.hpp"
 #include "apps/common/findings_json.hpp"
 #include "apps/server/json_out.hpp"
 
@@ -24,15 +25,27 @@ std::vector<Input> inputs_of(std::span<Item* const> items) {
   return inputs;
 }
 
+// What the library says of the rows that it tokenized itself.
+void take_rows(std::span<const Row> rows, std::span<Item* const> items) {
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (!items[i]->ids.empty()) continue;
+    items[i]->tokens = rows[i].tokens;
+    items[i]->windows = rows[i].windows;
+    items[i]->truncated |= rows[i].truncated != 0;
+  }
+}
+
 void take(const Matrix& matrix, std::span<Item* const> items) {
   for (std::size_t i = 0; i < items.size(); ++i) items[i]->result.values.assign(matrix[i].begin(), matrix[i].end());
+  take_rows(matrix.rows, items);
 }
 
 void run_sparse(const Lane& lane, std::span<const Input> inputs, std::span<Item* const> items) {
   VectorOptions options;
   options.kinds = BERTH_SPARSE;
   options.prompt = lane.prompt;
-  const Vectors vectors = lane.model->model.encode_vectors(inputs, options);
+  const Vectors vectors = lane.model->model->encode_vectors(inputs, options);
+  take_rows(vectors.rows(), items);
   for (std::size_t i = 0; i < items.size(); ++i) {
     std::string& json = items[i]->result.json;
     json.clear();
@@ -50,7 +63,10 @@ void run_tag(const Lane& lane, std::span<const Input> inputs, std::span<Item* co
   TagOptions options;
   options.aggregation = lane.aggregation;
   options.ignore_labels = lane.names;
-  const Findings found = lane.model->model.tag(inputs, options);
+  if (lane.windows) options.long_text = "window";
+  options.stride = lane.stride;
+  const Findings found = lane.model->model->tag(inputs, options);
+  take_rows(found.rows(), items);
   const bool grouped = !lane.aggregation.empty() && lane.aggregation != "none";
   for (std::size_t i = 0; i < items.size(); ++i) {
     std::string& json = items[i]->result.json;
@@ -63,7 +79,8 @@ void run_fill_mask(const Lane& lane, std::span<const Input> inputs, std::span<It
   FillMaskOptions options;
   options.top_k = lane.top_k;
   options.targets = lane.names;
-  const Findings found = lane.model->model.fill_mask(inputs, options);
+  const Findings found = lane.model->model->fill_mask(inputs, options);
+  take_rows(found.rows(), items);
   for (std::size_t i = 0; i < items.size(); ++i) {
     items[i]->result.json.clear();
     apps::append_fills(items[i]->result.json, found[i]);
@@ -73,15 +90,32 @@ void run_fill_mask(const Lane& lane, std::span<const Input> inputs, std::span<It
 void run_tokens(const Lane& lane, std::span<const Input> inputs, std::span<Item* const> items) {
   RunOptions options;
   options.prompt = lane.prompt;
-  const TokenEmbeddings embeddings = lane.model->model.encode_tokens(inputs, options);
+  const TokenEmbeddings embeddings = lane.model->model->encode_tokens(inputs, options);
   for (std::size_t i = 0; i < items.size(); ++i) items[i]->result.values.assign(embeddings[i].begin(), embeddings[i].end());
+  take_rows(embeddings.embeddings().rows, items);
 }
 
 void run_zero_shot(const Lane& lane, std::span<const Input> inputs, std::span<Item* const> items) {
   ZeroShotOptions options;
   options.hypothesis_template = lane.hypothesis_template;
   options.multi_label = lane.multi_label;
-  take(lane.model->model.zero_shot(inputs, lane.names, options), items);
+  take(lane.model->model->zero_shot(inputs, lane.names, options), items);
+}
+
+void run_profile(const Lane& lane, std::span<const Input> inputs, std::span<Item* const> items) {
+  const Decisions decisions = lane.model->classifier->classify(inputs);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const berth_decision& decision = decisions[i];
+    Result& result = items[i]->result;
+    result.json.clear();
+    apps::append_decision(result.json, decision);
+    result.label = decisions.label(i);
+    result.decided_by = apps::decided_by(decision);
+    result.model = decision.model != 0;
+    result.values.clear();
+    if (decision.has_score != 0) result.values.push_back(decision.score);
+  }
+  take_rows(decisions.rows(), items);
 }
 
 // What a model that does nothing gives.
@@ -95,7 +129,7 @@ void run_echo(const Lane& lane, std::span<Item* const> items) {
     // Of as many digits as results have.
     item->result.values.resize(size);
     for (std::size_t i = 0; i < size; ++i) item->result.values[i] = 0.012345678F + static_cast<float>(i) * 1.37e-5F;
-    item->result.json = "[]";
+    item->result.json = lane.task == Task::profile ? "\"label\":null," : "[]";
   }
 }
 
@@ -110,9 +144,11 @@ std::string Lane::key() const {
   };
   number(static_cast<std::size_t>(task));
   number(model->generation);
-  number((normalize ? 1U : 0U) + (keep_lengths ? 2U : 0U) + (raw_scores ? 4U : 0U) + (multi_label ? 8U : 0U) + (prompt ? 16U : 0U) + (echo ? 32U : 0U));
+  number((normalize ? 1U : 0U) + (keep_lengths ? 2U : 0U) + (raw_scores ? 4U : 0U) + (multi_label ? 8U : 0U) + (prompt ? 16U : 0U) + (echo ? 32U : 0U) + (windows ? 64U : 0U));
   number(dimensions);
   number(top_k);
+  number(stride);
+  text(window_scores);
   text(prompt.value_or(""));
   text(aggregation);
   text(hypothesis_template);
@@ -124,12 +160,16 @@ std::string Lane::key() const {
 void run_items(const Lane& lane, std::span<Item* const> items) {
   if (lane.echo) return run_echo(lane, items);
   const std::vector<Input> inputs = inputs_of(items);
-  const Model& model = lane.model->model;
+  if (lane.task == Task::profile) return run_profile(lane, inputs, items);
+  const Model& model = *lane.model->model;
   RunOptions options;
   options.normalize = lane.normalize;
   options.keep_lengths = lane.keep_lengths;
   options.truncate_dim = lane.dimensions;
   options.raw_scores = lane.raw_scores;
+  if (lane.windows) options.long_text = "window";
+  options.stride = lane.stride;
+  options.window_scores = lane.window_scores;
   if (lane.task == Task::embed) options.prompt = lane.prompt;
   switch (lane.task) {
     case Task::embed:
@@ -150,6 +190,8 @@ void run_items(const Lane& lane, std::span<Item* const> items) {
       return run_fill_mask(lane, inputs, items);
     case Task::zero_shot:
       return run_zero_shot(lane, inputs, items);
+    case Task::profile:
+      return;  // as above
   }
 }
 

@@ -16,13 +16,16 @@
 
 namespace berth::server {
 
-enum class Task { embed, embed_tokens, sparse, classify, rerank, late_rerank, tag, fill_mask, zero_shot };
+enum class Task { embed, embed_tokens, sparse, classify, rerank, late_rerank, tag, fill_mask, zero_shot, profile };
 
 // All that inputs must have in common to run in one call of the library.
 struct Lane {
   Task task = Task::embed;
   ModelPointer model;
   bool normalize = false, keep_lengths = false, raw_scores = false, multi_label = false;
+  bool windows = false;       // long texts run as windows
+  std::size_t stride = 0;     // of these; 0: the library's
+  std::string window_scores;  // likewise; empty
   std::size_t dimensions = 0, top_k = 0;
   std::optional<std::string> prompt;  // for inputs that run as texts
   std::string aggregation, hypothesis_template, query;
@@ -37,13 +40,17 @@ struct Lane {
 struct Result {
   std::vector<float> values;
   std::string json;
+  // Of a profile: `values` has the label's score, if it has one.
+  std::string label, decided_by;
+  bool model = true;  // whether the model took part
 };
 
 struct Item {
   std::string text;
   std::optional<std::string> pair;
   std::vector<std::int32_t> ids, type_ids;  // empty: the library tokenizes the text itself
-  std::uint32_t tokens = 0;
+  std::uint32_t tokens = 0;  // of a text: about as many, until it has run
+  std::uint32_t windows = 1;
   bool truncated = false;
   bool cached = false;
   Result result;

@@ -12,7 +12,41 @@ Models::Models(const ServerOptions& options, Workers& workers, Metrics& metrics,
   }
 }
 
+void Models::check_profiles() const {
+  std::string mistakes;
+  for (const auto& entry : entries_) {
+    if (!entry->source.profile) continue;
+    try {
+      Classifier::check(entry->source.directory);
+    } catch (const Error& error) {
+      mistakes.append(mistakes.empty() ? "" : "\n").append(error.what());
+    }
+  }
+  if (!mistakes.empty()) throw Error(BERTH_CORRUPT_FILE, mistakes);
+}
+
+ModelPointer Models::load_profile(const ModelSource& source) const {
+  const Clock::time_point begin = Clock::now();
+  auto profile = std::make_shared<ServedModel>(source.name, source.directory, Classifier::load(source.directory, options_.profiles));
+  log_.info("profile loaded", {{"profile", source.name},
+                               {"file", source.directory},
+                               {"labels", std::uint64_t{profile->labels.size()}},
+                               {"precision", profile->precision},
+                               {"bytes", std::uint64_t{profile->bytes}},
+                               {"seconds", seconds(Clock::now() - begin)}});
+  if (!profile->model_error.empty()) log_.warning("profile without its model: only its rules decide", {{"profile", source.name}, {"error", profile->model_error}});
+  return profile;
+}
+
+// Rules alone are better than nothing, but not than the model that is there.
+ModelPointer Models::load_again(const ModelSource& source, const ModelPointer& old) const {
+  ModelPointer fresh = load(source);
+  if (old->model_error.empty() && !fresh->model_error.empty()) throw Error(BERTH_NOT_FOUND, "the profile would lose its model: " + fresh->model_error);
+  return fresh;
+}
+
 ModelPointer Models::load(const ModelSource& source) const {
+  if (source.profile) return load_profile(source);
   const Clock::time_point begin = Clock::now();
   auto model = std::make_shared<ServedModel>(source.name, source.directory, Model::load(source.directory, options_.load));
   log_.info("model loaded", {{"model", source.name},
@@ -106,12 +140,14 @@ void Models::reload(std::function<void(bool)> done) {
   workers_.post([this, done = std::move(done)] {
     bool good = true;
     for (const auto& entry : entries_) {
+      ModelPointer old;
       {
         const std::lock_guard lock(mutex_);
-        if (entry->current == nullptr) continue;
+        old = entry->current;
       }
+      if (old == nullptr) continue;
       try {
-        ModelPointer fresh = load(entry->source);
+        ModelPointer fresh = load_again(entry->source, old);
         const std::lock_guard lock(mutex_);
         entry->current = std::move(fresh);
         entry->error.clear();
@@ -132,10 +168,13 @@ void Models::reload(std::function<void(bool)> done) {
 std::vector<Models::Status> Models::status() const {
   const std::lock_guard lock(mutex_);
   std::vector<Status> result;
-  for (const auto& entry : entries_)
-    result.push_back({entry->source.name, entry->source.directory, entry->current != nullptr,
-                      entry->current == nullptr ? "" : std::string(name(entry->current->kind)), entry->current == nullptr ? 0 : entry->current->bytes,
-                      entry->error});
+  for (const auto& entry : entries_) {
+    const ServedModel* model = entry->current.get();
+    const bool without_model = model != nullptr && !model->model_error.empty();
+    result.push_back({entry->source.name, entry->source.directory, model != nullptr, model == nullptr ? "" : std::string(name(model->kind)),
+                      model == nullptr ? 0 : model->bytes, entry->error.empty() && without_model ? model->model_error : entry->error, entry->source.profile,
+                      without_model});
+  }
   return result;
 }
 

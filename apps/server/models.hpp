@@ -23,11 +23,14 @@ class Models {
     bool loaded;
     std::string kind;  // "embedding", ...; empty: not known yet
     std::size_t bytes;
-    std::string error;  // of the last attempt to load it
+    std::string error;  // of the last attempt to load it, or why a profile works without its model
+    bool profile, without_model;
   };
 
   Models(const ServerOptions& options, Workers& workers, Metrics& metrics, const Log& log);
 
+  // Throws berth::Error that names every mistake of every profile.
+  void check_profiles() const;
   // Loads all of them. Throws berth::Error.
   void load_all();
   // nullptr where no model is called so; "" is the first.
@@ -54,6 +57,8 @@ class Models {
     std::vector<std::function<void(ModelPointer, const std::string&)>> waiting;
   };
   ModelPointer load(const ModelSource& source) const;
+  ModelPointer load_profile(const ModelSource& source) const;
+  ModelPointer load_again(const ModelSource& source, const ModelPointer& old) const;
   Entry& entry_of(const ModelSource& source);
   void make_room(const Entry& keep);  // under the mutex
 

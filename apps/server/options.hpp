@@ -17,14 +17,16 @@ namespace berth::server {
 
 struct ModelSource {
   std::string name;
-  std::string directory;
+  std::string directory;  // the file of a profile
+  bool profile = false;
 };
 
 enum class LogFormat { text, json };
 
 struct ServerOptions {
-  std::vector<ModelSource> models;  // the first answers requests that name none
+  std::vector<ModelSource> models;  // and profiles, behind them; the first answers requests that name none
   LoadOptions load;
+  ClassifierOptions profiles;    // how profiles are loaded
   bool lazy = false;             // load a model when it is first asked for
   std::size_t model_memory = 0;  // bytes of all loaded models' weights; 0: no limit
   std::string host = "127.0.0.1";
@@ -53,6 +55,7 @@ struct ServerOptions {
   std::size_t memory_limit = 0;  // of resident memory; 0: no watermarks
   double report_at = 0.80, shed_cache_at = 0.90, refuse_at = 0.95;
 
+  std::chrono::milliseconds drain_delay{0};  // after SIGTERM, /health says 503 for so long while everything is still answered
   std::chrono::milliseconds drain_time{30000};
   LogFormat log_format = LogFormat::text;
   bool log_requests = false;

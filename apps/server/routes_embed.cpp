@@ -65,6 +65,7 @@ void handle_embed_all(Service& service, const CallPointer& call) {
   Lane lane;
   lane.task = Task::embed_tokens;
   lane.model = service.model(fields);
+  if (!lane.model->model) fail_model_type("a profile gives labels: /v1/classify");
   const std::size_t size = lane.model->hidden_size;
   Work work(service, call, ErrorStyle::tei, std::move(lane), read_text_policy(service, fields));
   add_all(work, inputs);
@@ -121,8 +122,7 @@ void handle_openai_embeddings(Service& service, const CallPointer& call) {
   const std::string format = text_of(fields.maybe_string("encoding_format"));
   if (!format.empty() && format != "float" && format != "base64") fields.reject("encoding_format", "`float` or `base64`");
   const bool base64 = format == "base64";
-  TextPolicy policy;
-  policy.truncate = service.options().auto_truncate;
+  const TextPolicy policy = read_text_policy(service, fields);
   Work work(service, call, ErrorStyle::openai, embed_lane(service, service.model(fields), true, fields.maybe_size("dimensions")), policy);
   add_all(work, inputs);
   work.submit([base64](Job& job) {

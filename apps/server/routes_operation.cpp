@@ -11,13 +11,13 @@ using Json = nlohmann::ordered_json;
 
 // What TEI calls model_type.
 Json model_type(const ServedModel& model) {
-  if (model.kind == ModelKind::classifier || model.kind == ModelKind::reranker) {
+  if (model.kind == ModelKind::classifier || model.kind == ModelKind::reranker || model.kind == ModelKind::profile) {
     Json id2label = Json::object(), label2id = Json::object();
     for (std::size_t i = 0; i < model.labels.size(); ++i) {
       id2label[std::to_string(i)] = model.labels[i];
       label2id[model.labels[i]] = i;
     }
-    return {{model.kind == ModelKind::classifier ? "classifier" : "reranker", {{"id2label", id2label}, {"label2id", label2id}}}};
+    return {{model.kind == ModelKind::reranker ? "reranker" : "classifier", {{"id2label", id2label}, {"label2id", label2id}}}};
   }
   return {{"embedding", {{"pooling", model.pooling}}}};
 }
@@ -66,8 +66,10 @@ void handle_health(Service& service, const CallPointer& call) {
   lane.model = model;
   lane.task = model->labels.empty() || model->kind == ModelKind::tagger || model->kind == ModelKind::answering ? Task::embed : Task::classify;
   if (lane.task == Task::embed && (model->vector_kinds & BERTH_DENSE) == 0) lane.task = Task::embed_tokens;
+  const bool profile = model->kind == ModelKind::profile;
+  if (profile) lane.task = Task::profile;
   Work work(service, call, ErrorStyle::tei, std::move(lane), {});
-  work.add(Text(std::vector<std::int32_t>{0}));
+  work.add(profile ? Text(std::string("a")) : Text(std::vector<std::int32_t>{0}));
   work.submit([](Job&) { return Response{}; });
 }
 

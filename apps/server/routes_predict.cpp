@@ -136,9 +136,7 @@ void handle_jina_rerank(Service& service, const CallPointer& call) {
   const std::size_t top_n = fields.maybe_size("top_n").value_or(0);
   const bool return_documents = fields.boolean("return_documents", false);
   const Lane lane = rerank_lane(service.model(fields), query, false);
-  TextPolicy policy;
-  policy.truncate = service.options().auto_truncate;
-  Work work(service, call, ErrorStyle::openai, lane, policy);
+  Work work(service, call, ErrorStyle::openai, lane, read_text_policy(service, fields));
   add_pairs(work, lane, query, texts);
   work.submit([top_n, return_documents, model = lane.model](Job& job) {
     std::vector<float> scores;

@@ -12,14 +12,16 @@ std::vector<std::string> read_texts(const Fields& fields, const char* key) {
   return fields.strings(key);
 }
 
-// A list of {"index":i,…,"tokens":n,"truncated":false}
+// A list of {"index":i,…"tokens":n,"truncated":false}, and the number of windows where there may be several.
 Response results_response(Job& job, const std::function<void(std::string& out, const Item& item)>& append) {
   std::string data;
   std::size_t index = 0;
   append_list(data, job.items, [&](const Item& item) {
     data.append("{\"index\":").append(std::to_string(index++)).append(",");
     append(data, item);
-    data.append(",\"tokens\":").append(std::to_string(item.tokens)).append(",\"truncated\":").append(item.truncated ? "true}" : "false}");
+    data.append("\"tokens\":").append(std::to_string(item.tokens)).append(",\"truncated\":").append(item.truncated ? "true" : "false");
+    if (job.lane.windows) data.append(",\"windows\":").append(std::to_string(item.windows));
+    data += '}';
   });
   return list_response(job, data);
 }
@@ -29,11 +31,26 @@ void add_texts(Work& work, const std::vector<std::string>& texts) {
   for (const std::string& text : texts) work.add(Text(text));
 }
 
+void classify_by_profile(Service& service, const CallPointer& call, const Fields& fields, ModelPointer profile) {
+  for (const char* key : {"top_k", "raw_scores", "truncate", "truncation_direction", "long_text", "stride", "window_scores", "prompt_name"})
+    if (fields.find(key) != nullptr) fail_validation("`" + std::string(key) + "`: the profile says what becomes of a text, and gives one label");
+  const std::vector<std::string> texts = read_texts(fields, "input");
+  Lane lane;
+  lane.task = Task::profile;
+  lane.model = std::move(profile);
+  Work work(service, call, ErrorStyle::openai, std::move(lane), {});
+  add_texts(work, texts);
+  work.submit([](Job& job) { return results_response(job, [](std::string& out, const Item& item) { out += item.result.json; }); });
+}
+
 }  // namespace
 
 void handle_classify(Service& service, const CallPointer& call) {
   const base::Json body = read_body(call->request);
   const Fields fields(body);
+  const auto profile = fields.maybe_string("profile");
+  const ModelPointer model = profile ? service.profile(*profile) : service.model(fields);
+  if (model->classifier) return classify_by_profile(service, call, fields, model);
   const base::Json& value = fields.required("input");
   std::vector<PairText> texts;
   // Other than /predict's: a list is always a list, and a pair is an array of two inside of it.
@@ -54,8 +71,9 @@ void handle_classify(Service& service, const CallPointer& call) {
   }
   Lane lane;
   lane.task = Task::classify;
-  lane.model = service.model(fields);
-  if (lane.model->kind != ModelKind::classifier && lane.model->kind != ModelKind::reranker) fail_model_type("the model has no sequence-classification head");
+  lane.model = model;
+  if (model->kind != ModelKind::classifier && model->kind != ModelKind::reranker)
+    fail_model_type("the model has no sequence-classification head, and no profile was named");
   lane.raw_scores = fields.boolean("raw_scores", false);
   const std::size_t top_k = fields.maybe_size("top_k").value_or(0);
   Work work(service, call, ErrorStyle::openai, std::move(lane), read_text_policy(service, fields));
@@ -72,6 +90,7 @@ void handle_classify(Service& service, const CallPointer& call) {
         base::append_number(out, item.result.values[label]);
         out += '}';
       });
+      out += ',';
     });
   });
 }
@@ -88,7 +107,7 @@ void handle_tag(Service& service, const CallPointer& call) {
   lane.names = fields.find("ignore_labels") == nullptr ? std::vector<std::string>{"O"} : fields.strings("ignore_labels");
   Work work(service, call, ErrorStyle::openai, std::move(lane), read_text_policy(service, fields));
   add_texts(work, texts);
-  work.submit([](Job& job) { return results_response(job, [](std::string& out, const Item& item) { out.append("\"entities\":").append(item.result.json); }); });
+  work.submit([](Job& job) { return results_response(job, [](std::string& out, const Item& item) { out.append("\"entities\":").append(item.result.json).append(","); }); });
 }
 
 void handle_zero_shot(Service& service, const CallPointer& call) {
@@ -115,6 +134,7 @@ void handle_zero_shot(Service& service, const CallPointer& call) {
       append_list(out, order, [&](std::size_t label) { base::append_string(out, job.lane.names[label]); });
       out += ",\"scores\":";
       append_list(out, order, [&](std::size_t label) { base::append_number(out, scores[label]); });
+      out += ',';
     });
   });
 }
@@ -131,7 +151,7 @@ void handle_fill_mask(Service& service, const CallPointer& call) {
   if (fields.find("targets") != nullptr) lane.names = fields.strings("targets");
   Work work(service, call, ErrorStyle::openai, std::move(lane), read_text_policy(service, fields));
   add_texts(work, texts);
-  work.submit([](Job& job) { return results_response(job, [](std::string& out, const Item& item) { out.append("\"fills\":").append(item.result.json); }); });
+  work.submit([](Job& job) { return results_response(job, [](std::string& out, const Item& item) { out.append("\"fills\":").append(item.result.json).append(","); }); });
 }
 
 }  // namespace berth::server

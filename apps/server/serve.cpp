@@ -51,6 +51,7 @@ int serve(const ServerOptions& options) {
   Service service(own);
   const Log& log = service.log();
   for (const auto& [name, value] : own.settings) log.info("option", {{"name", name}, {"value", value}});
+  service.models().check_profiles();
   if (!own.lazy) service.models().load_all();
   HttpServer server(own.http, service, own.io_threads);
   service.set_server(&server);
@@ -85,6 +86,10 @@ int serve(const ServerOptions& options) {
       if (sigwait(&signals, &number) == 0 && number != SIGHUP) ::_exit(128 + number);
     }
   }).detach();
+  if (own.drain_delay.count() > 0) {
+    server.leave();
+    std::this_thread::sleep_for(own.drain_delay);
+  }
   const bool all = server.drain(own.drain_time);
   log.info("stopped", {{"all_answered", all}});
   service.stop();

@@ -1,7 +1,5 @@
 #include "apps/server/served_model.hpp"
 
-#include "base/json.hpp"
-
 namespace berth::server {
 namespace {
 
@@ -33,17 +31,29 @@ std::string_view name(ModelKind kind) noexcept {
       return "masked";
     case ModelKind::answering:
       return "answering";
+    case ModelKind::profile:
+      return "profile";
   }
   return "";
 }
 
+void ServedModel::describe(const base::Json& info) {
+  architecture = info.value("model_type", "");
+  precision = info.value("precision", "");
+  max_length = info.value("max_length", std::size_t{0});
+  hidden_size = info.value("hidden_size", std::size_t{0});
+  bytes = info.value("model_size_bytes", std::size_t{0});
+  threads = info.value("threads", 0);
+}
+
 ServedModel::ServedModel(std::string name_, const std::string& directory_, Model loaded)
-    : name(std::move(name_)), directory(directory_), model(std::move(loaded)), tokenizer(model.tokenizer()), generation(next_generation()) {
-  const base::Json info = base::Json::parse(model.info());
-  for (std::size_t i = 0; i < model.num_labels(); ++i) labels.emplace_back(model.label(i));
+    : name(std::move(name_)), directory(directory_), model(std::move(loaded)), tokenizer(model->tokenizer()), generation(next_generation()) {
+  const base::Json info = base::Json::parse(model->info());
+  describe(info);
+  for (std::size_t i = 0; i < model->num_labels(); ++i) labels.emplace_back(model->label(i));
   kind = kind_of(info.value("task", ""), labels.size());
-  vector_kinds = model.vector_kinds();
-  default_vector_kind = model.default_vector_kind();
+  vector_kinds = model->vector_kinds();
+  default_vector_kind = model->default_vector_kind();
   for (const base::Json& module : info["pooling"]) {
     const std::string text = module.get<std::string>();
     normalizes = text == "normalize";
@@ -54,14 +64,19 @@ ServedModel::ServedModel(std::string name_, const std::string& directory_, Model
   if (info.contains("prompts")) prompts = info["prompts"].get<std::map<std::string, std::string>>();
   if (info.contains("default_prompt_name")) default_prompt = prompts.at(info["default_prompt_name"].get<std::string>());
   if (default_prompt && default_prompt->empty()) default_prompt.reset();
-  architecture = info.value("model_type", "");
-  precision = info.value("precision", "");
-  max_length = model.max_length();
-  hidden_size = model.hidden_size();
-  embedding_size = model.embedding_size();
-  vocab_size = model.vocab_size();
-  bytes = info.value("model_size_bytes", std::size_t{0});
-  threads = info.value("threads", 0);
+  pools_prompts = info.value("include_prompt", true);
+  embedding_size = model->embedding_size();
+  vocab_size = model->vocab_size();
+}
+
+ServedModel::ServedModel(std::string name_, const std::string& file, Classifier loaded)
+    : name(std::move(name_)), directory(file), classifier(std::move(loaded)), generation(next_generation()), kind(ModelKind::profile) {
+  const base::Json info = base::Json::parse(classifier->info());
+  if (info["model"].is_object()) describe(info["model"]);
+  if (const auto limit = info.value("max_length", std::size_t{0}); limit > 0 && limit < max_length) max_length = limit;
+  for (std::size_t i = 0; i < classifier->num_labels(); ++i) labels.emplace_back(classifier->label(i));
+  model_error = info.value("model_error", "");
+  windows = info.value("long_text", "") == "window";
 }
 
 }  // namespace berth::server

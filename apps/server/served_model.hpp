@@ -13,17 +13,23 @@
 
 #include <berth/berth.hpp>
 
+#include "base/json.hpp"
+
 namespace berth::server {
 
-enum class ModelKind { embedding, classifier, reranker, tagger, masked, answering };
+enum class ModelKind { embedding, classifier, reranker, tagger, masked, answering, profile };
 std::string_view name(ModelKind kind) noexcept;
 
 struct ServedModel {
   ServedModel(std::string name, const std::string& directory, Model loaded);
+  // A profile: `file` is in the place of the directory.
+  ServedModel(std::string name, const std::string& file, Classifier loaded);
 
   std::string name;       // that requests call it by
   std::string directory;  // as it was given
-  Model model;
+  std::optional<Model> model;            // absent: a profile
+  std::optional<Classifier> classifier;  // of a profile
+  std::string model_error;               // of a profile whose rules do without its model: why it has none
   std::optional<Tokenizer> tokenizer;
   std::uint64_t generation;  // another one for every load in this process
 
@@ -34,10 +40,15 @@ struct ServedModel {
   std::string architecture, precision;
   std::vector<std::string> labels;
   std::map<std::string, std::string> prompts;
+  bool pools_prompts = true;  // a text with its prompt is one text, and its ids are all there is to it
+  bool windows = false;       // a profile that runs long texts as windows
   std::optional<std::string> default_prompt;  // the text
   std::size_t max_length = 0, hidden_size = 0, embedding_size = 0, vocab_size = 0;
   std::size_t bytes = 0;  // of its weights
   int threads = 0;
+
+ private:
+  void describe(const base::Json& info);  // of a model
 };
 using ModelPointer = std::shared_ptr<const ServedModel>;
 

@@ -213,8 +213,19 @@ ModelPointer Service::model(std::string_view name) {
   const ModelSource* source = models_.find(name);
   if (source == nullptr && models_.only_one()) source = models_.find("");
   if (source == nullptr) throw Failure(FailureKind::not_found, "there is no model \"" + std::string(name) + "\": see /v1/models", "validation");
-  if (ModelPointer found = models_.get(*source)) return found;
-  throw NotLoaded{source};
+  return loaded(*source);
+}
+
+ModelPointer Service::profile(std::string_view name) {
+  const ModelSource* source = name.empty() ? nullptr : models_.find(name);
+  if (source == nullptr || !source->profile)
+    throw Failure(FailureKind::not_found, "there is no profile \"" + std::string(name) + "\": see /v1/models", "validation");
+  return loaded(*source);
+}
+
+ModelPointer Service::loaded(const ModelSource& source) {
+  if (ModelPointer found = models_.get(source)) return found;
+  throw NotLoaded{&source};
 }
 
 bool Service::authorized(const Call& call) const {
@@ -301,6 +312,10 @@ std::string Service::metrics_text() {
     gauges.push_back({"berth_body_bytes", "Request bodies in memory", number(server_->body_bytes())});
   }
   std::string text = metrics_.render(gauges);
+  std::string profiles;
+  for (const Models::Status& status : models_.status())
+    if (status.profile && status.loaded) append_sample(profiles, "berth_profile_model", "profile=" + label_value(status.name), std::uint64_t{status.without_model ? 0U : 1U});
+  if (!profiles.empty()) text.append("# HELP berth_profile_model 0: the profile works by its rules alone\n# TYPE berth_profile_model gauge\n").append(profiles);
   drift_.render(text);
   return text;
 }

@@ -39,6 +39,8 @@ class Service : public HttpHandler {
   // The model that a request's "model" names, or the first. TEI's routes and OpenAI's take any name where there is only one model.
   ModelPointer model(const Fields& fields);
   ModelPointer model(std::string_view name);
+  // The profile of that name.
+  ModelPointer profile(std::string_view name);
 
   // What `make` gives, or what says what it threw; with the headers of every response. Any thread.
   Response response_of(const Call& call, ErrorStyle style, const std::function<Response()>& make);
@@ -69,6 +71,7 @@ class Service : public HttpHandler {
   std::atomic<bool>& last_batch_failed() noexcept { return last_batch_failed_; }
 
  private:
+  ModelPointer loaded(const ModelSource& source);
   void begin(Call& call);
   void run(const Route& route, const CallPointer& call);
   void wait_for(const ModelSource& source, const Route& route, const CallPointer& call);

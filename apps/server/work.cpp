@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "apps/server/json_out.hpp"
 #include "base/utf8.hpp"
@@ -37,7 +38,20 @@ std::optional<std::string> prompt_of(const ServerOptions& options, const ServedM
 
 bool embeds(Task task) { return task == Task::embed || task == Task::embed_tokens || task == Task::sparse; }
 // The library needs the text itself, not its ids.
-bool needs_text(Task task) { return task == Task::tag || task == Task::fill_mask || task == Task::zero_shot || task == Task::late_rerank; }
+bool needs_text(Task task) {
+  return task == Task::tag || task == Task::fill_mask || task == Task::zero_shot || task == Task::late_rerank || task == Task::profile;
+}
+bool has_windows(const Lane& lane) {
+  const bool grouped = lane.task == Task::tag && !lane.aggregation.empty() && lane.aggregation != "none";
+  return lane.task == Task::embed || lane.task == Task::classify || lane.task == Task::rerank || grouped;
+}
+
+// What a text is taken for in its share of a batch until it is tokenized, which the library does as the batch runs. `limit` 0: none.
+std::uint32_t about_tokens(std::size_t bytes, std::size_t limit) {
+  constexpr std::size_t kBytesAToken = 4, kSpecial = 2;
+  const std::size_t tokens = bytes / kBytesAToken + kSpecial;
+  return static_cast<std::uint32_t>(limit == 0 ? tokens : std::min(tokens, limit));
+}
 
 }  // namespace
 
@@ -48,18 +62,38 @@ TextPolicy read_text_policy(const Service& service, const Fields& fields) {
   if (direction != "left" && direction != "right") fields.reject("truncation_direction", "`Left` or `Right`");
   policy.left = direction == "left";
   policy.prompt_name = fields.maybe_string("prompt_name");
+  if (const auto mode = fields.maybe_string("long_text")) {
+    if (*mode != "truncate" && *mode != "error" && *mode != "window") fields.reject("long_text", "`truncate`, `error` or `window`");
+    if (fields.find("truncate") != nullptr) fields.reject("long_text", "not to come with `truncate`, which says the same");
+    policy.truncate = *mode != "error";
+    policy.windows = *mode == "window";
+  }
+  policy.stride = fields.maybe_size("stride").value_or(0);
+  policy.window_scores = fields.maybe_string("window_scores").value_or("");
+  if (!policy.window_scores.empty() && policy.window_scores != "mean" && policy.window_scores != "max") fields.reject("window_scores", "`mean` or `max`");
+  for (const char* key : {"stride", "window_scores"})
+    if (!policy.windows && fields.find(key) != nullptr) fields.reject(key, "not to come without `long_text`: `window`");
   return policy;
 }
 
 Work::Work(Service& service, CallPointer call, ErrorStyle style, Lane lane, TextPolicy policy)
     : service_(service), style_(style), policy_(std::move(policy)), job_(std::make_shared<Job>()), begin_(Clock::now()) {
   job_->call = std::move(call);
+  set_lane(std::move(lane));
+}
+
+void Work::set_lane(Lane lane) {
+  if (policy_.windows && !has_windows(lane))
+    fail_validation("`long_text`: windows are for one embedding of a text, for labels, for a cross-encoder's scores, and for tags with an aggregation");
+  lane.windows = policy_.windows;
+  lane.stride = policy_.stride;
+  lane.window_scores = policy_.window_scores;
   if (embeds(lane.task)) {
-    lane.prompt = prompt_of(service.options(), *lane.model, policy_.prompt_name);
+    lane.prompt = prompt_of(service_.options(), *lane.model, policy_.prompt_name);
     if (lane.prompt && lane.prompt->empty()) lane.prompt.reset();
     prompt_ = lane.prompt.value_or("");
   }
-  lane.echo = service.options().echo;
+  lane.echo = service_.options().echo;
   job_->lane = std::move(lane);
   job_->lane_key = job_->lane.key();
 }
@@ -101,11 +135,10 @@ void Work::add(Item item) {
     if (!item.ids.empty()) {
       check_ids(item);
     } else {
-      tokenize(item);
+      prepare(item);
     }
   }
   job_->tokens += item.tokens;
-  service_.metrics().input_length.observe(static_cast<double>(item.tokens));
   job_->items.push_back(std::move(item));
   cache_keys_.push_back(std::move(key));
 }
@@ -124,6 +157,7 @@ bool Work::find_cached(Item& item, std::string& key) {
   item.cached = true;
   item.result = std::move(entry->result);
   item.tokens = entry->tokens;
+  item.windows = entry->windows;
   item.truncated = entry->truncated;
   return true;
 }
@@ -134,6 +168,7 @@ void Work::check_ids(Item& item) const {
     if (static_cast<std::size_t>(id) >= model.vocab_size)
       fail_validation("`inputs` has the token id " + std::to_string(id) + ", but the model has " + std::to_string(model.vocab_size));
   if (item.ids.size() > model.max_length) {
+    if (policy_.windows) fail_validation("`long_text`: ids run as they are, and the model takes " + std::to_string(model.max_length));
     if (!policy_.truncate) fail_validation(plural_limit(model.max_length, "tokens", item.ids.size()));
     const auto cut = static_cast<std::ptrdiff_t>(item.ids.size() - model.max_length);
     if (policy_.left) {
@@ -168,32 +203,52 @@ void Work::limit_characters(std::string& text) const {
   }
 }
 
-void Work::tokenize(Item& item) {
+Encoding Work::tokenize(Item& item, const Input& input) {
   const ServedModel& model = *job_->lane.model;
-  const std::size_t bytes = item.text.size() + (item.pair ? item.pair->size() : 0);
-  limit_characters(item.text);
-  if (item.pair) limit_characters(*item.pair);
-  item.truncated = bytes != item.text.size() + (item.pair ? item.pair->size() : 0);
-  const std::string prompted = prompt_.empty() ? std::string() : prompt_ + item.text;
-  const std::string& text = prompt_.empty() ? item.text : prompted;
-  const Input input = item.pair ? Input(text, *item.pair) : Input(text);
   TokenizeOptions options;
   options.truncate_left = policy_.left;
-  const Encoding encoding = model.model.tokenize(input, options);
+  Encoding encoding = model.model->tokenize(input, options);
   item.tokens = static_cast<std::uint32_t>(encoding.size());
   if (encoding.truncated()) {
     if (!policy_.truncate) fail_validation(plural_limit(model.max_length, "tokens", model.tokenizer->tokenize(input).size()));
     item.truncated = true;
   }
-  const bool as_text = needs_text(job_->lane.task) || !prompt_.empty();
-  if (as_text && item.truncated && policy_.left)
-    fail_validation("`truncation_direction`: texts with a prompt, and those of this task, are cut on the right only");
-  if (as_text) {
-    if (job_->lane.task == Task::zero_shot) item.tokens *= static_cast<std::uint32_t>(std::max<std::size_t>(1, job_->lane.names.size()));
+  return encoding;
+}
+
+void Work::prepare(Item& item) {
+  const Lane& lane = job_->lane;
+  const ServedModel& model = *lane.model;
+  const std::size_t bytes = item.text.size() + (item.pair ? item.pair->size() : 0);
+  if (lane.task == Task::profile) {  // its rules see all of a text
+    if (model.windows && bytes > model.max_length * kCharactersAToken)
+      fail_validation(plural_limit(model.max_length * kCharactersAToken, "bytes, as the profile runs long texts as windows", bytes));
+    item.tokens = about_tokens(bytes, model.windows ? 0 : model.max_length);
     return;
   }
-  item.ids.assign(encoding.ids().begin(), encoding.ids().end());
-  item.type_ids.assign(encoding.type_ids().begin(), encoding.type_ids().end());
+  limit_characters(item.text);
+  if (item.pair) limit_characters(*item.pair);
+  item.truncated = bytes != item.text.size() + (item.pair ? item.pair->size() : 0);
+  // A prompt that the pooling leaves out has to be known as one; else it is the beginning of the text.
+  const bool as_text = needs_text(lane.task) || lane.windows || (!prompt_.empty() && !model.pools_prompts);
+  const std::string prompted = prompt_.empty() ? std::string() : prompt_ + item.text;
+  const std::string& text = prompt_.empty() ? item.text : prompted;
+  const Input input = item.pair ? Input(text, *item.pair) : Input(text);
+  if (!as_text) {
+    const Encoding encoding = tokenize(item, input);
+    item.ids.assign(encoding.ids().begin(), encoding.ids().end());
+    item.type_ids.assign(encoding.type_ids().begin(), encoding.type_ids().end());
+    return;
+  }
+  const std::uint32_t times = lane.task == Task::zero_shot ? static_cast<std::uint32_t>(std::max<std::size_t>(1, lane.names.size())) : 1;
+  if (!lane.windows && (!policy_.truncate || policy_.left)) {
+    tokenize(item, input);
+    if (item.truncated && policy_.left)
+      fail_validation("`truncation_direction`: texts of this task, and those with a prompt that the pooling leaves out, are cut on the right only");
+  } else {
+    item.tokens = about_tokens(bytes + prompt_.size(), lane.windows ? 0 : model.max_length);
+  }
+  item.tokens *= times;
 }
 
 std::size_t Work::result_bytes() const {
@@ -221,6 +276,9 @@ std::size_t Work::result_bytes() const {
     case Task::rerank:
     case Task::late_rerank:
       values = job_->items.size();
+      break;
+    case Task::profile:
+      values = job_->items.size() * 32;
       break;
     case Task::tag:
       values = job_->tokens * 8;
@@ -251,8 +309,13 @@ void Work::submit(std::function<Response(Job&)> answer) {
       return service.response_of(*pointer->call, style, [&]() -> Response {
         Job& finished = *pointer;
         if (finished.failure) throw *finished.failure;
-        Response response = answer(finished);
         Metrics& counts = service.metrics();
+        finished.tokens = 0;
+        for (const Item& item : finished.items) {
+          finished.tokens += item.tokens;
+          counts.input_length.observe(static_cast<double>(item.tokens));
+        }
+        Response response = answer(finished);
         counts.successes.add(method);
         (predicts ? counts.predicts_good : counts.embeds_good).fetch_add(finished.items.size());
         counts.inputs.fetch_add(finished.items.size());
@@ -268,7 +331,7 @@ void Work::submit(std::function<Response(Job&)> answer) {
     };
     if (!done.failure && !done.lane.echo)
       for (std::size_t i = 0; i < done.items.size(); ++i)
-        if (!keys[i].empty() && !done.items[i].cached) service.cache().put(keys[i], {done.items[i].result, done.items[i].tokens, done.items[i].truncated});
+        if (!keys[i].empty() && !done.items[i].cached && done.items[i].result.model) service.cache().put(keys[i], {done.items[i].result, done.items[i].tokens, done.items[i].windows, done.items[i].truncated});
     if (bytes > kLargeResponse) {
       service.workers().post([make, pointer = done.shared_from_this()] {
         if (!pointer->call->abandoned()) pointer->call->respond(make());
@@ -302,6 +365,7 @@ Response computed_response(const Job& job, std::string body) {
   headers.emplace_back("x-queue-time", milliseconds(job.queued));
   headers.emplace_back("x-inference-time", milliseconds(job.inference));
   headers.emplace_back("x-truncated-inputs", std::to_string(count_truncated(job)));
+  if (job.lane.windows) headers.emplace_back("x-compute-windows", std::to_string(std::accumulate(job.items.begin(), job.items.end(), std::size_t{0}, [](std::size_t sum, const Item& item) { return sum + item.windows; })));
   return response;
 }
 

@@ -15,16 +15,19 @@ namespace berth::server {
 struct TextPolicy {
   bool truncate = true;
   bool left = false;
+  bool windows = false;
+  std::size_t stride = 0;
+  std::string window_scores;
   std::optional<std::string> prompt_name;
 };
-// "truncate", "truncation_direction" and "prompt_name" of a request.
+// "truncate", "truncation_direction", "long_text", "stride", "window_scores" and "prompt_name" of a request.
 TextPolicy read_text_policy(const Service& service, const Fields& fields);
 
 class Work {
  public:
   Work(Service& service, CallPointer call, ErrorStyle style, Lane lane, TextPolicy policy);
 
-  // Tokenizes, and checks lengths. Failure or berth::Error where an input is at fault.
+  // Tokenizes, unless the library is to do that, and checks lengths. Failure or berth::Error where an input is at fault.
   void add(const Text& text);
   void add(PairText text);
   // Checked before anything is tokenized.
@@ -34,9 +37,11 @@ class Work {
   void submit(std::function<Response(Job&)> answer);
 
  private:
+  void set_lane(Lane lane);
   void add(Item item);
   bool find_cached(Item& item, std::string& key);
-  void tokenize(Item& item);
+  void prepare(Item& item);
+  Encoding tokenize(Item& item, const Input& input);
   void limit_characters(std::string& text) const;
   void check_ids(Item& item) const;
   std::size_t result_bytes() const;

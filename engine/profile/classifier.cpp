@@ -125,6 +125,8 @@ std::string Classifier::describe() const {
                {"default", label_name(profile_->default_label)},
                {"without_model", profile_->rules_only_without_model ? "rules-only" : "fail"},
                {"default_without_model", label_name(profile_->default_label_without_model)},
+               {"max_length", profile_->max_length},
+               {"long_text", profile_->long_text == LongText::window ? "window" : "truncate"},
                {"model_directory", base::display(profile_->model)},
                {"model", model_ == nullptr ? Json() : Json::parse(model_->info())}};
   if (model_ == nullptr) info["model_error"] = model_error_;

@@ -69,6 +69,13 @@ class Settings(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertIn(str(server.port), done.stderr)
 
+    def test_the_page_is_for_this_machine_unless_it_is_asked_for(self):
+        html = {"accept": "text/html"}
+        for arguments, page in [((), True), (("--host", "0.0.0.0"), False), (("--host", "0.0.0.0", "--page", "true"), True), (("--page", "false"), False)]:
+            with Server("--model", INTENT, "--threads", "1", *arguments) as server:
+                response = server.request("GET", "/", headers=html)
+                self.assertEqual((response.status, "<!doctype html>" in response.text.lower()), (200, page), arguments)
+
     def test_unix_socket(self):
         with temporary_folder() as folder:
             path = os.path.join(folder, "berth.sock")
@@ -270,6 +277,29 @@ class Overload(unittest.TestCase):
             self.assertEqual(response.status, 422)
             self.assertIn("MB", response.json["error"])
             self.assertEqual(server.post("/embed", {"inputs": "a"}).status, 200)
+
+    def test_the_cache_goes_before_requests_do(self):
+        with Server("--model", INTENT, "--threads", "1") as server:
+            server.post("/embed", {"inputs": ["a"] * 200})
+            used = server.resident()
+        limit = int(used / 0.7)
+        with Server("--model", INTENT, "--threads", "1", "--cache", "1GB", "--memory-limit", limit) as server:
+            seen = []
+
+            def fill():  # some 1% of the limit at a time
+                count = max(1, limit // 100 // 1000)
+                if (line := server.metrics())["berth_cache_entries"] < (seen[-1] if seen else 0):
+                    return line
+                seen.append(line["berth_cache_entries"])
+                self.assertEqual(server.post("/embed", {"inputs": [f"{len(seen)} {i}" for i in range(count)]}).status, 200)
+                time.sleep(0.25)
+                return None
+            until(fill, timeout=60, what="the cache's end")
+            server.wait_for("cache dropped")
+            report = [line for line in server.lines if " memory " in line]
+            self.assertIn("action=none", report[0])  # at 80%
+            self.assertEqual(server.post("/embed", {"inputs": "a"}).status, 200)
+            self.assertEqual(server.request("GET", "/health").status, 200)
 
     def test_memory_watermarks(self):
         with Server("--model", INTENT, "--threads", "1", "--cache", "8MB", "--memory-limit", "1MB") as server:

@@ -201,7 +201,7 @@ TEST(Scheduler, an_input_that_fails_spoils_no_other_request) {
   EXPECT_EQ(bad_failure->kind(), FailureKind::validation);
   EXPECT_FALSE(good_failure.has_value());
   const std::vector<std::int32_t> ids(4, 5);
-  const Matrix alone = intent()->model.encode({Input::from_ids(ids)});
+  const Matrix alone = intent()->model->encode({Input::from_ids(ids)});
   EXPECT_EQ(values, alone.values);
 }
 

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <memory>
 
+#include "apps/cli/classifiers.hpp"
 #include "apps/cli/commands.hpp"
 #include "apps/cli/errors.hpp"
 #include "apps/cli/models.hpp"
@@ -18,11 +19,11 @@ namespace {
 struct Options {
   server::ServerOptions server;
   ModelOptions model;  // without its directory
-  std::vector<std::string> models, key_values;
+  std::vector<std::string> models, profiles, key_values;
   std::string key_file, config, openai_errors = "flat", log_format = "text", default_prompt, default_prompt_name;
-  double request_timeout = 60, header_timeout = 10, body_timeout = 30, write_timeout = 60, idle_timeout = 75, drain_timeout = 30;
-  std::string auto_truncate = "true", page = "true";
-  bool tei_env = false, live = false;
+  double request_timeout = 60, header_timeout = 10, body_timeout = 30, write_timeout = 60, idle_timeout = 75, drain_timeout = 30, drain_delay = 0;
+  std::string auto_truncate = "true", page;
+  bool tei_env = false, live = false, precision_given = false;
 };
 
 std::chrono::milliseconds milliseconds(double seconds) { return std::chrono::milliseconds(std::llround(seconds * 1000)); }
@@ -39,9 +40,7 @@ void add_address_options(Command& command, server::ServerOptions& options, std::
 
 void add_limits(Command& command, Options& options) {
   server::ServerOptions& server = options.server;
-  const auto bytes = [&](const char* name, std::size_t& value, const char* description) {
-    command.add_option(name, value, description).bytes();
-  };
+  const auto bytes = [&](const char* name, std::size_t& value, const char* description) { command.add_option(name, value, description).bytes(); };
   const auto count = [&](const char* name, auto& value, const char* description) {
     command.add_option(name, value, description).type_name("N").check(check_positive);
   };
@@ -63,6 +62,7 @@ void add_limits(Command& command, Options& options) {
   time("--write-timeout", options.write_timeout, "Time that a client may take for a response; default 60");
   time("--idle-timeout", options.idle_timeout, "Time between requests of a connection; default 75");
   time("--drain-timeout", options.drain_timeout, "Time for requests that are under way after SIGTERM; default 30");
+  time("--drain-delay", options.drain_delay, "Time after SIGTERM in which /health says 503 and all is still answered, for balancers to see; default 0");
   bytes("--memory-limit", server.memory_limit, "Resident memory: 80% of it is reported, 90% empties the cache, 95% refuses requests; default none");
   bytes("--model-memory", server.model_memory, "Weights of all loaded models: beyond it the least recently used idle ones are unloaded; default none");
   bytes("--cache", server.cache_bytes, "Memory for results of inputs that come again; default 0: no cache");
@@ -83,17 +83,17 @@ void add_behaviour(Command& command, Options& options) {
   command.add_option("--default-prompt", options.default_prompt, "Text put before every text").type_name("TEXT");
   command.add_flag("--tei-strict", server.tei_strict, "Be wrong where text-embeddings-inference is: softmax for several labels at once");
   command.add_flag("--tei-env", options.tei_env, "Read text-embeddings-inference's variables, too: MODEL_ID, PORT, MAX_BATCH_TOKENS, ...; never HOSTNAME");
-  command.add_option("--openai-errors", options.openai_errors, "Errors of /v1 routes: flat, the default, as text-embeddings-inference's, or nested, as OpenAI's")
+  command
+      .add_option("--openai-errors", options.openai_errors, "Errors of /v1 routes: flat, the default, as text-embeddings-inference's, or nested, as OpenAI's")
       .choices("flat|nested");
   list("--api-key", options.key_values, "KEY",
        "A key that requests have to bring (Authorization: Bearer KEY); may be repeated; others see arguments, so rather:");
   command.add_option("--api-key-file", options.key_file, "File of keys, one a line").type_name("FILE");
   list("--cors-allow-origin", server.cors_origins, "ORIGIN", "Origins whose pages may read answers; may be repeated; default *; none: nobody");
   list("--allow-host", server.allowed_hosts, "NAME", "Name that requests may call a server on loopback by, besides localhost; *: any");
-  command.add_option("--page", options.page, "The page at /; default true").choices("true|false");
+  command.add_option("--page", options.page, "The page at /; default true where others than this machine cannot reach it").choices("true|false");
   command.add_flag("--admin", server.admin, "Have /admin routes");
-  command.add_option("--log-format", options.log_format, "Log lines on standard error; default text")
-      .choices("text|json");
+  command.add_option("--log-format", options.log_format, "Log lines on standard error; default text").choices("text|json");
   command.add_option("--baseline", server.baseline, "Distributions of labels, scores and lengths (of /admin/baseline) that /metrics says the distance to")
       .type_name("FILE");
   command.add_flag("--log-requests", server.log_requests, "A line for each request; never its text");
@@ -107,6 +107,13 @@ server::ModelSource source_of(const std::string& text) {
   if (path.filename().empty()) path = path.parent_path();
   const std::string name = path.filename().string();
   return {name.empty() || name == "." || name == ".." ? "model" : name, text};
+}
+
+server::ModelSource profile_of(const std::string& text) {
+  server::ModelSource source = source_of(text);
+  if (source.directory == text) source.name = std::filesystem::path(text).stem().string();
+  source.profile = true;
+  return source;
 }
 
 std::vector<std::string> keys_of(const Options& options) {
@@ -127,24 +134,29 @@ std::vector<std::string> keys_of(const Options& options) {
 server::ServerOptions server_options(const Options& options) {
   server::ServerOptions server = options.server;
   for (const std::string& model : options.models) server.models.push_back(source_of(model));
-  if (server.models.empty())  // those that come with berth
+  if (server.models.empty() && options.profiles.empty())  // those that come with berth
     for (const char* name : {"intent", "sentiment", "emotion"})
       if (const auto directory = find_default_model(name)) server.models.push_back({name, *directory});
   if (server.models.empty())
     throw DataError("no model given (--model DIR), and none of berth's own was found; set BERTH_WEIGHTS to the folder that holds them");
+  for (const std::string& profile : options.profiles) server.models.push_back(profile_of(profile));
   for (std::size_t i = 0; i < server.models.size(); ++i)
     for (std::size_t j = 0; j < i; ++j)
       if (server.models[i].name == server.models[j].name)
-        throw UsageError("--model: two models are called " + server.models[i].name + "; NAME=DIR gives one another name");
+        throw UsageError(std::string(server.models[i].profile ? "--profile" : "--model") + ": two models are called " + server.models[i].name +
+                         "; NAME=" + (server.models[i].profile ? "FILE" : "DIR") + " gives one another name");
   server.load = {.threads = options.model.threads, .precision = options.model.precision, .isa = options.model.isa, .mmap = !options.model.no_mmap};
+  server.profiles = classifier_options(options.model, options.precision_given, 0);
   server.http.request = milliseconds(options.request_timeout);
   server.http.header = milliseconds(options.header_timeout);
   server.http.body = milliseconds(options.body_timeout);
   server.http.write = milliseconds(options.write_timeout);
   server.http.idle = milliseconds(options.idle_timeout);
+  server.drain_delay = milliseconds(options.drain_delay);
   server.drain_time = milliseconds(options.drain_timeout);
   server.auto_truncate = options.auto_truncate == "true";
-  server.page = options.page == "true";
+  const bool local = !server.unix_socket.empty() || server.host.starts_with("127.") || server.host == "::1";
+  server.page = options.page.empty() ? local : options.page == "true";
   server.openai_errors = options.openai_errors == "nested" ? server::ErrorStyle::openai_nested : server::ErrorStyle::openai;
   server.log_format = options.log_format == "json" ? server::LogFormat::json : server::LogFormat::text;
   if (!options.default_prompt.empty()) server.default_prompt = options.default_prompt;
@@ -160,16 +172,16 @@ void apply_settings(const Command& command, Options& options) {
   if (!options.config.empty()) apply_file(command.app(), options.config);
   if (!options.tei_env) return;
   apply_environment(command.app(), {{"MODEL_ID", "--model"},
-                          {"PORT", "--port"},
-                          {"MAX_BATCH_TOKENS", "--max-batch-tokens"},
-                          {"MAX_CLIENT_BATCH_SIZE", "--max-client-batch-size"},
-                          {"AUTO_TRUNCATE", "--auto-truncate"},
-                          {"DEFAULT_PROMPT_NAME", "--default-prompt-name"},
-                          {"DEFAULT_PROMPT", "--default-prompt"},
-                          {"UDS_PATH", "--uds-path"},
-                          {"PAYLOAD_LIMIT", "--payload-limit"},
-                          {"API_KEY", "--api-key"},
-                          {"CORS_ALLOW_ORIGIN", "--cors-allow-origin"}});
+                                    {"PORT", "--port"},
+                                    {"MAX_BATCH_TOKENS", "--max-batch-tokens"},
+                                    {"MAX_CLIENT_BATCH_SIZE", "--max-client-batch-size"},
+                                    {"AUTO_TRUNCATE", "--auto-truncate"},
+                                    {"DEFAULT_PROMPT_NAME", "--default-prompt-name"},
+                                    {"DEFAULT_PROMPT", "--default-prompt"},
+                                    {"UDS_PATH", "--uds-path"},
+                                    {"PAYLOAD_LIMIT", "--payload-limit"},
+                                    {"API_KEY", "--api-key"},
+                                    {"CORS_ALLOW_ORIGIN", "--cors-allow-origin"}});
 }
 
 }  // namespace
@@ -177,9 +189,13 @@ void apply_settings(const Command& command, Options& options) {
 void add_serve(CommandLine& line) {
   Command command = line.add_command("serve", "Answer HTTP requests as text-embeddings-inference and OpenAI's embeddings do");
   const auto options = std::make_shared<Options>();
-  command.add_option("-m,--model", options->models,
+  command
+      .add_option("-m,--model", options->models,
                   "Model directory, or NAME=DIR; may be repeated: the first answers requests that name none; default: berth's own models")
       .type_name("[NAME=]DIR")
+      .repeatable();
+  command.add_option("--profile", options->profiles, "Profile that /v1/classify answers by (docs/triage.md), called NAME or as the file; may be repeated")
+      .type_name("[NAME=]FILE")
       .repeatable();
   add_run_model_options(command, options->model);
   add_address_options(command, options->server, options->config);
@@ -188,6 +204,7 @@ void add_serve(CommandLine& line) {
   command.callback([&line, command, options] {
     refuse_arguments(line, command);
     apply_settings(command, *options);
+    options->precision_given = command.given("--precision");
     server::ServerOptions server = server_options(*options);
     server.settings = describe_settings(command.app(), {"api-key"});
     line.run = [server = std::move(server), &line] { line.status = server::serve(server); };
