@@ -53,8 +53,9 @@ std::string describe_model(const ModelFacts& facts) {
   info["tokenizer"] = facts.tokenizer == nullptr ? Json() : Json(facts.tokenizer->type());
   if (facts.directory.sentence_transformers) {
     info["prompts"] = facts.directory.sentence_transformers->prompts;
-    info["include_prompt"] = std::none_of(facts.directory.sentence_transformers->modules.begin(), facts.directory.sentence_transformers->modules.end(),
-                                          [](const loaders::ModuleSpec& module) { return module.type == loaders::ModuleType::pooling && !module.pooling.include_prompt; });
+    info["include_prompt"] =
+        std::none_of(facts.directory.sentence_transformers->modules.begin(), facts.directory.sentence_transformers->modules.end(),
+                     [](const loaders::ModuleSpec& module) { return module.type == loaders::ModuleType::pooling && !module.pooling.include_prompt; });
     info["similarity"] = facts.directory.sentence_transformers->similarity;
     if (facts.directory.sentence_transformers->default_prompt_name) info["default_prompt_name"] = *facts.directory.sentence_transformers->default_prompt_name;
   }

@@ -122,7 +122,8 @@ void Drift::render(std::string& out) const {
   out += "# HELP berth_decisions_total Answers of profiles, by what decided; model=false: without the model\n# TYPE berth_decisions_total counter\n";
   for (const auto& [model, seen] : seen_)
     for (const auto& [how, count] : seen.decisions)
-      append_sample(out, "berth_decisions_total", "profile=" + label_value(model) + ",decided_by=" + label_value(how.first) + (how.second ? ",model=\"true\"" : ",model=\"false\""), count);
+      append_sample(out, "berth_decisions_total",
+                    "profile=" + label_value(model) + ",decided_by=" + label_value(how.first) + (how.second ? ",model=\"true\"" : ",model=\"false\""), count);
   const auto histogram = [&](const std::string& name, const auto& counts_of, const auto& bound_of) {
     out.append("# TYPE ").append(name).append(" histogram\n");
     for (const auto& [model, seen] : seen_) {

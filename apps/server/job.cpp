@@ -144,7 +144,8 @@ std::string Lane::key() const {
   };
   number(static_cast<std::size_t>(task));
   number(model->generation);
-  number((normalize ? 1U : 0U) + (keep_lengths ? 2U : 0U) + (raw_scores ? 4U : 0U) + (multi_label ? 8U : 0U) + (prompt ? 16U : 0U) + (echo ? 32U : 0U) + (windows ? 64U : 0U));
+  number((normalize ? 1U : 0U) + (keep_lengths ? 2U : 0U) + (raw_scores ? 4U : 0U) + (multi_label ? 8U : 0U) + (prompt ? 16U : 0U) + (echo ? 32U : 0U) +
+         (windows ? 64U : 0U));
   number(dimensions);
   number(top_k);
   number(stride);

@@ -49,7 +49,7 @@ struct Item {
   std::string text;
   std::optional<std::string> pair;
   std::vector<std::int32_t> ids, type_ids;  // empty: the library tokenizes the text itself
-  std::uint32_t tokens = 0;  // of a text: about as many, until it has run
+  std::uint32_t tokens = 0;                 // of a text: about as many, until it has run
   std::uint32_t windows = 1;
   bool truncated = false;
   bool cached = false;

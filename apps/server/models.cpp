@@ -34,7 +34,8 @@ ModelPointer Models::load_profile(const ModelSource& source) const {
                                {"precision", profile->precision},
                                {"bytes", std::uint64_t{profile->bytes}},
                                {"seconds", seconds(Clock::now() - begin)}});
-  if (!profile->model_error.empty()) log_.warning("profile without its model: only its rules decide", {{"profile", source.name}, {"error", profile->model_error}});
+  if (!profile->model_error.empty())
+    log_.warning("profile without its model: only its rules decide", {{"profile", source.name}, {"error", profile->model_error}});
   return profile;
 }
 

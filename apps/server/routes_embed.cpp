@@ -108,9 +108,8 @@ void handle_similarity(Service& service, const CallPointer& call) {
   for (std::string& sentence : sentences) work.add(Text(std::move(sentence)));
   work.submit([](Job& job) {
     std::string text;
-    append_list(text, std::span(job.items).subspan(1), [&](const Item& item) {
-      base::append_number(text, static_cast<float>(apps::cosine(job.items[0].result.values, item.result.values)));
-    });
+    append_list(text, std::span(job.items).subspan(1),
+                [&](const Item& item) { base::append_number(text, static_cast<float>(apps::cosine(job.items[0].result.values, item.result.values))); });
     return computed_response(job, std::move(text));
   });
 }

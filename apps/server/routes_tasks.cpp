@@ -107,7 +107,9 @@ void handle_tag(Service& service, const CallPointer& call) {
   lane.names = fields.find("ignore_labels") == nullptr ? std::vector<std::string>{"O"} : fields.strings("ignore_labels");
   Work work(service, call, ErrorStyle::openai, std::move(lane), read_text_policy(service, fields));
   add_texts(work, texts);
-  work.submit([](Job& job) { return results_response(job, [](std::string& out, const Item& item) { out.append("\"entities\":").append(item.result.json).append(","); }); });
+  work.submit([](Job& job) {
+    return results_response(job, [](std::string& out, const Item& item) { out.append("\"entities\":").append(item.result.json).append(","); });
+  });
 }
 
 void handle_zero_shot(Service& service, const CallPointer& call) {
@@ -151,7 +153,9 @@ void handle_fill_mask(Service& service, const CallPointer& call) {
   if (fields.find("targets") != nullptr) lane.names = fields.strings("targets");
   Work work(service, call, ErrorStyle::openai, std::move(lane), read_text_policy(service, fields));
   add_texts(work, texts);
-  work.submit([](Job& job) { return results_response(job, [](std::string& out, const Item& item) { out.append("\"fills\":").append(item.result.json).append(","); }); });
+  work.submit([](Job& job) {
+    return results_response(job, [](std::string& out, const Item& item) { out.append("\"fills\":").append(item.result.json).append(","); });
+  });
 }
 
 }  // namespace berth::server

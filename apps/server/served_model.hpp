@@ -25,8 +25,8 @@ struct ServedModel {
   // A profile: `file` is in the place of the directory.
   ServedModel(std::string name, const std::string& file, Classifier loaded);
 
-  std::string name;       // that requests call it by
-  std::string directory;  // as it was given
+  std::string name;                      // that requests call it by
+  std::string directory;                 // as it was given
   std::optional<Model> model;            // absent: a profile
   std::optional<Classifier> classifier;  // of a profile
   std::string model_error;               // of a profile whose rules do without its model: why it has none
@@ -40,8 +40,8 @@ struct ServedModel {
   std::string architecture, precision;
   std::vector<std::string> labels;
   std::map<std::string, std::string> prompts;
-  bool pools_prompts = true;  // a text with its prompt is one text, and its ids are all there is to it
-  bool windows = false;       // a profile that runs long texts as windows
+  bool pools_prompts = true;                  // a text with its prompt is one text, and its ids are all there is to it
+  bool windows = false;                       // a profile that runs long texts as windows
   std::optional<std::string> default_prompt;  // the text
   std::size_t max_length = 0, hidden_size = 0, embedding_size = 0, vocab_size = 0;
   std::size_t bytes = 0;  // of its weights

@@ -314,7 +314,8 @@ std::string Service::metrics_text() {
   std::string text = metrics_.render(gauges);
   std::string profiles;
   for (const Models::Status& status : models_.status())
-    if (status.profile && status.loaded) append_sample(profiles, "berth_profile_model", "profile=" + label_value(status.name), std::uint64_t{status.without_model ? 0U : 1U});
+    if (status.profile && status.loaded)
+      append_sample(profiles, "berth_profile_model", "profile=" + label_value(status.name), std::uint64_t{status.without_model ? 0U : 1U});
   if (!profiles.empty()) text.append("# HELP berth_profile_model 0: the profile works by its rules alone\n# TYPE berth_profile_model gauge\n").append(profiles);
   drift_.render(text);
   return text;

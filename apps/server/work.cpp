@@ -331,7 +331,8 @@ void Work::submit(std::function<Response(Job&)> answer) {
     };
     if (!done.failure && !done.lane.echo)
       for (std::size_t i = 0; i < done.items.size(); ++i)
-        if (!keys[i].empty() && !done.items[i].cached && done.items[i].result.model) service.cache().put(keys[i], {done.items[i].result, done.items[i].tokens, done.items[i].windows, done.items[i].truncated});
+        if (!keys[i].empty() && !done.items[i].cached && done.items[i].result.model)
+          service.cache().put(keys[i], {done.items[i].result, done.items[i].tokens, done.items[i].windows, done.items[i].truncated});
     if (bytes > kLargeResponse) {
       service.workers().post([make, pointer = done.shared_from_this()] {
         if (!pointer->call->abandoned()) pointer->call->respond(make());
@@ -365,7 +366,9 @@ Response computed_response(const Job& job, std::string body) {
   headers.emplace_back("x-queue-time", milliseconds(job.queued));
   headers.emplace_back("x-inference-time", milliseconds(job.inference));
   headers.emplace_back("x-truncated-inputs", std::to_string(count_truncated(job)));
-  if (job.lane.windows) headers.emplace_back("x-compute-windows", std::to_string(std::accumulate(job.items.begin(), job.items.end(), std::size_t{0}, [](std::size_t sum, const Item& item) { return sum + item.windows; })));
+  if (job.lane.windows)
+    headers.emplace_back("x-compute-windows", std::to_string(std::accumulate(job.items.begin(), job.items.end(), std::size_t{0},
+                                                                             [](std::size_t sum, const Item& item) { return sum + item.windows; })));
   return response;
 }
 

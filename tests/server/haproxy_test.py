@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Two servers behind HAProxy with packaging/haproxy/haproxy.cfg: one is killed under load, one drains, and no request fails. usage: haproxy_test.py BERTH REPOSITORY"""
+import csv
 import os
+import pathlib
 import shutil
 import signal
 import socket
@@ -10,7 +12,7 @@ import threading
 import time
 import unittest
 
-from harness import REPOSITORY, WEIGHTS, SLOWNESS, Server, message, read_response, until
+from harness import REPOSITORY, WEIGHTS, SLOWNESS, Server, message, read_response, temporary_folder, until
 
 HAPROXY = shutil.which("haproxy", path=os.environ.get("PATH", "") + ":/usr/sbin")
 if HAPROXY is None:
@@ -50,12 +52,16 @@ class Load:
                 problem = "closed" if response is None else None if (response.status, response.body) == (200, self.expected[index]) else repr(response)
             except (OSError, AssertionError) as error:
                 problem, response = repr(error), None
+                time.sleep(0.05)
             with self._lock:
                 self.answered += problem is None
                 if problem is not None:
                     self.failed.append(problem)
-            if response is None or response.headers.get("connection") == "close":
+            if connection is not None and (response is None or response.headers.get("connection") == "close"):
+                connection.close()
                 connection = None
+        if connection is not None:
+            connection.close()
 
     def wait(self, count):
         target = self.answered + count
@@ -76,7 +82,12 @@ class Balanced(unittest.TestCase):
         checked = subprocess.run([HAPROXY, "-c", "-f", config], env=env, capture_output=True, text=True, timeout=60)
         self.assertEqual(checked.returncode, 0, checked.stderr)
         self.assertNotIn("WARNING", checked.stderr)
-        self.proxy = subprocess.Popen([HAPROXY, "-db", "-f", config], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        temporary = temporary_folder()
+        self.addCleanup(temporary.cleanup)
+        self.statistics = pathlib.Path(temporary.name) / "socket"
+        more = pathlib.Path(temporary.name) / "more.cfg"
+        more.write_text(f"global\n  stats socket {self.statistics}\n")
+        self.proxy = subprocess.Popen([HAPROXY, "-db", "-f", config, "-f", more], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(self.end)
         self.expected = [self.servers[0].post("/embed", {"inputs": text}).body for text in TEXTS]
         until(self.reachable, what="haproxy")
@@ -91,6 +102,14 @@ class Balanced(unittest.TestCase):
                 return read_response(connection.makefile("rb")).status == 200
         except (OSError, AttributeError):
             return False
+
+    def count(self, *fields):
+        """The sum of these of HAProxy's figures of the servers."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(self.statistics))
+            connection.sendall(b"show stat\n")
+            lines = list(csv.DictReader(connection.makefile("r")))
+        return sum(int(line[field]) for line in lines if line["# pxname"] == "servers" and line["svname"] == "BACKEND" for field in fields)
 
     def end(self):
         self.proxy.kill()
@@ -120,6 +139,7 @@ class Balanced(unittest.TestCase):
             load.stop()
         self.assertEqual(load.failed, [])
         self.assertGreater(load.answered, 900)
+        self.assertGreater(self.count("wretr", "wredis"), 0)  # there were some in flight
 
     def test_one_drains_under_load(self):
         load = Load(self.front, self.expected)

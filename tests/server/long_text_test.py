@@ -95,7 +95,6 @@ class LongTexts(unittest.TestCase):
         self.refused("/embed", "truncate", inputs="a", long_text="window", truncate=False)
         self.refused("/embed", "stride", inputs="a", stride=3)
         self.refused("/embed", "stride", inputs="a", long_text="window", stride=-3)
-        self.refused("/embed", "stride", inputs=LONG, model="plain", long_text="window", stride=1000000)
         self.refused("/predict", "window_scores", inputs="a", model="labels", long_text="window", window_scores="median")
         self.refused("/embed", "less than", inputs=LONG, model="plain", long_text="error")
 

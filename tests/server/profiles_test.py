@@ -175,7 +175,7 @@ class Mistakes(WithFolder):
             self.assertEqual(done.returncode, 1)
             for words in ["one.json: 2 mistakes", "labels.card.threshold", "treshold", "other.json", "rules[0].action", "rules[0].patterns[0]", "/no/such.json"]:
                 self.assertIn(words, done.stderr)
-            self.assertNotIn("good.json", done.stderr.replace("--profile", ""))
+            self.assertNotIn("good.json", done.stderr.split("\nberth: ")[1])
         good = self.folder / "good.json"
         for arguments in [("--profile", good, "--profile", good), ("--model", f"good={WEIGHTS / 'intent'}", "--profile", good)]:
             done = run("serve", *arguments)
@@ -222,7 +222,7 @@ class Numbers(WithFolder):
     def test_labels_and_what_decided(self):
         model = ("--profile", self.write(least()), "--threads", "1", "--admin")
         with Server(*model) as server:
-            self.classify(server, ["play some music", "play music", "it was stolen", "colourless green ideas"])
+            self.classify(server, ["play some music", "play music", "purple hills and a stolen sunset", "colourless green ideas"])
             self.assertEqual(server.post("/v1/classify", {"input": "", "profile": "p"}).status, 400)
             values = server.metrics()
             expected = {'berth_label_total{model="p",label="music"}': 2, 'berth_label_total{model="p",label="card"}': 1, 'berth_label_total{model="p",label="other"}': 1,

@@ -137,9 +137,9 @@ server::ServerOptions server_options(const Options& options) {
   if (server.models.empty() && options.profiles.empty())  // those that come with berth
     for (const char* name : {"intent", "sentiment", "emotion"})
       if (const auto directory = find_default_model(name)) server.models.push_back({name, *directory});
+  for (const std::string& profile : options.profiles) server.models.push_back(profile_of(profile));
   if (server.models.empty())
     throw DataError("no model given (--model DIR), and none of berth's own was found; set BERTH_WEIGHTS to the folder that holds them");
-  for (const std::string& profile : options.profiles) server.models.push_back(profile_of(profile));
   for (std::size_t i = 0; i < server.models.size(); ++i)
     for (std::size_t j = 0; j < i; ++j)
       if (server.models[i].name == server.models[j].name)
