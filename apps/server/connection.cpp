@@ -19,7 +19,6 @@ namespace http = boost::beast::http;
 
 namespace {
 
-constexpr std::size_t kFirstRead = 2048;                    // what an idle connection holds; most requests fit
 constexpr std::size_t kLingerBytes = std::size_t{1} << 20;  // read after a refusal, so that the client sees it before a reset
 constexpr std::chrono::seconds kLingerTime{2};
 constexpr std::chrono::milliseconds kDrainIdle{250};
@@ -82,7 +81,10 @@ std::string_view Request::header(std::string_view lower_case_name) const noexcep
 }
 
 Connection::Connection(StreamSocket socket, Shared& shared)
-    : shared_(shared), stream_(std::move(socket)), deadline_(stream_.get_executor()), buffer_(shared.limits.header_bytes + kFirstRead) {
+    : shared_(shared),
+      stream_(std::move(socket)),
+      deadline_(stream_.get_executor()),
+      buffer_(shared.limits.header_bytes + kFirstRead, FirstBlockAllocator<char, kFirstRead>(first_block_)) {
   shared_.counts.connections.fetch_add(1);
   const std::lock_guard lock(shared_.mutex);
   shared_.open.insert(this);

@@ -15,12 +15,15 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include "apps/server/connection_memory.hpp"
 #include "apps/server/http_server.hpp"
 
 namespace berth::server {
 
 using StreamSocket = boost::asio::generic::stream_protocol::socket;
 class Connection;
+
+inline constexpr std::size_t kFirstRead = 2048;  // what an idle connection holds; most requests fit
 
 // What all connections of a server share.
 struct Shared {
@@ -70,7 +73,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Shared& shared_;
   Stream stream_;
   boost::asio::steady_timer deadline_;
-  boost::beast::flat_buffer buffer_;
+  FirstBlock<kFirstRead> first_block_;
+  boost::beast::basic_flat_buffer<FirstBlockAllocator<char, kFirstRead>> buffer_;
   std::optional<Parser> parser_;
   Share body_share_;
   CallPointer call_;

@@ -1,5 +1,6 @@
 #include "apps/server/http_server.hpp"
 
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 
 #include "apps/server/connection.hpp"
@@ -78,9 +80,33 @@ class Listener : public std::enable_shared_from_this<Listener<Protocol>> {
     }
     ErrorCode ignored;
     if constexpr (std::is_same_v<Protocol, net::ip::tcp>) socket.set_option(net::ip::tcp::no_delay(true), ignored);
-    std::make_shared<Connection>(StreamSocket(std::move(socket)), shared_)->start();
+    try {
+      if (shared_.counts.connections.load() >= records_) make_records();
+      std::allocate_shared<Connection>(OwnPages<Connection>(), StreamSocket(std::move(socket)), shared_)->start();
+    } catch (const std::bad_alloc&) {  // closed unread
+      shared_.counts.refused.fetch_add(1);
+    }
   }
 
+  // Asio keeps its record of a descriptor for the next one, for good. Many made at once lie together; made one by one they would lie between what comes
+  // and goes with connections, and no page of that could be given back.
+  void make_records() {
+    std::vector<net::posix::stream_descriptor> descriptors;
+    descriptors.reserve(kRecords);
+    for (std::size_t i = 0; i < kRecords; ++i) {
+      const int descriptor = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+      if (descriptor < 0) break;
+      ErrorCode error;
+      descriptors.emplace_back(context_).assign(descriptor, error);
+      if (!error) continue;
+      ::close(descriptor);
+      break;
+    }
+    records_ += kRecords;
+  }
+
+  static constexpr std::size_t kRecords = 32;
+  std::size_t records_ = 0;
   net::io_context& context_;
   Shared& shared_;
   net::basic_socket_acceptor<Protocol> acceptor_;

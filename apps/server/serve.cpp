@@ -69,6 +69,7 @@ int serve(const ServerOptions& options) {
   for (;;) {
     const int number = next_signal(signals);
     service.watch_memory();
+    service.return_memory();
     if (number == SIGHUP) {
       log.info("reloading", {{"reason", "SIGHUP"}});
       service.models().reload();

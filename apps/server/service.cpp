@@ -294,6 +294,21 @@ void Service::watch_memory() {
   memory_state_ = state;
 }
 
+// The allocator keeps what was freed. Returning it takes milliseconds: when much of what is counted was let go, and now and then when memory has grown.
+void Service::return_memory() {
+  constexpr std::size_t kConnectionBytes = 4096, kMuch = std::size_t{8} << 20, kGrowth = std::size_t{32} << 20;
+  constexpr std::chrono::seconds kPause{30};
+  const std::size_t held = results_.used() + (server_ == nullptr ? 0 : server_->body_bytes() + server_->counts().connections.load() * kConnectionBytes);
+  held_ = std::max(held_, held);
+  const Clock::time_point now = Clock::now();
+  const bool grown = now - returned_ > kPause && resident_bytes() > resident_ + kGrowth;
+  if (held_ - held < kMuch && !grown) return;
+  base::return_free_memory();
+  held_ = held;
+  resident_ = resident_bytes();
+  returned_ = now;
+}
+
 std::string Service::metrics_text() {
   const QueueState queue = scheduler_.state();
   const auto number = [](std::size_t value) { return static_cast<double>(value); };

@@ -57,6 +57,8 @@ class Service : public HttpHandler {
   bool shedding() const noexcept { return refusing_.load(); }
   // Looks at the memory and does what the watermarks ask for; called every second.
   void watch_memory();
+  // Gives the system back what connections, bodies and responses have let go; called every second.
+  void return_memory();
   std::string metrics_text();
 
   const ServerOptions& options() const noexcept { return options_; }
@@ -93,6 +95,8 @@ class Service : public HttpHandler {
   Models models_;
   std::atomic<bool> draining_{false}, refusing_{false}, last_batch_failed_{false};
   int memory_state_ = 0;
+  std::size_t held_ = 0, resident_ = 0;  // at the last return_memory() that did something, or more since
+  Clock::time_point returned_;           // its time
   const HttpServer* server_ = nullptr;
   Scheduler scheduler_;  // last: its thread uses the others
 };

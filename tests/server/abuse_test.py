@@ -9,7 +9,7 @@ import threading
 import time
 import unittest
 
-from harness import WEIGHTS, Server, message, read_response, until
+from harness import SLOWNESS, WEIGHTS, Server, message, read_response, until
 
 MODEL = f"intent={WEIGHTS / 'intent'}"
 
@@ -20,9 +20,13 @@ class Abuse(unittest.TestCase):
         cls.server = Server("--model", MODEL, "--threads", "1", "--header-timeout", "0.5", "--body-timeout", "0.7", "--idle-timeout", "1.5", "--write-timeout", "2",
                             "--payload-limit", "1MB", "--body-memory", "3MB", "--max-client-batch-size", "1000")
         cls.expected = cls.server.post("/embed", {"inputs": "ok"}).json
+        cls.server.post("/embed", {"inputs": ["word " * 100] * 1000})  # the workspace of the largest batch
+        cls.before = cls.server.resident()
 
     @classmethod
     def tearDownClass(cls):
+        grown = cls.server.resident() - cls.before
+        assert grown < (16 << 20) * SLOWNESS, grown
         assert cls.server.stop() == 0, cls.server.lines
 
     def tearDown(self):

@@ -58,6 +58,8 @@ class TenThousand(unittest.TestCase):
             for connection in connections:
                 connection.close()
             until(lambda: server.metrics()["berth_connections"] == 1, timeout=60)
+            until(lambda: server.resident() - before < held / 4, timeout=10, what="memory that comes back")
+            print(f"{(server.resident() - before) / WANTED / 1024:.1f} KiB each stay")
             self.assertEqual(server.post("/embed", {"inputs": "ok"}).json, expected)
 
 
