@@ -10,7 +10,7 @@ inline constexpr const char* kSchemas = R"json({
 "LongText":{"type":"string","enum":["truncate","error","window"],"nullable":true,"description":"In place of truncate. window: long texts run as windows that share tokens, whose results become one"},
 "Stride":{"type":"integer","minimum":1,"nullable":true,"description":"Tokens that windows share; 64"},
 "WindowScores":{"type":"string","enum":["mean","max"],"nullable":true,"description":"What becomes of the windows' scores; mean, of rerankers max"},
-"Direction":{"type":"string","enum":["Left","Right"],"default":"Right"},
+"Direction":{"type":"string","enum":["Left","Right","left","right"],"default":"Right"},
 "ErrorResponse":{"type":"object","required":["error","error_type"],"properties":{"error":{"type":"string"},"error_type":{"type":"string","enum":["Unhealthy","Backend","Overloaded","Validation","Tokenizer","Empty","Timeout","NotFound","Internal"]}}},
 "OpenAiErrorResponse":{"type":"object","required":["message","code","type"],"properties":{"message":{"type":"string"},"code":{"type":"integer"},"type":{"type":"string"}}},
 "Info":{"type":"object","properties":{"model_id":{"type":"string"},"model_type":{"type":"object"},"max_input_length":{"type":"integer"},"max_batch_tokens":{"type":"integer"},"max_client_batch_size":{"type":"integer"},"auto_truncate":{"type":"boolean"},"version":{"type":"string"}}},

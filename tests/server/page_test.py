@@ -94,7 +94,10 @@ class Page(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
-        cls.server = Server("--model", f"intent={WEIGHTS / 'intent'}", "--model", f"sentiment={WEIGHTS / 'sentiment'}", "--threads", "1")
+        profile = pathlib.Path(cls.folder.name) / "cards.json"
+        profile.write_text(json.dumps({"model": str(WEIGHTS / "intent"), "labels": {"card": {"examples": ["I lost my <b>card</b>"]}, "none": {"examples": []}},
+                                       "rules": [{"name": "police", "action": "set", "label": "none", "phrases": ["the police"]}]}))
+        cls.server = Server("--model", f"intent={WEIGHTS / 'intent'}", "--model", f"sentiment={WEIGHTS / 'sentiment'}", "--profile", profile, "--threads", "1")
         cls.browser = Browser(cls.folder.name)
 
     @classmethod
@@ -105,7 +108,7 @@ class Page(unittest.TestCase):
 
     def setUp(self):
         self.browser.go(f"http://127.0.0.1:{self.server.port}/")
-        until(lambda: self.browser.run("return document.querySelectorAll('#model option').length") == 2, what="the list of models")
+        until(lambda: self.browser.run("return document.querySelectorAll('#model option').length") == 3, what="the list of models")
 
     def tearDown(self):
         wrong = [entry for entry in self.browser.log() if entry["level"] == "SEVERE" and "favicon" not in entry["message"] and self.expected not in entry["message"]]
@@ -129,6 +132,19 @@ class Page(unittest.TestCase):
         widths = self.browser.run("return [...document.querySelectorAll('#label-result .bar')].map(bar => bar.getBoundingClientRect().width)")
         self.assertGreater(widths[0], widths[1])
         self.browser.screenshot("labels")
+
+    def test_a_profiles_decision(self):
+        self.choose("cards")
+        for section in ["compare", "tokens"]:
+            self.assertFalse(self.browser.run(f"return document.getElementById('{section}-section').checkVisibility()"))
+        self.browser.type("#label-text", "I have lost my card and called the police")
+        self.browser.click("#label-run")
+        until(lambda: "tokens" in self.browser.text("#label-result"))
+        shown = self.browser.text("#label-result")
+        for words in ["none", "rule", "police: the police", "I lost my <b>card</b> (card, "]:
+            self.assertIn(words, shown)
+        self.assertEqual(self.browser.run("return document.querySelectorAll('#label-result b').length"), 0, "texts are texts")
+        self.browser.screenshot("profile")
 
     def test_similarity(self):
         self.choose("intent")
