@@ -2,7 +2,8 @@
 """What berth's streams keep of the engine's batch throughput: berth classify and encode on a file of texts, process start and model loading included, beside the Python package's
 scores and encode on the same texts in one call, in turn, round by round.
 usage: streams.py --berth build/release/berth --library build/release/libberth.so --texts FILE [--threads 1,2] [--rounds 5] [--precision int8] [--repeat 1]
-FILE has a text on each line. Prints a table: the engine's texts a second, and the streams' share of it (median and range of the rounds)."""
+FILE has a text on each line. Prints a table: the engine's texts a second, and the streams' share of it, of the fastest rounds of each (what other processes
+take only makes them slower) and of the median round."""
 import argparse
 import os
 import pathlib
@@ -42,7 +43,7 @@ def main():
         folder = pathlib.Path(name)
         source = folder / "texts"
         source.write_text("".join(text + "\n" for text in texts), encoding="utf-8")
-        print(f"{len(texts)} texts, {options.precision}, {options.rounds} rounds\n\n| | threads | engine, texts/s | stream's share | range |\n|---|---|---|---|---|")
+        print(f"{len(texts)} texts, {options.precision}, {options.rounds} rounds\n\n| | threads | engine, texts/s | stream's share | median round |\n|---|---|---|---|---|")
         for threads in map(int, options.threads.split(",")):
             common = ["--threads", str(threads), "--precision", options.precision, "--input-format", "lines", "--input", str(source), "--output"]
             models = {name: berth.Model(REPOSITORY / "weights" / name, threads=threads, precision=options.precision) for name in ("sentiment", "intent")}
@@ -53,16 +54,13 @@ def main():
                 title, engine, command = rows[key]
                 engine(texts)
                 subprocess.run([berth_binary, *command], check=True)
-                alone, shares = [], []
+                alone, streams = [], []
                 for _ in range(options.rounds):
-                    # Before and after, so that a machine that becomes slower or faster does so for both.
-                    before = seconds(lambda: engine(texts))
-                    stream = seconds(lambda: subprocess.run([berth_binary, *command], check=True))
-                    after = seconds(lambda: engine(texts))
-                    alone.append((before + after) / 2)
-                    shares.append(alone[-1] / stream)
-                print(f"| {title} | {threads} | {len(texts) / statistics.median(alone):,.0f} | {100 * statistics.median(shares):.1f}% | "
-                      f"{100 * min(shares):.1f} to {100 * max(shares):.1f}% |", flush=True)
+                    os.unlink(command[-1])
+                    alone.append(seconds(lambda: engine(texts)))
+                    streams.append(seconds(lambda: subprocess.run([berth_binary, *command], check=True)))
+                shares = [100 * one / other for one, other in zip(alone, streams)]
+                print(f"| {title} | {threads} | {len(texts) / min(alone):,.0f} | {100 * min(alone) / min(streams):.1f}% | {statistics.median(shares):.1f}% |", flush=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@
 namespace berth::cli {
 namespace {
 constexpr std::size_t kBufferBytes = std::size_t{256} << 10;
+constexpr std::uint64_t kStartWritingBytes = std::uint64_t{1} << 20;
 }
 
 Output::Output(bool json, bool table) : fd_(STDOUT_FILENO), terminal_(::isatty(STDOUT_FILENO) == 1), people_(table || (terminal_ && !json)) {
@@ -20,7 +21,7 @@ Output::Output(bool json, bool table) : fd_(STDOUT_FILENO), terminal_(::isatty(S
   if (terminal_ && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) columns_ = size.ws_col;
 }
 
-Output::Output(const std::string& path, std::uint64_t kept) : name_(path), fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666)), flushed_(kept) {
+Output::Output(const std::string& path, std::uint64_t kept) : name_(path), fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666)), flushed_(kept), started_(kept) {
   struct stat status {};
   if (fd_ < 0 || ::fstat(fd_, &status) != 0) throw DataError(path + ": cannot open for writing: " + std::strerror(errno));
   regular_ = S_ISREG(status.st_mode);
@@ -64,6 +65,11 @@ void Output::flush() {
     rest.remove_prefix(static_cast<std::size_t>(written));
   }
   buffer_.clear();
+  // The disk begins now, so that sync() has little left to wait for. That it may not know how is no error.
+  if (regular_ && flushed_ - started_ >= kStartWritingBytes) {
+    ::sync_file_range(fd_, static_cast<off_t>(started_), static_cast<off_t>(flushed_ - started_), SYNC_FILE_RANGE_WRITE);
+    started_ = flushed_;
+  }
 }
 
 void Output::overwrite(std::uint64_t offset, std::string_view text) {

@@ -41,6 +41,7 @@ class Output {
   bool regular_ = false;
   int columns_ = 100;
   std::uint64_t flushed_ = 0;
+  std::uint64_t started_ = 0;  // so far the disk has been asked to write
   std::string buffer_;
 };
 
