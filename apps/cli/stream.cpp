@@ -1,7 +1,9 @@
 #include "apps/cli/stream.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -17,6 +19,7 @@
 #include "apps/cli/npy.hpp"
 #include "apps/cli/option_checks.hpp"
 #include "apps/cli/progress.hpp"
+#include "base/cpu_limits.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
 
@@ -28,6 +31,7 @@ using Clock = std::chrono::steady_clock;
 using nlohmann::json;
 
 constexpr auto kSaveEvery = std::chrono::seconds(2);
+constexpr std::size_t kFewRows = 16, kRowsBytes = std::size_t{1} << 20, kKeptRowBytes = std::size_t{64} << 10;  // of write_rows()
 
 bool is_file(const std::string& path) { return !path.empty() && path != "-"; }
 
@@ -69,7 +73,8 @@ void add_stream_options(Command& command, StreamOptions& options, Npy npy) {
   command.add_flag("--resume", options.resume, "Go on where an interrupted run with the same options stopped; needs --output");
 }
 
-Stream::Stream(const TextOptions& text, const StreamOptions& stream, std::vector<std::string> arguments) : text_(text), stream_(stream) {
+Stream::Stream(const TextOptions& text, const StreamOptions& stream, std::vector<std::string> arguments, int threads)
+    : text_(text), stream_(stream), pool_(threads > 0 ? threads : base::default_thread_count()) {
   if (stream_.resume && !is_file(stream_.output)) throw UsageError("--resume needs --output FILE");
   if (stream_.resume && !arguments.empty()) throw UsageError("--resume needs an input, not texts as arguments");
   const std::string input = arguments.empty() ? (is_file(text_.input) ? text_.input : "/dev/stdin") : "";
@@ -182,14 +187,13 @@ void Stream::resume(const std::string& fingerprint) {
   source_->skip_to(place_);
 }
 
-void Stream::write(const Record& record, const Answer& answer) {
+void Stream::append_line(std::string& out, const Record& record, const Answer& answer) const {
   const bool columns = !record.cells.empty();
-  std::string out;
   if (wants_cells()) {
     const char delimiter = format_ == OutputFormat::tsv ? '\t' : ',';
     const bool same = (format_ == OutputFormat::csv) == (source_->format() == InputFormat::csv);
     if (columns && same) {
-      out = record.line;
+      out += record.line;
     } else if (columns) {
       for (std::size_t i = 0; i < record.cells.size(); ++i) {
         if (i > 0) out += delimiter;
@@ -203,7 +207,7 @@ void Stream::write(const Record& record, const Answer& answer) {
       append_field(out, cell, delimiter);
     }
   } else if (columns) {
-    out = "{";
+    out += "{";
     for (std::size_t i = 0; i < record.cells.size(); ++i) {
       append_string(out, i < source_->columns().size() ? source_->columns()[i] : std::to_string(i + 1));
       out += ':';
@@ -216,19 +220,44 @@ void Stream::write(const Record& record, const Answer& answer) {
     // The object as it was written, but for its end.
     std::string_view object = record.line;
     object = object.substr(0, object.find_last_of('}'));
-    out = object;
+    out += object;
     out += std::string_view("{,").find(object[object.find_last_not_of(" \t\r\v\f")]) == std::string_view::npos ? "," : "";
     append_string(out, stream_.result_field);
     out += ":{" + answer.json + "}}";
   } else {
-    out = "{";
+    out += "{";
     append_texts(out, record);
     out += answer.json + "}";
   }
-  output_->write(out + "\n");
+  out += '\n';
 }
 
-void Stream::write_row(std::string_view bytes) { output_->write(bytes); }
+void Stream::write_rows(std::size_t count, const Row& row) {
+  std::size_t at_a_time = kFewRows;
+  for (std::size_t first = 0; first < count;) {
+    const std::size_t some = std::min(at_a_time, count - first);
+    if (rows_.size() < some) rows_.resize(some);
+    std::vector<std::exception_ptr> failures(some);
+    pool_.parallel_for(some, [&](std::size_t i, std::size_t) noexcept {
+      try {
+        rows_[i].clear();
+        row(first + i, rows_[i]);
+      } catch (...) {
+        failures[i] = std::current_exception();
+      }
+    });
+    std::size_t bytes = 1;
+    for (std::size_t i = 0; i < some; ++i) {
+      if (failures[i]) std::rethrow_exception(failures[i]);
+      output_->write(rows_[i]);
+      bytes += rows_[i].size();
+      if (rows_[i].capacity() > kKeptRowBytes) std::string().swap(rows_[i]);
+    }
+    first += some;
+    // Enough at a time to be worth the threads' while, and little enough to bound memory.
+    at_a_time = std::max(kFewRows, kRowsBytes / (bytes / some + 1));
+  }
+}
 
 void Stream::set_aside(std::uint64_t line, const std::string& reason) {
   ++bad_;

@@ -1,6 +1,7 @@
 // Inputs of any size through a command: files in and out in several formats, other fields kept, bad lines set aside, and runs that go on where they stopped.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -11,6 +12,7 @@
 #include "apps/cli/input.hpp"
 #include "apps/cli/output.hpp"
 #include "apps/cli/rows.hpp"
+#include "base/parallel.hpp"
 
 namespace berth::cli {
 
@@ -39,8 +41,8 @@ struct Answer {
 
 class Stream {
  public:
-  // Opens the input. Throws UsageError, DataError.
-  Stream(const TextOptions& text, const StreamOptions& stream, std::vector<std::string> arguments);
+  // Opens the input. `threads` make the answers' text; 0: as many as the library takes. Throws UsageError, DataError.
+  Stream(const TextOptions& text, const StreamOptions& stream, std::vector<std::string> arguments, int threads);
   ~Stream();
 
   // Opens the output: only once all else is well, so that a mistake does not empty a file. `columns` are those of the answers in CSV and TSV; `fingerprint`
@@ -56,8 +58,11 @@ class Stream {
   OutputFormat format() const noexcept { return format_; }
   bool wants_cells() const noexcept { return format_ == OutputFormat::csv || format_ == OutputFormat::tsv; }
 
-  void write(const Record& record, const Answer& answer);
-  void write_row(std::string_view bytes);  // of a matrix
+  // Writes what row(index, out) appends for each index in [0, count), in order. Several threads call it at once. When it throws, what comes before that is written.
+  using Row = std::function<void(std::size_t index, std::string& out)>;
+  void write_rows(std::size_t count, const Row& row);
+  // The line of one record, in the output's format. Safe to call from many threads.
+  void append_line(std::string& out, const Record& record, const Answer& answer) const;
 
   // process_rows() for chunk after chunk. Throws Interrupted when a signal came, once all that was read is answered.
   void run(const ChunkLimits& limits, const Process& process);
@@ -82,6 +87,8 @@ class Stream {
   std::unique_ptr<Output> output_;
   std::unique_ptr<Output> errors_;
   OutputFormat format_ = OutputFormat::jsonl;
+  base::ThreadPool pool_;
+  std::vector<std::string> rows_;  // of write_rows()
   std::optional<Matrix> matrix_;
   std::string fingerprint_;
 

@@ -84,7 +84,7 @@ void refuse_head_options(const Options& options) {
 
 void run_profile(const Options& options, std::vector<std::string> arguments) {
   refuse_head_options(options);
-  Stream stream(options.text, options.stream, std::move(arguments));
+  Stream stream(options.text, options.stream, std::move(arguments), options.model.threads);
   ClassifierOptions how = classifier_options(options.model, options.precision_given, options.limits.batch_tokens);
   how.cache = !options.profile.no_cache;
   how.rules_only = options.profile.rules_only;
@@ -97,21 +97,21 @@ void run_profile(const Options& options, std::vector<std::string> arguments) {
   for (std::size_t i = 0; i < classifier.num_labels(); ++i) label_width = std::max(label_width, std::min(24, display_width(classifier.label(i))));
   stream.run(chunk_limits(options.limits), [&](std::span<const Record> records) {
     const Decisions decisions = classifier.classify(inputs_of(records));
-    for (std::size_t i = 0; i < records.size(); ++i) {
+    stream.write_rows(records.size(), [&](std::size_t i, std::string& out) {
       if (output.people()) {
         const std::string cells = decision_cells(decisions[i], label_width);
-        output.write(cells + describe(records[i], decisions.rows()[i], output.columns() - display_width(cells)) + "\n");
+        out += cells + describe(records[i], decisions.rows()[i], output.columns() - display_width(cells)) + "\n";
       } else {
-        stream.write(records[i], answer_of(decisions[i], decisions.rows()[i]));
+        stream.append_line(out, records[i], answer_of(decisions[i], decisions.rows()[i]));
       }
-    }
+    });
   });
 }
 
 void run(const Options& options, std::vector<std::string> arguments) {
   if (!options.profile.file.empty()) return run_profile(options, std::move(arguments));
   if (options.profile.no_cache || options.profile.rules_only) throw UsageError("--no-cache and --rules-only go with --profile");
-  Stream stream(options.text, options.stream, std::move(arguments));
+  Stream stream(options.text, options.stream, std::move(arguments), options.model.threads);
   const Model model = load_model(options.model, kDefaultModel);
   if (model.num_labels() == 0)
     throw DataError(model_directory(options.model, kDefaultModel) + ": the model has no sequence-classification head; berth encode gives its embeddings");
@@ -132,15 +132,15 @@ void run(const Options& options, std::vector<std::string> arguments) {
 
   stream.run(chunk_limits(options.limits), [&](std::span<const Record> records) {
     const Matrix scores = model.classify(inputs_of(records), run_options);
-    for (std::size_t i = 0; i < records.size(); ++i) {
+    stream.write_rows(records.size(), [&](std::size_t i, std::string& out) {
       require_finite(scores[i], records[i]);
       const auto order = best(scores[i], options.top_k);
       if (output.people()) {
-        output.write(people_line(model, records[i], scores[i], order, scores.rows[i], label_width, output.columns()));
+        out += people_line(model, records[i], scores[i], order, scores.rows[i], label_width, output.columns());
       } else {
-        stream.write(records[i], answer_of(model, scores[i], order, scores.rows[i], options.limits.windows()));
+        stream.append_line(out, records[i], answer_of(model, scores[i], order, scores.rows[i], options.limits.windows()));
       }
-    }
+    });
   });
 }
 

@@ -96,21 +96,24 @@ class Encoder {
     if (options_.tokens) {
       const TokenEmbeddings tokens = model_.encode_tokens(inputs, run_options_);
       const Matrix& embeddings = tokens.embeddings();
-      for (std::size_t i = 0; i < records.size(); ++i)
-        write(records[i], {.embedding = embeddings[i], .sparse = {}, .multi = {}, .tokens = tokens[i], .row = embeddings.rows[i]});
+      write(records, [&](std::size_t i) -> RowVectors {
+        return {.embedding = embeddings[i], .sparse = {}, .multi = {}, .tokens = tokens[i], .row = embeddings.rows[i]};
+      });
     } else if (kinds_ == BERTH_DENSE) {
       const Matrix embeddings = model_.encode(inputs, run_options_);
-      for (std::size_t i = 0; i < records.size(); ++i)
-        write(records[i], {.embedding = embeddings[i], .sparse = {}, .multi = {}, .tokens = {}, .row = embeddings.rows[i]});
+      write(records, [&](std::size_t i) -> RowVectors {
+        return {.embedding = embeddings[i], .sparse = {}, .multi = {}, .tokens = {}, .row = embeddings.rows[i]};
+      });
     } else {
       const Vectors vectors = model_.encode_vectors(inputs, vector_options());
-      for (std::size_t i = 0; i < records.size(); ++i)
-        write(records[i], {.embedding = vectors.dense(i),
-                           .sparse = vectors.sparse(i),
-                           .multi = vectors.multi(i),
-                           .multi_size = vectors.multi_size(),
-                           .tokens = {},
-                           .row = vectors.rows()[i]});
+      write(records, [&](std::size_t i) -> RowVectors {
+        return {.embedding = vectors.dense(i),
+                .sparse = vectors.sparse(i),
+                .multi = vectors.multi(i),
+                .multi_size = vectors.multi_size(),
+                .tokens = {},
+                .row = vectors.rows()[i]};
+      });
     }
   }
 
@@ -135,11 +138,19 @@ class Encoder {
             .prompt = run_options_.prompt};
   }
 
-  void write(const Record& record, const RowVectors& vectors) const {
+  template <class Of>
+  void write(std::span<const Record> records, const Of& vectors_of) const {
+    stream_.write_rows(records.size(), [&](std::size_t i, std::string& line) { append_row_of(line, records[i], vectors_of(i)); });
+  }
+
+  void append_row_of(std::string& line, const Record& record, const RowVectors& vectors) const {
     require_finite(vectors.embedding, record);
     require_finite(vectors.tokens, record);
-    if (stream_.output().people()) return write_for_people(record, vectors);
-    if (stream_.format() == OutputFormat::npy) return stream_.write_row(quantizer_.bytes(vectors.embedding));
+    if (stream_.output().people()) return append_for_people(line, record, vectors);
+    if (stream_.format() == OutputFormat::npy) {
+      line += quantizer_.bytes(vectors.embedding);
+      return;
+    }
     Answer answer;
     std::string& out = answer.json;
     if (stream_.wants_cells()) {
@@ -147,7 +158,7 @@ class Encoder {
       quantizer_.append(embedding, vectors.embedding);
       if (options_.quantize.base64) embedding = embedding.substr(1, embedding.size() - 2);
       answer.cells = {std::move(embedding), std::to_string(vectors.row.tokens), vectors.row.truncated != 0 ? "true" : "false"};
-      return stream_.write(record, answer);
+      return stream_.append_line(line, record, answer);
     }
     if (!vectors.embedding.empty()) {
       out += "\"embedding\":";
@@ -166,17 +177,17 @@ class Encoder {
       out += ',';
     }
     append_row(out, vectors.row, options_.limits.windows());
-    stream_.write(record, answer);
+    stream_.append_line(line, record, answer);
   }
 
-  void write_for_people(const Record& record, const RowVectors& vectors) const {
+  void append_for_people(std::string& out, const Record& record, const RowVectors& vectors) const {
     std::string line;
     if (!vectors.embedding.empty())
       line = quantizer_.floats() ? some_values(vectors.embedding) : some_values(std::span<const std::int32_t>(quantizer_(vectors.embedding)));
     if ((kinds_ & BERTH_SPARSE) != 0) line += heaviest(vectors.sparse);
     if ((kinds_ & BERTH_MULTI) != 0)
       line += "[" + std::to_string(vectors.multi.size() / std::max<std::size_t>(1, vectors.multi_size)) + " x " + std::to_string(vectors.multi_size) + "]  ";
-    stream_.output().write(line + describe(record, vectors.row, stream_.output().columns() - display_width(line)) + "\n");
+    out += line + describe(record, vectors.row, stream_.output().columns() - display_width(line)) + "\n";
   }
 
   std::string_view token(std::uint32_t id) const { return tokenizer_ ? tokenizer_->token(static_cast<std::int32_t>(id)) : std::string_view(); }
@@ -223,7 +234,7 @@ class Encoder {
 
 void run(const Options& options, std::vector<std::string> arguments) {
   if (options.tokens && (options.sparse || options.multi)) throw UsageError("--tokens goes with embeddings, not with --sparse or --multi-vector");
-  Stream stream(options.text, options.stream, std::move(arguments));
+  Stream stream(options.text, options.stream, std::move(arguments), options.model.threads);
   const Model model = load_model(options.model, kDefaultModel);
   const Encoder encoder(model, options, stream);
   const auto matrix = encoder.matrix();
