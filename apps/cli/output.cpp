@@ -76,6 +76,12 @@ void Output::overwrite(std::uint64_t offset, std::string_view text) {
   if (::pwrite(fd_, text.data(), text.size(), static_cast<off_t>(offset)) != static_cast<ssize_t>(text.size())) fail();
 }
 
+void Output::cut(std::uint64_t kept) {
+  buffer_.clear();
+  if (::ftruncate(fd_, static_cast<off_t>(kept)) != 0 || ::lseek(fd_, static_cast<off_t>(kept), SEEK_SET) < 0) fail();
+  flushed_ = started_ = kept;
+}
+
 void Output::sync() {
   if (regular_ && ::fdatasync(fd_) != 0) fail();
 }

@@ -30,6 +30,7 @@ class Output {
   // Of a file: replaces bytes that are there already; and has the system put all of it on the disk. Throw DataError.
   void overwrite(std::uint64_t offset, std::string_view text);
   void sync();
+  void cut(std::uint64_t kept);  // forgets what is behind these bytes, and what was not handed over
 
  private:
   [[noreturn]] void fail() const;

@@ -177,6 +177,7 @@ void Stream::resume(const std::string& fingerprint) {
     bad_ = settled_bad_ = number("bad");
     settled_bytes_ = number("output_bytes");
     settled_errors_ = number("errors_bytes");
+    saved_lines_ = settled_place_.lines;
   } catch (const json::exception&) {
     throw DataError(progress_path() + ": is damaged; without --resume the run begins anew");
   } catch (const base::Error& error) {
@@ -276,51 +277,71 @@ void Stream::settle(bool save) {
 }
 
 // What is in the files must be on the disk before anyone relies on it.
-void Stream::save_progress() {
+void Stream::secure() {
   if (format_ == OutputFormat::npy) output_->overwrite(0, npy_header(matrix_->type, (settled_bytes_ - kNpyHeaderBytes) / matrix_->row_bytes, matrix_->columns));
   output_->sync();
   if (errors_) errors_->sync();
+}
+
+void Stream::save_progress() {
+  secure();
   const json state = {{"options", fingerprint_}, {"input_bytes", settled_place_.bytes}, {"lines", settled_place_.lines},  {"answered", settled_answered_},
                       {"bad", settled_bad_},     {"output_bytes", settled_bytes_},      {"errors_bytes", settled_errors_}};
   const std::string temporary = progress_path() + ".part";
-  {
+  std::error_code failed;
+  try {
     Output file(temporary);
     file.write(state.dump() + "\n");
     file.flush();
     file.sync();
+  } catch (const DataError&) {
+    fs::remove(temporary, failed);
+    throw;
   }
-  std::error_code failed;
   fs::rename(temporary, progress_path(), failed);
   if (failed) throw DataError(progress_path() + ": cannot write: " + failed.message());
+  saved_lines_ = settled_place_.lines;
 }
 
 void Stream::finish() {
-  settle(true);
+  settle(false);
   if (resumable()) {
+    secure();
     std::error_code ignored;
     fs::remove(progress_path(), ignored);
   }
   if (bad_ > 0) std::cerr << "berth: " << bad_ << " of " << answered_ + bad_ << " lines could not be answered: see " << stream_.errors << '\n';
 }
 
+// On a full disk there is room for an account only where a part of the output was.
+void Stream::save_what_there_is() {
+  try {
+    return save_progress();
+  } catch (const DataError&) {
+  }
+  try {
+    output_->cut(settled_bytes_);
+    if (errors_ && errors_->regular_file()) errors_->cut(settled_errors_);
+    save_progress();
+  } catch (const DataError&) {  // the last account still holds
+  }
+}
+
 void Stream::run(const ChunkLimits& limits, const Process& process) {
   const InterruptGuard guard;
-  const auto hint = [&] { return "; --resume goes on behind line " + std::to_string(settled_place_.lines); };
+  const auto hint = [&] { return "; --resume goes on behind line " + std::to_string(saved_lines_); };
+  int signal = 0;
   try {
     run_chunks(limits, process);
+    signal = interrupted();
+    if (signal == 0) return finish();
+    settle(true);
   } catch (const DataError& error) {
     if (!resumable()) throw;
-    try {
-      save_progress();
-    } catch (const DataError&) {  // the disk is full: what was saved before still holds
-    }
+    save_what_there_is();
     throw DataError(error.what() + hint());
   }
-  if (const int signal = interrupted(); signal != 0) {
-    settle(true);
-    throw Interrupted{signal, "interrupted after " + std::to_string(answered_) + " answers" + (resumable() ? hint() : "")};
-  }
-  finish();
+  throw Interrupted{signal, "interrupted after " + std::to_string(answered_) + " answers" + (resumable() ? hint() : "")};
 }
 
 void Stream::run_chunks(const ChunkLimits& limits, const Process& process) {

@@ -75,7 +75,9 @@ class Stream {
   void run_chunks(const ChunkLimits& limits, const Process& process);
   void set_aside(std::uint64_t line, const std::string& reason);
   void settle(bool save);  // hands over what was written, and remembers how far that is
+  void secure();
   void save_progress();
+  void save_what_there_is();
   void finish();
   std::string progress_path() const { return stream_.output + ".progress"; }
   bool resumable() const { return output_ && output_->regular_file(); }
@@ -96,7 +98,7 @@ class Stream {
   Place place_;
   std::uint64_t answered_ = 0, bad_ = 0, settled_bytes_ = 0, settled_errors_ = 0;
   Place settled_place_;
-  std::uint64_t settled_answered_ = 0, settled_bad_ = 0;
+  std::uint64_t settled_answered_ = 0, settled_bad_ = 0, saved_lines_ = 0;
 };
 
 }  // namespace berth::cli

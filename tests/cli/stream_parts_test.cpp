@@ -1,13 +1,18 @@
-// Parts of streams that are easier to try by themselves: CSV records, halves, the header of .npy.
+// Parts of streams that are easier to try by themselves: CSV records, rows made by several threads, halves, the header of .npy.
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
 
 #include <gtest/gtest.h>
 
 #include "apps/cli/csv.hpp"
 #include "apps/cli/embeddings.hpp"
 #include "apps/cli/npy.hpp"
+#include "apps/cli/stream.hpp"
+#include "tests/support/temp_directory.hpp"
 
 namespace berth::cli {
 namespace {
@@ -55,6 +60,40 @@ TEST(Csv, FieldsAreWrittenSoThatTheyAreReadAgain) {
   std::string tabs;
   append_field(tabs, "a\tb\nc\"", '\t');
   EXPECT_EQ(tabs, "a b c\"");
+}
+
+// Rows of very different sizes, on more threads than there are rows at times: in order, and up to the one that fails.
+TEST(Stream, RowsMadeByManyThreads) {
+  const test::TempDirectory folder;
+  StreamOptions options;
+  options.output = (folder.path() / "out").string();
+  const auto row = [](std::size_t i) { return std::to_string(i) + std::string(i % 100 == 0 ? 300'000 : i % 7, 'x') + "\n"; };
+  for (const int threads : {1, 3}) {
+    for (const std::size_t failing : {std::size_t{0}, std::size_t{15}, std::size_t{16}, std::size_t{1234}, std::size_t{5000}}) {
+      {
+        Stream stream({}, options, {"an argument"}, threads);
+        stream.open_output({}, "");
+        const auto write = [&] {
+          stream.write_rows(5000, [&](std::size_t i, std::string& out) {
+            EXPECT_EQ(out, "");
+            if (i >= failing) throw std::runtime_error(std::to_string(i));
+            out += row(i);
+          });
+        };
+        try {
+          write();
+          EXPECT_EQ(failing, 5000U);
+        } catch (const std::runtime_error& error) {
+          EXPECT_EQ(error.what(), std::to_string(failing));
+        }
+        stream.output().flush();
+      }
+      std::string expected;
+      for (std::size_t i = 0; i < failing; ++i) expected += row(i);
+      std::ifstream file(options.output, std::ios::binary);
+      EXPECT_TRUE(std::string(std::istreambuf_iterator<char>(file), {}) == expected) << failing;
+    }
+  }
 }
 
 // Every half goes to float and back; between two halves values round to the nearer one, and to the even one in the middle.

@@ -9,6 +9,8 @@ import os
 import pathlib
 import pty
 import random
+import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -214,6 +216,16 @@ class Embeddings(WithFolder):
         self.assertEqual(len(base64.b64decode(out[1][2])), 768)
 
 
+class Threads(WithFolder):
+    def test_any_number_writes_the_same(self):
+        source = self.write("in.jsonl", jsonl(*({"id": i, "text": f"message {i} " + "word " * (i % 40)} for i in range(1500))))
+        (self.folder / "p.json").write_text(json.dumps({"model": str(WEIGHTS / "intent"), "labels": {"a": {"examples": ["a message"]}}}))
+        for name, arguments in [("jsonl", ["encode", "--keep-fields"]), ("csv", ["encode", "--base64"]), ("npy", ["encode"]), ("jsonl", ["encode", "--tokens", "--max-length", "6"]),
+                                ("jsonl", ["classify", "-k", "0"]), ("jsonl", ["classify", "--profile", self.folder / "p.json"])]:
+            one, two, five = (self.run_to(f"{threads}.{name}", *arguments, "--input", source, "--threads", threads).read_bytes() for threads in "125")
+            self.assertEqual((one == two, one == five), (True, True), arguments)
+
+
 class Interrupted(WithFolder):
     """Runs that end early go on behind what they answered: the output is that of one run, byte for byte."""
 
@@ -387,6 +399,35 @@ class Interrupted(WithFolder):
             self.assertEqual(berth("classify", *arguments, "--output", old, stdin="x\n").returncode, 1)
             self.assertEqual(old.read_text(), "precious\n")
 
+    def test_a_small_disk(self):
+        """A file system of its own, which is full midway: there is room for the account, and with more room the run goes on behind it."""
+        self.input(2600)
+        whole = self.run_to("whole.jsonl", *self.arguments("whole")[:-4], "--errors", self.folder / "whole.bad").read_bytes()
+        command = [str(word) for word in [*COMMAND, *self.arguments("disk")]]
+        out = command.index("--output") + 1
+        small, bad = self.folder / "small", command[-1]
+        small.mkdir()
+        command[out] = str(small / "disk.jsonl")
+        script = """
+set -e
+mount -t tmpfs -o size=$1k tmpfs "$2"; folder=$2; kept=$3; shift 3
+status=0; "$@" || status=$?
+grep -o '"lines":[0-9]*' "$folder/disk.jsonl.progress"; ls "$folder"
+mount -o remount,size=100m "$folder"
+"$@" --resume
+cp "$folder/disk.jsonl" "$kept"
+exit $status"""
+        inside = ["unshare", "--user", "--map-root-user", "--mount"]
+        if shutil.which("unshare") is None or subprocess.run([*inside, "mount", "-t", "tmpfs", "tmpfs", small], capture_output=True).returncode != 0:
+            self.skipTest("file systems cannot be mounted here")
+        done = subprocess.run([*inside, "sh", "-c", script, "sh", str(len(whole) * 3 // 4096 // 4 * 4), small, self.folder / "kept.jsonl", *command], capture_output=True, text=True, env=environment())
+        self.assertEqual(done.returncode, 1, done.stderr)
+        found = re.search(r"disk.jsonl: cannot write: No space left on device; --resume goes on behind line (\d+)\n", done.stderr)
+        self.assertGreater(int(found.group(1)), 1000)
+        self.assertEqual(done.stdout.split(), [f'"lines":{found.group(1)}', "disk.jsonl", "disk.jsonl.progress"])
+        self.assertEqual((self.folder / "kept.jsonl").read_bytes() == whole, True)
+        self.assertEqual(pathlib.Path(bad).read_bytes(), (self.folder / "whole.bad").read_bytes())
+
     @unittest.skipUnless(os.path.exists("/dev/full"), "there is no /dev/full")
     def test_a_full_disk(self):
         done = berth("classify", "--output", "/dev/full", "x")
@@ -403,6 +444,7 @@ class Interrupted(WithFolder):
         done = subprocess.run([str(word) for word in [*COMMAND, *arguments]], capture_output=True, env=environment(), preexec_fn=limit, text=True)
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertRegex(done.stderr, r"part.jsonl: cannot write: File too large; --resume goes on behind line \d+")
+        self.assertIn(f"behind line {json.loads((self.folder / 'part.jsonl.progress').read_text())['lines']}\n", done.stderr)
         done = berth(*arguments, "--resume")
         self.assertEqual((done.returncode, (self.folder / "part.jsonl").read_bytes()), (0, expected), done.stderr)
 
