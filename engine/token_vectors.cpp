@@ -17,7 +17,7 @@ using base::Error;
 using base::ErrorCode;
 using loaders::ModuleType;
 
-constexpr std::uint64_t kMaxSize = 1U << 16;  // of a vector
+constexpr std::uint64_t kMaxVectorSize = 1U << 16;  // of a vector
 
 [[noreturn]] void refuse_directory(const loaders::ModelDirectory& directory, const std::string& problem) {
   throw Error(ErrorCode::unsupported, base::display(directory.root) + ": " + problem);
@@ -76,7 +76,7 @@ void bind_modules(const loaders::ModelDirectory& directory, std::size_t hidden_s
 // One linear layer from the hidden states to any size, and normalize: BGE-M3's colbert_linear, Stanford's ColBERT.
 void bind_linear(const loaders::TensorStore& tensors, const std::string& name, bool bias, std::size_t hidden_size, const Compute& compute, TokenVectors& to) {
   const loaders::TensorView* weight = tensors.find(name.empty() ? "weight" : name + ".weight");
-  const bool has_rows = weight != nullptr && weight->shape.size() == 2 && weight->shape[0] > 0 && weight->shape[0] <= kMaxSize;
+  const bool has_rows = weight != nullptr && weight->shape.size() == 2 && weight->shape[0] > 0 && weight->shape[0] <= kMaxVectorSize;
   to.size = has_rows ? static_cast<std::size_t>(weight->shape[0]) : hidden_size;  // which the binder then misses
   SentenceModule dense{.type = ModuleType::dense, .pooling = {}, .dense = {}};
   Binder binder(tensors, compute);

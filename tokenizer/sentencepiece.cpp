@@ -20,27 +20,27 @@ enum class Ids { as_in_file, fairseq, camembert, t5 };                  // which
 enum class Cleaning { plain, albert, rembert, deberta };                // normalizer and pre-tokenizer
 enum class Template { roberta, bert, t5 };
 
-struct ClassRow {
+struct PieceClass {
   std::string_view class_name;
   std::string_view model_type;
   Ids ids;
   Cleaning cleaning;
   Template special;
 };
-constexpr std::array kClasses = {
-    ClassRow{"XLMRobertaTokenizer", "xlm-roberta", Ids::fairseq, Cleaning::plain, Template::roberta},
-    ClassRow{"CamembertTokenizer", "camembert", Ids::camembert, Cleaning::plain, Template::roberta},
-    ClassRow{"BarthezTokenizer", "barthez", Ids::as_in_file, Cleaning::plain, Template::roberta},
-    ClassRow{"AlbertTokenizer", "albert", Ids::as_in_file, Cleaning::albert, Template::bert},
-    ClassRow{"DebertaV2Tokenizer", "deberta-v2", Ids::as_in_file, Cleaning::deberta, Template::bert},
-    ClassRow{"BigBirdTokenizer", "big_bird", Ids::as_in_file, Cleaning::plain, Template::bert},
-    ClassRow{"RemBertTokenizer", "rembert", Ids::as_in_file, Cleaning::rembert, Template::bert},
-    ClassRow{"T5Tokenizer", "t5", Ids::t5, Cleaning::plain, Template::t5},
-    ClassRow{"MT5Tokenizer", "mt5", Ids::t5, Cleaning::plain, Template::t5},
+constexpr std::array kPieceClasses = {
+    PieceClass{"XLMRobertaTokenizer", "xlm-roberta", Ids::fairseq, Cleaning::plain, Template::roberta},
+    PieceClass{"CamembertTokenizer", "camembert", Ids::camembert, Cleaning::plain, Template::roberta},
+    PieceClass{"BarthezTokenizer", "barthez", Ids::as_in_file, Cleaning::plain, Template::roberta},
+    PieceClass{"AlbertTokenizer", "albert", Ids::as_in_file, Cleaning::albert, Template::bert},
+    PieceClass{"DebertaV2Tokenizer", "deberta-v2", Ids::as_in_file, Cleaning::deberta, Template::bert},
+    PieceClass{"BigBirdTokenizer", "big_bird", Ids::as_in_file, Cleaning::plain, Template::bert},
+    PieceClass{"RemBertTokenizer", "rembert", Ids::as_in_file, Cleaning::rembert, Template::bert},
+    PieceClass{"T5Tokenizer", "t5", Ids::t5, Cleaning::plain, Template::t5},
+    PieceClass{"MT5Tokenizer", "mt5", Ids::t5, Cleaning::plain, Template::t5},
 };
 
-const ClassRow& row_of(std::string_view class_name) {
-  for (const ClassRow& row : kClasses) {
+const PieceClass& row_of(std::string_view class_name) {
+  for (const PieceClass& row : kPieceClasses) {
     if (row.class_name == class_name) return row;
   }
   throw base::Error(base::ErrorCode::internal, "no such tokenizer class");
@@ -54,7 +54,7 @@ bool has_piece(const VocabularyEntries& pieces, std::string_view text) {
 }
 
 // Where nothing names the class, the file's name goes with one.
-const ClassRow& guess_class(std::string_view file, const SentencePieceModel& model, const std::string& label) {
+const PieceClass& guess_class(std::string_view file, const SentencePieceModel& model, const std::string& label) {
   if (file == "sentencepiece.bpe.model") return row_of("XLMRobertaTokenizer");
   if (file == "spm.model") return row_of("DebertaV2Tokenizer");
   if (file == "spiece.model") return row_of(has_piece(model.pieces, "[CLS]") ? "AlbertTokenizer" : "T5Tokenizer");
@@ -70,7 +70,7 @@ bool ends_in_number_comma(std::string_view piece) {
   return (piece.back() >= '0' && piece.back() <= '9') || ends("\u00b2") || ends("\u00b3") || ends("\u00b9");
 }
 
-VocabularyEntries lay_out(const ClassRow& row, const SentencePieceModel& model, std::int64_t extra_ids) {
+VocabularyEntries lay_out(const PieceClass& row, const SentencePieceModel& model, std::int64_t extra_ids) {
   VocabularyEntries out;
   out.is_array = true;
   const auto add = [&](std::initializer_list<const char*> texts) {
@@ -96,7 +96,7 @@ VocabularyEntries lay_out(const ClassRow& row, const SentencePieceModel& model, 
   return out;
 }
 
-std::unique_ptr<Model> make_model(const ClassRow& row, const SentencePieceModel& file, std::int64_t extra_ids, const std::string& label) {
+std::unique_ptr<Model> make_model(const PieceClass& row, const SentencePieceModel& file, std::int64_t extra_ids, const std::string& label) {
   VocabularyEntries pieces = lay_out(row, file, extra_ids);
   if (file.algorithm == SentencePieceModel::Algorithm::unigram) {
     const bool fixed = row.ids == Ids::fairseq || row.ids == Ids::camembert || row.class_name == "BarthezTokenizer";
@@ -147,20 +147,20 @@ Json normalizer(Cleaning cleaning, const std::string& charsmap, const base::Json
   return {{"type", "Sequence"}, {"normalizers", list}};
 }
 
-Json metaspace(const ClassRow& row, const base::JsonObject& config) {
+Json metaspace(const PieceClass& row, const base::JsonObject& config) {
   const bool t5 = row.special == Template::t5;
   const char* scheme = t5 && !config.boolean_or("add_prefix_space", true) ? "never" : t5 && !config.boolean_or("legacy", true) ? "first" : "always";
   return {{"type", "Metaspace"}, {"replacement", "\u2581"}, {"prepend_scheme", scheme}, {"split", true}};
 }
 
-Json pre_tokenizer(const ClassRow& row, const base::JsonObject& config) {
+Json pre_tokenizer(const PieceClass& row, const base::JsonObject& config) {
   const Json spaces = metaspace(row, config);
   if (row.cleaning != Cleaning::deberta || !config.boolean_or("split_by_punct", false)) return spaces;
   return {{"type", "Sequence"}, {"pretokenizers", {{{"type", "Punctuation"}, {"behavior", "Isolated"}}, spaces}}};
 }
 
 // The control and user-defined pieces, then the tokens of the class's roles.
-std::vector<AddedToken> own_tokens(const ClassRow& row, const SentencePieceModel& model, const DirectoryConfig& files, std::int64_t extra_ids) {
+std::vector<AddedToken> own_tokens(const PieceClass& row, const SentencePieceModel& model, const DirectoryConfig& files, std::int64_t extra_ids) {
   using PieceType = SentencePieceModel::PieceType;
   std::vector<AddedToken> tokens;
   for (std::size_t i = 0; i < model.types.size(); ++i) {
@@ -205,8 +205,8 @@ TokenizerParts load_sentencepiece(const std::filesystem::path& directory, const 
   base::reject_impostor(bytes, label);
   const SentencePieceModel model = read_sentencepiece_model(bytes, label);
   const DirectoryConfig files(directory);
-  const ClassRow* named = files.find_class(kClasses, file);
-  const ClassRow& row = named != nullptr ? *named : guess_class(file, model, label);
+  const PieceClass* named = files.find_class(kPieceClasses, file);
+  const PieceClass& row = named != nullptr ? *named : guess_class(file, model, label);
   const std::int64_t extra_ids = row.ids == Ids::t5 ? files.tokenizer().integer_or("extra_ids", 100, 0, 100'000) : 0;
 
   const Json stages = {{"normalizer", normalizer(row.cleaning, model.charsmap, files.tokenizer())},

@@ -13,17 +13,17 @@
 namespace berth::tokenizer {
 namespace {
 
-enum class Family { roberta, gpt2, deberta };
+enum class BytePairFamily { roberta, gpt2, deberta };
 
-struct ClassRow {
+struct BytePairClass {
   std::string_view class_name;
   std::string_view model_type;
-  Family family;
+  BytePairFamily family;
 };
-constexpr std::array kClasses = {
-    ClassRow{"RobertaTokenizer", "roberta", Family::roberta}, ClassRow{"LongformerTokenizer", "longformer", Family::roberta},
-    ClassRow{"BartTokenizer", "bart", Family::roberta},       ClassRow{"GPT2Tokenizer", "gpt2", Family::gpt2},
-    ClassRow{"DebertaTokenizer", "deberta", Family::deberta},
+constexpr std::array kBytePairClasses = {
+    BytePairClass{"RobertaTokenizer", "roberta", BytePairFamily::roberta}, BytePairClass{"LongformerTokenizer", "longformer", BytePairFamily::roberta},
+    BytePairClass{"BartTokenizer", "bart", BytePairFamily::roberta},       BytePairClass{"GPT2Tokenizer", "gpt2", BytePairFamily::gpt2},
+    BytePairClass{"DebertaTokenizer", "deberta", BytePairFamily::deberta},
 };
 
 VocabularyEntries read_vocabulary(const std::filesystem::path& path) {
@@ -63,14 +63,14 @@ struct Roles {
   std::vector<AddedToken> all;
 };
 
-Roles read_roles(const DirectoryConfig& files, Family family) {
+Roles read_roles(const DirectoryConfig& files, BytePairFamily family) {
   Roles roles;
   const auto read = [&](AddedToken& token, const char* key, const char* text, bool lstrip = false) {
     token = files.role(key, text == nullptr ? AddedToken{} : special_token(text, lstrip));
     if (!token.content.empty()) roles.all.push_back(token);
   };
-  const bool gpt2 = family == Family::gpt2;
-  const bool deberta = family == Family::deberta;
+  const bool gpt2 = family == BytePairFamily::gpt2;
+  const bool deberta = family == BytePairFamily::deberta;
   const char* end_of_text = "<|endoftext|>";
   read(roles.bos, "bos_token", gpt2 ? end_of_text : deberta ? "[CLS]" : "<s>");
   read(roles.eos, "eos_token", gpt2 ? end_of_text : deberta ? "[SEP]" : "</s>");
@@ -83,14 +83,14 @@ Roles read_roles(const DirectoryConfig& files, Family family) {
 }
 
 // Without a class or a model type the vocabulary tells the two conventions apart.
-Family guess_family(const VocabularyEntries& vocabulary) {
+BytePairFamily guess_family(const VocabularyEntries& vocabulary) {
   bool begin = false;
   bool end = false;
   for (const auto& entry : vocabulary.entries) {
     begin = begin || vocabulary.text(entry) == "<s>";
     end = end || vocabulary.text(entry) == "</s>";
   }
-  return begin && end ? Family::roberta : Family::gpt2;
+  return begin && end ? BytePairFamily::roberta : BytePairFamily::gpt2;
 }
 
 }  // namespace
@@ -99,9 +99,9 @@ TokenizerParts load_vocab_json(const std::filesystem::path& directory) {
   const std::string vocab_path = (directory / "vocab.json").string();
   const std::string merges_path = (directory / "merges.txt").string();
   const DirectoryConfig files(directory);
-  const ClassRow* row = files.find_class(kClasses, "a vocab.json");
+  const BytePairClass* row = files.find_class(kBytePairClasses, "a vocab.json");
   ModelData data{read_vocabulary(vocab_path), read_merges(merges_path)};
-  const Family family = row != nullptr ? row->family : guess_family(data.vocabulary);
+  const BytePairFamily family = row != nullptr ? row->family : guess_family(data.vocabulary);
   const Roles roles = read_roles(files, family);
   const bool prefix_space = files.tokenizer().boolean_or("add_prefix_space", false);
 
@@ -109,9 +109,9 @@ TokenizerParts load_vocab_json(const std::filesystem::path& directory) {
                              {"decoder", {{"type", "ByteLevel"}}}};
   TokenizerParts parts = assemble_parts(base::JsonObject(stages, vocab_path), make_bpe({}, std::move(data), merges_path), files.added_tokens(roles.all));
   const auto id = [&](const AddedToken& token) { return parts.added->required_id(token.content, vocab_path); };
-  if (family == Family::roberta) {
+  if (family == BytePairFamily::roberta) {
     parts.post_processor = roberta_post_processor(id(roles.cls), id(roles.sep), true, prefix_space);
-  } else if (family == Family::deberta) {
+  } else if (family == BytePairFamily::deberta) {
     parts.post_processor = bert_post_processor(id(roles.cls), id(roles.sep));
   } else if (files.tokenizer().boolean_or("add_bos_token", false)) {
     parts.post_processor.single.insert(parts.post_processor.single.begin(), {-1, {id(roles.bos)}, 0});

@@ -17,26 +17,26 @@
 namespace berth::tokenizer {
 namespace {
 
-enum class Family { bert, mpnet };
+enum class WordPieceFamily { bert, mpnet };
 
-struct ClassRow {
+struct WordPieceClass {
   std::string_view class_name;
   std::string_view model_type;
-  Family family;
+  WordPieceFamily family;
 };
-constexpr std::array kClasses = {
-    ClassRow{"BertTokenizer", "bert", Family::bert},
-    ClassRow{"DistilBertTokenizer", "distilbert", Family::bert},
-    ClassRow{"ElectraTokenizer", "electra", Family::bert},
-    ClassRow{"MobileBertTokenizer", "mobilebert", Family::bert},
-    ClassRow{"ConvBertTokenizer", "convbert", Family::bert},
-    ClassRow{"SqueezeBertTokenizer", "squeezebert", Family::bert},
-    ClassRow{"LxmertTokenizer", "lxmert", Family::bert},
-    ClassRow{"RetriBertTokenizer", "retribert", Family::bert},
-    ClassRow{"LayoutLMTokenizer", "layoutlm", Family::bert},
-    ClassRow{"DPRQuestionEncoderTokenizer", "dpr", Family::bert},
-    ClassRow{"DPRContextEncoderTokenizer", "dpr", Family::bert},
-    ClassRow{"MPNetTokenizer", "mpnet", Family::mpnet},
+constexpr std::array kWordPieceClasses = {
+    WordPieceClass{"BertTokenizer", "bert", WordPieceFamily::bert},
+    WordPieceClass{"DistilBertTokenizer", "distilbert", WordPieceFamily::bert},
+    WordPieceClass{"ElectraTokenizer", "electra", WordPieceFamily::bert},
+    WordPieceClass{"MobileBertTokenizer", "mobilebert", WordPieceFamily::bert},
+    WordPieceClass{"ConvBertTokenizer", "convbert", WordPieceFamily::bert},
+    WordPieceClass{"SqueezeBertTokenizer", "squeezebert", WordPieceFamily::bert},
+    WordPieceClass{"LxmertTokenizer", "lxmert", WordPieceFamily::bert},
+    WordPieceClass{"RetriBertTokenizer", "retribert", WordPieceFamily::bert},
+    WordPieceClass{"LayoutLMTokenizer", "layoutlm", WordPieceFamily::bert},
+    WordPieceClass{"DPRQuestionEncoderTokenizer", "dpr", WordPieceFamily::bert},
+    WordPieceClass{"DPRContextEncoderTokenizer", "dpr", WordPieceFamily::bert},
+    WordPieceClass{"MPNetTokenizer", "mpnet", WordPieceFamily::mpnet},
 };
 
 void add_line(VocabularyEntries& entries, std::string_view line, const std::string& label) {
@@ -73,8 +73,8 @@ TokenizerParts load_vocab_txt(const std::filesystem::path& directory) {
 
   const DirectoryConfig files(directory);
   const base::JsonObject& config = files.tokenizer();
-  const ClassRow* row = files.find_class(kClasses, "a vocab.txt");
-  const bool mpnet = row != nullptr && row->family == Family::mpnet;
+  const WordPieceClass* row = files.find_class(kWordPieceClasses, "a vocab.txt");
+  const bool mpnet = row != nullptr && row->family == WordPieceFamily::mpnet;
   const AddedToken unk = files.role("unk_token", special_token("[UNK]"));
   const AddedToken sep = files.role("sep_token", special_token(mpnet ? "</s>" : "[SEP]"));
   const AddedToken pad = files.role("pad_token", special_token(mpnet ? "<pad>" : "[PAD]"));

@@ -15,7 +15,6 @@
 namespace berth::cli {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::string_view kBlank = " \t\r\v\f";
 
 std::vector<std::string_view> split(std::string_view text, char separator) {

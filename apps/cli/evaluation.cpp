@@ -38,7 +38,7 @@ Verdict judge_multi(const Question& question, const Outputs& outputs) {
   for (std::size_t row = 0; row < data.records.size(); ++row) {
     const auto scores = std::span(outputs.values).subspan(row * outputs.size, outputs.size);
     const auto wanted = data.labels.empty() ? std::vector<bool>() : label_set(data.labels[row], question.labels, data.records[row].where);
-    Answer& answer = verdict.answers.emplace_back();
+    Prediction& answer = verdict.answers.emplace_back();
     for (std::size_t label = 0; label < scores.size(); ++label) {
       const bool found = static_cast<double>(scores[label]) > question.threshold;
       if (found) answer.labels.emplace_back(question.labels[label], static_cast<double>(scores[label]));
@@ -82,7 +82,7 @@ Verdict judge_nearest(const Question& question, const Outputs& outputs, const Ou
 
 }  // namespace
 
-bool Answer::says_the_same(const Answer& other) const {
+bool Prediction::says_the_same(const Prediction& other) const {
   return std::equal(labels.begin(), labels.end(), other.labels.begin(), other.labels.end(), [](const auto& a, const auto& b) { return a.first == b.first; });
 }
 
@@ -105,7 +105,7 @@ Verdict judge(const Question& question, const Outputs& outputs, const Outputs& e
     case Measure::nearest: return judge_nearest(question, outputs, examples);
     case Measure::embedding: break;
   }
-  return {{}, std::vector<Answer>(question.data->records.size())};
+  return {{}, std::vector<Prediction>(question.data->records.size())};
 }
 
 Comparison compare(Measure measure, const Outputs& a, const Verdict& answers_a, const Outputs& b, const Verdict& answers_b) {

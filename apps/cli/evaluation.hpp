@@ -30,15 +30,15 @@ struct Outputs {
 };
 
 // One row's answer as a person reads it.
-struct Answer {
+struct Prediction {
   std::vector<std::pair<std::string, double>> labels;  // with their scores, or the cosine of the nearest
   std::optional<double> value;                         // of Measure::number and Measure::similarity
-  bool says_the_same(const Answer& other) const;       // the same labels
+  bool says_the_same(const Prediction& other) const;       // the same labels
 };
 
 struct Verdict {
   std::vector<std::pair<std::string, double>> scores;  // {"accuracy", 0.82}, in the order they are printed; none without labels
-  std::vector<Answer> answers;
+  std::vector<Prediction> answers;
 };
 
 struct Question {

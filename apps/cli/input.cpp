@@ -15,8 +15,6 @@
 namespace berth::cli {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
 void check_utf8(std::string_view text, const std::string& where) {
   const std::size_t bad = base::find_invalid_utf8(text);
   if (bad != std::string_view::npos) throw DataError(where + ": invalid UTF-8 at byte " + std::to_string(bad + 1));

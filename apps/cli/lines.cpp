@@ -16,7 +16,6 @@ namespace berth::cli {
 namespace {
 
 constexpr std::size_t kReadBytes = std::size_t{64} << 10;
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 std::string reason() { return std::strerror(errno); }
 

@@ -11,6 +11,8 @@
 
 namespace berth::cli {
 
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
 // A line that is too long to be held. The input goes on behind skip_line().
 struct LongLine : DataError {
   using DataError::DataError;

@@ -12,6 +12,10 @@
 
 namespace berth::cli {
 
+// The models that come with berth, where a command can do without --model.
+inline constexpr const char* kDefaultClassifier = "sentiment";
+inline constexpr const char* kDefaultEncoder = "intent";
+
 struct ModelOptions {
   std::string directory;  // empty: the default model of the command
   std::string precision = "fp32";

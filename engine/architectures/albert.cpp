@@ -8,7 +8,7 @@ namespace berth::engine {
 namespace {
 
 // Layer i runs all layers of group i / (layers / groups), a division that need not come out even.
-void read(const base::JsonObject& json, const loaders::TensorStore&, ModelConfig& config) {
+void read_albert(const base::JsonObject& json, const loaders::TensorStore&, ModelConfig& config) {
   const std::size_t groups = size_or(json, "num_hidden_groups", 1, 1, config.num_layers);
   config.inner_layers = size_or(json, "inner_group_num", 1, 1, 64);
   config.stored_layers = groups * config.inner_layers;
@@ -56,7 +56,7 @@ const ArchitectureSpec kAlbert{
                           .norm = "predictions.LayerNorm"}},
                .decoder = "predictions.decoder",
                .decoder_bias = {"predictions.bias", "predictions.decoder.bias"}}},
-    .read = read,
+    .read = read_albert,
 };
 
 }  // namespace berth::engine

@@ -76,7 +76,7 @@ void read_convolution(const base::JsonObject& json, ModelConfig& config) {
   config.convolution.activation = activation_by_name(json.string_or("conv_act", "tanh"), json.label(), "conv_act");
 }
 
-void read(const base::JsonObject& json, const loaders::TensorStore&, ModelConfig& config) {
+void read_deberta_v2(const base::JsonObject& json, const loaders::TensorStore&, ModelConfig& config) {
   if (size_or(json, "attention_head_size", config.head_size, 1, config.hidden_size) != config.head_size)
     json.fail("attention_head_size", "must be \"hidden_size\" by \"num_attention_heads\" (" + std::to_string(config.head_size) + ")");
   if (!json.boolean_or("position_biased_input", true)) config.body.names.position_embeddings = "";
@@ -129,7 +129,7 @@ const ArchitectureSpec kDebertaV2{
                  },
              .project_before_norm = true},
     .heads = {sequence_classifier({kPooler, {.name = "classifier"}}), token_classifier(), span_head(), bert_masked_lm(), newer_masked_lm()},
-    .read = read,
+    .read = read_deberta_v2,
 };
 
 }  // namespace berth::engine

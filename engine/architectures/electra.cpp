@@ -13,7 +13,7 @@ TensorNames names() {
   return names;
 }
 
-void read(const base::JsonObject&, const loaders::TensorStore&, ModelConfig& config) {
+void read_electra(const base::JsonObject&, const loaders::TensorStore&, ModelConfig& config) {
   if (config.embedding_size == config.hidden_size) config.body.names.embedding_projection = "";
 }
 
@@ -40,7 +40,7 @@ const ArchitectureSpec kElectra{
                .steps = {{.name = "discriminator_predictions.dense", .activation = kernels::Activation::gelu, .activation_key = "hidden_act"},
                          {.name = "discriminator_predictions.dense_prediction"}},
                .outputs = 1}},
-    .read = read,
+    .read = read_electra,
 };
 
 }  // namespace berth::engine

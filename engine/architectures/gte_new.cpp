@@ -23,7 +23,7 @@ std::vector<float> read_frequencies(const base::JsonObject& json, std::size_t di
   return ntk_frequencies(theta, dims, factor);
 }
 
-void read(const base::JsonObject& json, const loaders::TensorStore&, ModelConfig& config) {
+void read_gte_new(const base::JsonObject& json, const loaders::TensorStore&, ModelConfig& config) {
   for (const char* key : {"logn_attention_scale", "logn_attention_clip1"}) refuse_flag(json, key, true);
   if (json.string_or("layer_norm_type", "layer_norm") != "layer_norm") refuse(json, "layer_norm_type", "layer_norm");
   config.body.biases.intermediate = false;
@@ -70,7 +70,7 @@ const ArchitectureSpec kGteNew{
                .steps = {{.name = "lm_head.dense", .activation = kernels::Activation::gelu, .activation_key = "hidden_act", .norm = "lm_head.norm"}},
                .decoder = "lm_head.decoder",
                .decoder_bias = {"lm_head.decoder.bias", "lm_head.bias"}}},
-    .read = read,
+    .read = read_gte_new,
 };
 
 }  // namespace berth::engine

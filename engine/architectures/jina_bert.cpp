@@ -28,7 +28,7 @@ TensorNames names(bool normed_keys) {
   return names;
 }
 
-void read(const base::JsonObject& json, const loaders::TensorStore&, ModelConfig& config) {
+void read_jina_bert(const base::JsonObject& json, const loaders::TensorStore&, ModelConfig& config) {
   config.relative_bias = RelativeBias::alibi;
   const std::string type = json.string_or("feed_forward_type", "original");
   const bool normed_keys = !config.body.names.query_norm.empty();
@@ -55,7 +55,7 @@ ArchitectureSpec jina_bert(bool normed_keys) {
       .body = {.names = names(normed_keys), .gate = normed_keys ? Gate::second_half : Gate::first_half},
       .pooler = kBertPooler,
       .heads = {pooled_classifier(), token_classifier(), span_head(), bert_masked_lm()},
-      .read = read,
+      .read = read_jina_bert,
   };
 }
 

@@ -44,7 +44,7 @@ std::vector<float> read_rope(const base::JsonObject& json, const char* kind, dou
   return rotary_frequencies(theta, dims);
 }
 
-void read(const base::JsonObject& json, const loaders::TensorStore&, ModelConfig& config) {
+void read_modernbert(const base::JsonObject& json, const loaders::TensorStore&, ModelConfig& config) {
   if (config.head_size % 2 != 0) json.fail("num_attention_heads", "heads of " + std::to_string(config.head_size) + " values cannot be rotated in pairs");
   Biases& biases = config.body.biases;
   biases.norms = json.boolean_or("norm_bias", false);
@@ -107,7 +107,7 @@ const ArchitectureSpec kModernBert{
                .decoder = "decoder",
                .decoder_bias = {"decoder.bias"},
                .decoder_bias_key = "decoder_bias"}},
-    .read = read,
+    .read = read_modernbert,
 };
 
 }  // namespace berth::engine

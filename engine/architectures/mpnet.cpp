@@ -7,7 +7,7 @@ namespace berth::engine {
 
 namespace {
 
-void read(const base::JsonObject& json, const loaders::TensorStore&, ModelConfig& config) {
+void read_mpnet(const base::JsonObject& json, const loaders::TensorStore&, ModelConfig& config) {
   // The library computes 32 buckets whatever the key says, which sizes the table.
   config.relative_bias = RelativeBias::buckets;
   config.relative_buckets = size_or(json, "relative_attention_num_buckets", 32, 32, 4096);
@@ -38,7 +38,7 @@ const ArchitectureSpec kMpnet{
              .positions_skip_padding = true},
     .pooler = kBertPooler,
     .heads = {two_layer_classifier(), token_classifier(), span_head(), roberta_masked_lm()},
-    .read = read,
+    .read = read_mpnet,
 };
 
 }  // namespace berth::engine

@@ -55,7 +55,7 @@ void read_feed_forward(const base::JsonObject& json, const loaders::TensorStore&
   config.intermediate_size = known_shape ? static_cast<std::size_t>(tensor->shape[1]) : size_or(json, "n_inner", 4 * config.hidden_size, 1, 1 << 17);
 }
 
-void read(const base::JsonObject& json, const loaders::TensorStore& tensors, ModelConfig& config) {
+void read_nomic_bert(const base::JsonObject& json, const loaders::TensorStore& tensors, ModelConfig& config) {
   refuse_options(json);
   read_feed_forward(json, tensors, config);
   const std::size_t multiple = size_or(json, "pad_vocab_size_multiple", 1, 1, 1 << 16);
@@ -106,7 +106,7 @@ const ArchitectureSpec kNomicBert{
              .gate = Gate::first_half},
     .pooler = kBertPooler,
     .heads = {pooled_classifier(), token_classifier(), span_head(), bert_masked_lm(), bert_masked_lm(kForPreTraining)},
-    .read = read,
+    .read = read_nomic_bert,
 };
 
 }  // namespace berth::engine

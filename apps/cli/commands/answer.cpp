@@ -13,7 +13,7 @@ namespace {
 
 constexpr Fields kFields{.text = "question", .pair = "context", .needs_pair = true, .option = "--question"};
 
-struct Options {
+struct AnswerCommand {
   ModelOptions model;
   RunLimits limits;
   TextOptions text;
@@ -66,7 +66,7 @@ std::string json_line(const Record& record, const Findings& found, std::size_t r
 }
 
 // The question, then its answers.
-std::string people_lines(const Record& record, const Findings& found, std::size_t row, int columns) {
+std::string answer_lines(const Record& record, const Findings& found, std::size_t row, int columns) {
   std::string out = describe(record, found.rows()[row], columns) + "\n";
   if (found[row].empty()) out += "  (the context is empty)\n";
   for (const berth_finding& answer : found[row]) {
@@ -78,7 +78,7 @@ std::string people_lines(const Record& record, const Findings& found, std::size_
   return out;
 }
 
-void run(Options options, std::vector<std::string> arguments) {
+void run(AnswerCommand options, std::vector<std::string> arguments) {
   Source source = open_source(options.text, std::move(arguments), kFields, options.question);
   const Model model = load_model(options.model, "");
   Output output(options.text.json, options.text.table);
@@ -87,7 +87,7 @@ void run(Options options, std::vector<std::string> arguments) {
   for_each_chunk(source, output, chunk_limits(options.limits), [&](std::span<const Record> records) {
     const Findings found = model.answer(inputs_of(records), options.answer);
     for (std::size_t i = 0; i < records.size(); ++i)
-      output.write(output.people() ? people_lines(records[i], found, i, output.columns()) : json_line(records[i], found, i, options.answer));
+      output.write(output.people() ? answer_lines(records[i], found, i, output.columns()) : json_line(records[i], found, i, options.answer));
   });
 }
 
@@ -95,7 +95,7 @@ void run(Options options, std::vector<std::string> arguments) {
 
 void add_answer(CommandLine& line) {
   Command command = line.add_command("answer", "Find the answers to questions in their contexts, with a question-answering model");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<AnswerCommand>();
   add_model_options(command, options->model, "");
   add_max_length_option(command, options->limits.max_length, "Tokens of a window, question included; default: 384, or the model's limit where that is less");
   add_batch_tokens_option(command, options->limits.batch_tokens);

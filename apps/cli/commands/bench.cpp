@@ -18,13 +18,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr const char* kDefaultModel = "intent";
 constexpr std::size_t kMinCalls = 5;
 constexpr std::size_t kDefaultLength = 128;
 constexpr double kPeakSeconds = 0.1;
 constexpr double kMegabyte = 1 << 20;
 
-struct Options {
+struct BenchCommand {
   ModelOptions model;
   TextOptions text;  // only how to write
   std::size_t batch = 1;
@@ -59,10 +58,10 @@ std::vector<double> measure(double seconds, const Call& call) {
   return samples;
 }
 
-Result bench(const Options& options) {
+Result bench(const BenchCommand& options) {
   Result result;
   const auto start = Clock::now();
-  const Model model = load_model(options.model, kDefaultModel);
+  const Model model = load_model(options.model, kDefaultEncoder);
   result.load_ms = 1000 * seconds_since(start);
   result.load_peak_rss_mb = status_megabytes("VmHWM");
   const auto info = nlohmann::json::parse(model.info());
@@ -139,7 +138,7 @@ std::string for_people(const Result& result) {
          field("instruction set", result.isa) + field("precision", result.precision) + field("threads", std::to_string(result.threads));
 }
 
-void run(const Options& options) {
+void run(const BenchCommand& options) {
   const Result result = bench(options);
   Output output(options.text.json, options.text.table);
   output.write(output.people() ? for_people(result) : json_line(result));
@@ -150,8 +149,8 @@ void run(const Options& options) {
 
 void add_bench(CommandLine& line) {
   Command command = line.add_command("bench", "Measure a model in steady state, on random token ids");
-  const auto options = std::make_shared<Options>();
-  add_model_options(command, options->model, kDefaultModel);
+  const auto options = std::make_shared<BenchCommand>();
+  add_model_options(command, options->model, kDefaultEncoder);
   command.add_option("-b,--batch", options->batch, "Rows per call; default 1").type_name("N").check(check_positive);
   command.add_option("-l,--length", options->length, "Tokens per row; default 128, or what the model has positions for").type_name("N").check(check_positive);
   command.add_flag("--ragged", options->ragged, "Rows of different lengths, from 8 to --length, a third of it on average");

@@ -12,10 +12,9 @@
 namespace berth::cli {
 namespace {
 
-constexpr const char* kDefaultModel = "intent";
 constexpr std::uint64_t kFewTexts = 100;  // below it sentence-transformers warns, too
 
-struct Options {
+struct CalibrateRangesCommand {
   ModelOptions model;
   RunLimits limits;
   EmbeddingOptions embedding;
@@ -30,9 +29,9 @@ void write_file(const std::string& path, const std::string& text) {
   if (!file) throw DataError(path + ": cannot be written");
 }
 
-void run(const Options& options, std::vector<std::string> arguments) {
+void run(const CalibrateRangesCommand& options, std::vector<std::string> arguments) {
   Source source = open_source(options.text, std::move(arguments));
-  const Model model = load_model(options.model, kDefaultModel);
+  const Model model = load_model(options.model, kDefaultEncoder);
   Output output(true, false);
   const RunOptions run_options = cli::run_options(model, options.limits, options.embedding);
   std::vector<float> ranges(2 * model.embedding_size(run_options));
@@ -56,8 +55,8 @@ void run(const Options& options, std::vector<std::string> arguments) {
 
 void add_calibrate_ranges(CommandLine& line) {
   Command command = line.add_command("calibrate-ranges", "Find the ranges that int8 and uint8 embeddings need, over texts like those that will be encoded");
-  const auto options = std::make_shared<Options>();
-  add_model_options(command, options->model, kDefaultModel);
+  const auto options = std::make_shared<CalibrateRangesCommand>();
+  add_model_options(command, options->model, kDefaultEncoder);
   add_run_options(command, options->limits);
   add_embedding_options(command, options->embedding);
   command.add_option("-o,--output", options->output, "Write the ranges to this file; \"-\", the default: to standard output").type_name("FILE");

@@ -17,9 +17,7 @@
 namespace berth::cli {
 namespace {
 
-constexpr const char* kDefaultModel = "sentiment";
-
-struct Options {
+struct ClassifyCommand {
   ModelOptions model;
   RunLimits limits;
   TextOptions text;
@@ -70,7 +68,7 @@ Answer answer_of(const berth_decision& decision, const Row& row) {
   return answer;
 }
 
-void refuse_head_options(const Options& options) {
+void refuse_head_options(const ClassifyCommand& options) {
   const auto refuse = [](bool given, const char* option) {
     if (given) throw UsageError(std::string(option) + ": with --profile the profile says that");
   };
@@ -82,7 +80,7 @@ void refuse_head_options(const Options& options) {
   if (options.top_k != 1) throw UsageError("--top-k: a profile gives one label");
 }
 
-void run_profile(const Options& options, std::vector<std::string> arguments) {
+void run_profile(const ClassifyCommand& options, std::vector<std::string> arguments) {
   refuse_head_options(options);
   Stream stream(options.text, options.stream, std::move(arguments), options.model.threads);
   ClassifierOptions how = classifier_options(options.model, options.precision_given, options.limits.batch_tokens);
@@ -108,14 +106,14 @@ void run_profile(const Options& options, std::vector<std::string> arguments) {
   });
 }
 
-void run(const Options& options, std::vector<std::string> arguments) {
+void run(const ClassifyCommand& options, std::vector<std::string> arguments) {
   if (!options.profile.file.empty()) return run_profile(options, std::move(arguments));
   if (options.profile.no_cache || options.profile.rules_only) throw UsageError("--no-cache and --rules-only go with --profile");
   Stream stream(options.text, options.stream, std::move(arguments), options.model.threads);
-  const Model model = load_model(options.model, kDefaultModel);
+  const Model model = load_model(options.model, kDefaultClassifier);
   if (model.num_labels() == 0)
-    throw DataError(model_directory(options.model, kDefaultModel) + ": the model has no sequence-classification head; berth encode gives its embeddings");
-  stream.open_output({"label", "score", "tokens", "truncated"}, "classify " + model_directory(options.model, kDefaultModel) + " " + options.model.precision +
+    throw DataError(model_directory(options.model, kDefaultClassifier) + ": the model has no sequence-classification head; berth encode gives its embeddings");
+  stream.open_output({"label", "score", "tokens", "truncated"}, "classify " + model_directory(options.model, kDefaultClassifier) + " " + options.model.precision +
                                                                     " " + std::to_string(options.top_k) + " " + std::to_string(options.limits.max_length) +
                                                                     " " + options.limits.long_text_mode() + " " + std::to_string(options.limits.stride) + " " +
                                                                     options.window_scores + (options.raw_scores ? " raw" : ""));
@@ -148,8 +146,8 @@ void run(const Options& options, std::vector<std::string> arguments) {
 
 void add_classify(CommandLine& line) {
   Command command = line.add_command("classify", "Label texts with a classification model");
-  const auto options = std::make_shared<Options>();
-  add_model_options(command, options->model, kDefaultModel);
+  const auto options = std::make_shared<ClassifyCommand>();
+  add_model_options(command, options->model, kDefaultClassifier);
   add_run_options(command, options->limits);
   add_window_scores_option(command, options->window_scores, "mean");
   command.add_option("-k,--top-k", options->top_k, "Labels to report, best first; 0: all; default 1").type_name("N").check(check_count);

@@ -15,10 +15,9 @@
 namespace berth::cli {
 namespace {
 
-constexpr const char* kDefaultModel = "intent";
 constexpr std::size_t kTokenEmbeddingBytes = std::size_t{64} << 20;  // of a chunk, with --tokens
 
-struct Options {
+struct EncodeCommand {
   ModelOptions model;
   RunLimits limits;
   EmbeddingOptions embedding;
@@ -65,7 +64,7 @@ std::string some_values(std::span<const Value> embedding) {
 
 class Encoder {
  public:
-  Encoder(const Model& model, const Options& options, Stream& stream)
+  Encoder(const Model& model, const EncodeCommand& options, Stream& stream)
       : model_(model),
         options_(options),
         stream_(stream),
@@ -224,7 +223,7 @@ class Encoder {
   }
 
   const Model& model_;
-  const Options& options_;
+  const EncodeCommand& options_;
   Stream& stream_;
   std::optional<Tokenizer> tokenizer_;
   RunOptions run_options_;
@@ -232,16 +231,16 @@ class Encoder {
   Quantizer quantizer_;
 };
 
-void run(const Options& options, std::vector<std::string> arguments) {
+void run(const EncodeCommand& options, std::vector<std::string> arguments) {
   if (options.tokens && (options.sparse || options.multi)) throw UsageError("--tokens goes with embeddings, not with --sparse or --multi-vector");
   Stream stream(options.text, options.stream, std::move(arguments), options.model.threads);
-  const Model model = load_model(options.model, kDefaultModel);
+  const Model model = load_model(options.model, kDefaultEncoder);
   const Encoder encoder(model, options, stream);
   const auto matrix = encoder.matrix();
   if (stream.wants_cells() && !matrix) throw UsageError("--output-format: CSV and TSV have one column for one embedding");
   const EmbeddingOptions& embedding = options.embedding;
   stream.open_output({"embedding", "tokens", "truncated"},
-                     "encode " + model_directory(options.model, kDefaultModel) + " " + options.model.precision + " " + options.quantize.type + " " +
+                     "encode " + model_directory(options.model, kDefaultEncoder) + " " + options.model.precision + " " + options.quantize.type + " " +
                          options.quantize.ranges + (options.quantize.base64 ? " base64 " : " ") + std::to_string(embedding.truncate_dim) +
                          (embedding.normalize ? " normalize " : " ") + embedding.prompt_name + " " + embedding.prompt.value_or("") + " " +
                          std::to_string(options.limits.max_length) + " " + options.limits.long_text_mode() + " " + std::to_string(options.limits.stride) + " " +
@@ -254,8 +253,8 @@ void run(const Options& options, std::vector<std::string> arguments) {
 
 void add_encode(CommandLine& line) {
   Command command = line.add_command("encode", "Turn texts into embeddings: dense, sparse, or one a token");
-  const auto options = std::make_shared<Options>();
-  add_model_options(command, options->model, kDefaultModel);
+  const auto options = std::make_shared<EncodeCommand>();
+  add_model_options(command, options->model, kDefaultEncoder);
   add_run_options(command, options->limits);
   add_embedding_options(command, options->embedding);
   add_prompt_options(command, options->embedding);

@@ -18,7 +18,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Options {
+struct EvalCommand {
   ModelOptions model;
   RunLimits limits;
   TextOptions text;  // only how to write
@@ -30,7 +30,7 @@ struct Options {
   std::size_t differences = 5;
 };
 
-Measure measure_of(const Model& model, const Dataset& data, const Options& options) {
+Measure measure_of(const Model& model, const Dataset& data, const EvalCommand& options) {
   const auto info = nlohmann::json::parse(model.info());
   if (info.at("task") != "sequence-classification") {
     if (data.has_pairs) return Measure::similarity;
@@ -70,7 +70,7 @@ Outputs run_model(const Model& model, Measure measure, const Dataset& data, cons
   return outputs;
 }
 
-Dataset read(const Options& options, const std::string& path) {
+Dataset read(const EvalCommand& options, const std::string& path) {
   DatasetOptions how = options.dataset;
   if (path != options.data) how.limit = 0;
   return read_dataset(path, how);
@@ -121,7 +121,7 @@ Judged run_and_judge(const Model& model, const Report& report, const RunLimits& 
   return judged;
 }
 
-void evaluate(const Options& options, Report& report) {
+void evaluate(const EvalCommand& options, Report& report) {
   report.data = read(options, options.data);
   if (!options.examples.empty()) report.examples = read(options, options.examples);
   Question& question = report.question;
@@ -156,7 +156,7 @@ Json scores_json(const Verdict& verdict) {
   return out;
 }
 
-Json answer_json(const Answer& answer) {
+Json answer_json(const Prediction& answer) {
   if (answer.value) return *answer.value;
   Json out = Json::array();
   for (const auto& [label, score] : answer.labels) out.push_back({{"label", label}, {"score", score}});
@@ -176,7 +176,7 @@ Json difference_json(const Report& report, std::size_t row) {
   return out;
 }
 
-std::string json_line(const Report& report, const Options& options) {
+std::string json_line(const Report& report, const EvalCommand& options) {
   Json out = {{"rows", report.data.records.size()}, {"truncated", report.given.outputs.truncated}, {"isa", report.isa}, {"precision", report.precision},
               {"scores", scores_json(report.given.verdict)}};
   if (!report.comparison) return out.dump() + "\n";
@@ -192,14 +192,14 @@ std::string json_line(const Report& report, const Options& options) {
   return out.dump() + "\n";
 }
 
-std::string answer_cell(const Answer& answer) {
+std::string answer_cell(const Prediction& answer) {
   if (answer.value) return fixed(*answer.value, 4);
   std::string out;
   for (const auto& [label, score] : answer.labels) out += (out.empty() ? "" : ", ") + one_line(label, 24) + " " + fixed(score, 4);
   return out.empty() ? "(no label)" : out;
 }
 
-std::string for_people(const Report& report, const Options& options, int columns) {
+std::string for_people(const Report& report, const EvalCommand& options, int columns) {
   const auto field = [](std::string_view name, const std::string& value) { return pad_right(name, 20) + value + "\n"; };
   const std::size_t cut = report.given.outputs.truncated;
   std::string out = field("rows", grouped(static_cast<double>(report.data.records.size())) + (cut > 0 ? " (" + grouped(static_cast<double>(cut)) + " texts cut)" : ""));
@@ -231,7 +231,7 @@ std::string for_people(const Report& report, const Options& options, int columns
   return out;
 }
 
-void run(const Options& options) {
+void run(const EvalCommand& options) {
   if (options.data.empty()) throw UsageError("no data given: --data FILE names labelled texts");
   Report report;
   evaluate(options, report);
@@ -244,7 +244,7 @@ void run(const Options& options) {
 
 void add_eval(CommandLine& line) {
   Command command = line.add_command("eval", "Score a model on labelled texts, and compare a precision with fp32");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<EvalCommand>();
   add_model_options(command, options->model, "");
   add_run_options(command, options->limits);
   command.add_option("-d,--data", options->data, "Texts with labels (columns separated by tabs, CSV, or JSON Lines), \"-\" for standard input").type_name("FILE");

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t kLogitBytes = std::size_t{64} << 20;  // of a chunk, where all logits are reported
 
-struct Options {
+struct FillMaskCommand {
   ModelOptions model;
   RunLimits limits;
   TextOptions text;
@@ -44,7 +44,7 @@ std::string json_line(const Record& record, const Findings& found, std::size_t r
 }
 
 // The text, then the words for each of its masks.
-std::string people_lines(const Record& record, const Findings& found, std::size_t row, int columns) {
+std::string fill_lines(const Record& record, const Findings& found, std::size_t row, int columns) {
   std::string out = describe(record, found.rows()[row].truncated != 0, columns) + "\n";
   const auto masks = apps::by_mask(found[row]);
   for (std::size_t mask = 0; mask < masks.size(); ++mask) {
@@ -58,7 +58,7 @@ std::string people_lines(const Record& record, const Findings& found, std::size_
   return out;
 }
 
-void run(Options options, std::vector<std::string> arguments) {
+void run(FillMaskCommand options, std::vector<std::string> arguments) {
   Source source = open_source(options.text, std::move(arguments));
   const Model model = load_model(options.model, "");
   Output output(options.text.json, options.text.table);
@@ -72,7 +72,7 @@ void run(Options options, std::vector<std::string> arguments) {
   for_each_chunk(source, output, limits, [&](std::span<const Record> records) {
     const Findings found = model.fill_mask(inputs_of(records), options.fill);
     for (std::size_t i = 0; i < records.size(); ++i)
-      output.write(output.people() ? people_lines(records[i], found, i, output.columns()) : json_line(records[i], found, i));
+      output.write(output.people() ? fill_lines(records[i], found, i, output.columns()) : json_line(records[i], found, i));
   });
 }
 
@@ -80,7 +80,7 @@ void run(Options options, std::vector<std::string> arguments) {
 
 void add_fill_mask(CommandLine& line) {
   Command command = line.add_command("fill-mask", "Find words in place of the mask tokens of texts, with a masked language model");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<FillMaskCommand>();
   add_model_options(command, options->model, "");
   add_run_options(command, options->limits, LongTexts::cut);
   command.add_option("-k,--top-k", options->fill.top_k, "Words to report for each mask, best first; 0: all; default 5").type_name("N").check(check_count);

@@ -12,13 +12,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Options {
+struct InfoCommand {
   ModelOptions model;
   TextOptions text;  // only how to write
 };
 
 // {"version", "isa", "isas": [{"name","usable","reason"}], "threads", "default_models": {name: directory}, "model": {...} when one was named}
-Json collect(const Options& options) {
+Json collect(const InfoCommand& options) {
   Json info = {{"version", berth_version()}};
   info.update(Json::parse(system_info()));
   Json& defaults = info["default_models"] = Json::object();
@@ -53,7 +53,7 @@ std::string for_people(const Json& info, int columns) {
   return out;
 }
 
-void run(const Options& options) {
+void run(const InfoCommand& options) {
   const Json info = collect(options);
   Output output(options.text.json, options.text.table);
   output.write(output.people() ? for_people(info, output.columns()) : info.dump() + "\n");
@@ -64,7 +64,7 @@ void run(const Options& options) {
 
 void add_info(CommandLine& line) {
   Command command = line.add_command("info", "Describe this machine, and a model with --model");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<InfoCommand>();
   add_model_options(command, options->model, "");
   add_output_options(command, options->text);
   command.callback([&line, command, options] {

@@ -27,7 +27,7 @@ namespace {
 
 constexpr std::size_t kLabelsWithTheirOwn = 40;  // thresholds by default: with more there are too few rows for each
 
-struct Options {
+struct ProfileCommand {
   ModelOptions model;
   bool precision_given = false;
   bool no_model = false;
@@ -44,7 +44,7 @@ struct Options {
   std::string output;
 };
 
-void check(const Options& options, const std::string& file) {
+void check(const ProfileCommand& options, const std::string& file) {
   Classifier::check(file);
   Output output(options.text.json, options.text.table);
   ClassifierOptions how = classifier_options(options.model, options.precision_given, 0);
@@ -72,7 +72,7 @@ struct Labelled {
   std::vector<std::size_t> wanted;  // [rows]
 };
 
-Labelled read_labelled(const Options& options, const Classifier& classifier) {
+Labelled read_labelled(const ProfileCommand& options, const Classifier& classifier) {
   if (options.data.empty()) throw UsageError("--data FILE: labelled texts are needed");
   Labelled result;
   result.data = read_dataset(options.data, options.dataset);
@@ -190,7 +190,7 @@ struct Told {
   std::string extra_table;
 };
 
-void tell(const Options& options, const Labelled& labelled, const Decisions& decisions, std::span<const std::size_t> given, const LabelFacts& facts,
+void tell(const ProfileCommand& options, const Labelled& labelled, const Decisions& decisions, std::span<const std::size_t> given, const LabelFacts& facts,
           const Told& told) {
   Assessment assessment(labelled.names.size());
   for (std::size_t row = 0; row < given.size(); ++row) assessment.add(labelled.wanted[row], given[row]);
@@ -209,13 +209,13 @@ void tell(const Options& options, const Labelled& labelled, const Decisions& dec
   output.flush();
 }
 
-ClassifierOptions loading(const Options& options) {
+ClassifierOptions loading(const ProfileCommand& options) {
   ClassifierOptions how = classifier_options(options.model, options.precision_given, 0);
   how.rules_only = options.rules_only;
   return how;
 }
 
-void eval(const Options& options, const std::string& file) {
+void eval(const ProfileCommand& options, const std::string& file) {
   const Classifier classifier = load_classifier(file, loading(options));
   const Labelled labelled = read_labelled(options, classifier);
   const Decisions decisions = classify_all(classifier, labelled);
@@ -227,7 +227,7 @@ void eval(const Options& options, const std::string& file) {
 }
 
 // The ways of combining examples that are tried: the profile's own, and the mean of the k nearest.
-std::vector<Variant> variants_of(const Options& options, const std::string& file, const Labelled& labelled) {
+std::vector<Variant> variants_of(const ProfileCommand& options, const std::string& file, const Labelled& labelled) {
   std::vector<Variant> variants;
   const std::pair<const char*, std::size_t> tried[] = {{"max", 0}, {"mean-top-k", 2}, {"mean-top-k", 3}, {"mean-top-k", 5}, {"centroid", 0}};
   for (const auto& [combine, k] : tried) {
@@ -259,7 +259,7 @@ std::string with_thresholds(const std::string& file, const Labelled& labelled, c
   return profile.dump(2) + "\n";
 }
 
-void tune(const Options& options, const std::string& file) {
+void tune(const ProfileCommand& options, const std::string& file) {
   const Classifier classifier = load_classifier(file, loading(options));
   const Labelled labelled = read_labelled(options, classifier);
   const LabelFacts facts = facts_of(classifier);
@@ -294,7 +294,7 @@ void tune(const Options& options, const std::string& file) {
   tell(options, labelled, decisions, held_out, now, told);
 }
 
-void run(const Options& options, const std::vector<std::string>& words) {
+void run(const ProfileCommand& options, const std::vector<std::string>& words) {
   const std::string action = words.empty() ? "" : words.front();
   if (action != "check" && action != "eval" && action != "tune")
     throw UsageError("berth profile: expected check, eval or tune and a FILE" + (action.empty() ? "" : ", got \"" + action + "\""));
@@ -312,7 +312,7 @@ void run(const Options& options, const std::vector<std::string>& words) {
 
 void add_profile(CommandLine& line) {
   Command command = line.add_command("profile", "Work on a profile for classify: berth profile check|eval|tune FILE");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ProfileCommand>();
   add_model_options(command, options->model, "");
   command.add_flag("--no-model", options->no_model, "check: the file alone, without loading its model");
   command.add_flag("--rules-only", options->rules_only, "eval: without the model");

@@ -14,7 +14,7 @@ namespace {
 
 constexpr Fields kFields{.text = "query", .pair = "texts", .needs_pair = true, .many_pairs = true, .option = "--query"};
 
-struct Options {
+struct RerankCommand {
   ModelOptions model;
   RunLimits limits;
   TextOptions text;
@@ -77,7 +77,7 @@ struct Scored {
 };
 
 // All pairs of all lines together, so that batches are full.
-std::vector<Scored> score_pairs(const Model& model, const Options& options, std::span<const Record> records) {
+std::vector<Scored> score_pairs(const Model& model, const RerankCommand& options, std::span<const Record> records) {
   RunOptions run_options;
   run_options.max_length = options.limits.max_length;
   run_options.batch_tokens = options.limits.batch_tokens;
@@ -101,7 +101,7 @@ std::vector<Scored> score_pairs(const Model& model, const Options& options, std:
 }
 
 // Line by line: the query's vectors are made once.
-std::vector<Scored> score_late(const Model& model, const Options& options, std::span<const Record> records) {
+std::vector<Scored> score_late(const Model& model, const RerankCommand& options, std::span<const Record> records) {
   VectorOptions vector_options;
   vector_options.max_length = options.limits.max_length;
   vector_options.batch_tokens = options.limits.batch_tokens;
@@ -119,7 +119,7 @@ std::vector<Scored> score_late(const Model& model, const Options& options, std::
   return all;
 }
 
-void run(const Options& options, std::vector<std::string> arguments) {
+void run(const RerankCommand& options, std::vector<std::string> arguments) {
   Source source = open_source(options.text, std::move(arguments), kFields, options.query);
   const Model model = load_model(options.model, "");
   Output output(options.text.json, options.text.table);
@@ -142,7 +142,7 @@ void run(const Options& options, std::vector<std::string> arguments) {
 
 void add_rerank(CommandLine& line) {
   Command command = line.add_command("rerank", "Sort texts by how well they answer a query, with a cross-encoder or by late interaction");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<RerankCommand>();
   add_model_options(command, options->model, "");
   add_run_options(command, options->limits);
   add_window_scores_option(command, options->window_scores, "max");

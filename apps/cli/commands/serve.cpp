@@ -16,7 +16,7 @@ namespace berth::cli {
 namespace {
 
 // As the command line has them, before they are what the server takes.
-struct Options {
+struct ServeCommand {
   server::ServerOptions server;
   ModelOptions model;  // without its directory
   std::vector<std::string> models, profiles, key_values;
@@ -38,7 +38,7 @@ void add_address_options(Command& command, server::ServerOptions& options, std::
   command.add_option("-c,--config", config, "JSON file of options by their names; the command line and BERTH_* variables come first").type_name("FILE");
 }
 
-void add_limits(Command& command, Options& options) {
+void add_limits(Command& command, ServeCommand& options) {
   server::ServerOptions& server = options.server;
   const auto bytes = [&](const char* name, std::size_t& value, const char* description) { command.add_option(name, value, description).bytes(); };
   const auto count = [&](const char* name, auto& value, const char* description) {
@@ -71,7 +71,7 @@ void add_limits(Command& command, Options& options) {
   count("--workers", server.workers, "Threads for large bodies and responses; default 2");
 }
 
-void add_behaviour(Command& command, Options& options) {
+void add_behaviour(Command& command, ServeCommand& options) {
   server::ServerOptions& server = options.server;
   const auto list = [&](const char* name, std::vector<std::string>& values, const char* type, const char* description) {
     return command.add_option(name, values, description).type_name(type).repeatable();
@@ -116,7 +116,7 @@ server::ModelSource profile_of(const std::string& text) {
   return source;
 }
 
-std::vector<std::string> keys_of(const Options& options) {
+std::vector<std::string> keys_of(const ServeCommand& options) {
   std::vector<std::string> keys;
   for (const std::string& value : options.key_values)
     for (const std::string& key : split_list(value)) keys.push_back(key);
@@ -131,7 +131,7 @@ std::vector<std::string> keys_of(const Options& options) {
   return keys;
 }
 
-server::ServerOptions server_options(const Options& options) {
+server::ServerOptions server_options(const ServeCommand& options) {
   server::ServerOptions server = options.server;
   for (const std::string& model : options.models) server.models.push_back(source_of(model));
   if (server.models.empty() && options.profiles.empty())  // those that come with berth
@@ -167,7 +167,7 @@ server::ServerOptions server_options(const Options& options) {
 }
 
 // Command line, then BERTH_*, then the file, then TEI's variables.
-void apply_settings(const Command& command, Options& options) {
+void apply_settings(const Command& command, ServeCommand& options) {
   apply_environment(command.app(), "BERTH_", {"isa", "help"});
   if (!options.config.empty()) apply_file(command.app(), options.config);
   if (!options.tei_env) return;
@@ -188,7 +188,7 @@ void apply_settings(const Command& command, Options& options) {
 
 void add_serve(CommandLine& line) {
   Command command = line.add_command("serve", "Answer HTTP requests as text-embeddings-inference and OpenAI's embeddings do");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ServeCommand>();
   command
       .add_option("-m,--model", options->models,
                   "Model directory, or NAME=DIR; may be repeated: the first answers requests that name none; default: berth's own models")
@@ -213,7 +213,7 @@ void add_serve(CommandLine& line) {
 
 void add_health(CommandLine& line) {
   Command command = line.add_command("health", "Ask a server whether it is well, as a container's check");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ServeCommand>();
   add_address_options(command, options->server, options->config);
   command.add_flag("--live", options->live, "Only whether it answers at all");
   command.callback([&line, command, options] {

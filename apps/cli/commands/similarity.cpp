@@ -17,12 +17,11 @@
 namespace berth::cli {
 namespace {
 
-constexpr const char* kDefaultModel = "intent";
 constexpr int kCellWidth = 7;  // of the table: " -0.123"
 constexpr int kMinTextColumns = 24;
 constexpr std::size_t kNearest = 3;  // shown per text where the table would be too wide
 
-struct Options {
+struct SimilarityCommand {
   ModelOptions model;
   RunLimits limits;
   EmbeddingOptions embedding;
@@ -140,9 +139,9 @@ void collect(const Model& model, const RunOptions& run_options, std::span<const 
   all.values.insert(all.values.end(), embeddings.values.begin(), embeddings.values.end());
 }
 
-void run(const Options& options, std::vector<std::string> arguments) {
+void run(const SimilarityCommand& options, std::vector<std::string> arguments) {
   Source source = open_source(options.text, std::move(arguments));
-  const Model model = load_model(options.model, kDefaultModel);
+  const Model model = load_model(options.model, kDefaultEncoder);
   Output output(options.text.json, options.text.table);
   const RunOptions run_options = cli::run_options(model, options.limits, options.embedding);
   Collected all;
@@ -174,8 +173,8 @@ void run(const Options& options, std::vector<std::string> arguments) {
 
 void add_similarity(CommandLine& line) {
   Command command = line.add_command("similarity", "Compare texts: every text with every text, or the two texts of each JSON line");
-  const auto options = std::make_shared<Options>();
-  add_model_options(command, options->model, kDefaultModel);
+  const auto options = std::make_shared<SimilarityCommand>();
+  add_model_options(command, options->model, kDefaultEncoder);
   add_run_options(command, options->limits);
   add_truncate_dim_option(command, options->embedding);
   add_prompt_options(command, options->embedding);

@@ -12,7 +12,7 @@
 namespace berth::cli {
 namespace {
 
-struct Options {
+struct TagCommand {
   ModelOptions model;
   RunLimits limits;
   TextOptions text;
@@ -39,7 +39,7 @@ std::string json_line(const Record& record, const Findings& found, std::size_t r
 }
 
 // The text, then what was found in it.
-std::string people_lines(const Record& record, const Findings& found, std::size_t row, int columns) {
+std::string entity_lines(const Record& record, const Findings& found, std::size_t row, int columns) {
   std::string out = describe(record, found.rows()[row], columns) + "\n";
   for (const berth_finding& entity : found[row]) {
     std::string line = "  " + pad_right(one_line({entity.label.data, entity.label.size}, 16), 16) + score_cell(entity.score) + "  ";
@@ -50,7 +50,7 @@ std::string people_lines(const Record& record, const Findings& found, std::size_
   return out;
 }
 
-void run(Options options, std::vector<std::string> arguments) {
+void run(TagCommand options, std::vector<std::string> arguments) {
   Source source = open_source(options.text, std::move(arguments));
   const Model model = load_model(options.model, "");
   Output output(options.text.json, options.text.table);
@@ -61,7 +61,7 @@ void run(Options options, std::vector<std::string> arguments) {
   for_each_chunk(source, output, chunk_limits(options.limits), [&](std::span<const Record> records) {
     const Findings found = model.tag(inputs_of(records), options.tag);
     for (std::size_t i = 0; i < records.size(); ++i)
-      output.write(output.people() ? people_lines(records[i], found, i, output.columns()) : json_line(records[i], found, i, options.tag));
+      output.write(output.people() ? entity_lines(records[i], found, i, output.columns()) : json_line(records[i], found, i, options.tag));
   });
 }
 
@@ -69,7 +69,7 @@ void run(Options options, std::vector<std::string> arguments) {
 
 void add_tag(CommandLine& line) {
   Command command = line.add_command("tag", "Find entities with a token-classification model");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<TagCommand>();
   add_model_options(command, options->model, "");
   add_run_options(command, options->limits);
   command.add_option("-a,--aggregation", options->tag.aggregation,

@@ -11,9 +11,7 @@
 namespace berth::cli {
 namespace {
 
-constexpr const char* kDefaultModel = "intent";
-
-struct Options {
+struct TokenizeCommand {
   ModelOptions model;  // only its directory
   TextOptions text;
   std::size_t max_length = 0;
@@ -61,9 +59,9 @@ std::string people_lines(const Record& record, const Encoding& encoding, int col
   return out + tokens + "\n" + ids + "\n";
 }
 
-void run(const Options& options, std::vector<std::string> arguments) {
+void run(const TokenizeCommand& options, std::vector<std::string> arguments) {
   Source source = open_source(options.text, std::move(arguments));
-  const Tokenizer tokenizer = Tokenizer::load(model_directory(options.model, kDefaultModel));
+  const Tokenizer tokenizer = Tokenizer::load(model_directory(options.model, kDefaultEncoder));
   Output output(options.text.json, options.text.table);
   TokenizeOptions tokenize;
   tokenize.max_length = options.max_length;
@@ -87,8 +85,8 @@ void run(const Options& options, std::vector<std::string> arguments) {
 
 void add_tokenize(CommandLine& line) {
   Command command = line.add_command("tokenize", "Show the tokens of texts");
-  const auto options = std::make_shared<Options>();
-  add_model_directory_option(command, options->model, kDefaultModel);
+  const auto options = std::make_shared<TokenizeCommand>();
+  add_model_directory_option(command, options->model, kDefaultEncoder);
   add_max_length_option(command, options->max_length, "Cut to this many tokens, special tokens included; default: texts are not cut");
   command.add_flag("--no-special-tokens", options->no_special_tokens, "Only the text's own tokens, without [CLS] and [SEP]");
   add_text_options(command, options->text);

@@ -29,7 +29,7 @@ namespace {
 constexpr Fields kFields{.keeps_line = true};
 constexpr double kDefaultTolerance = 1e-4;
 
-struct Options {
+struct VerifyCommand {
   ModelOptions model;
   RunLimits limits;
   TextOptions text;  // only how to write
@@ -125,7 +125,7 @@ class Stored {
 
 class Verifier {
  public:
-  Verifier(const Model& model, const Options& options) : model_(model), options_(options) {
+  Verifier(const Model& model, const VerifyCommand& options) : model_(model), options_(options) {
     run_options_.max_length = options.limits.max_length;
     run_options_.batch_tokens = options.limits.batch_tokens;
     tags_ = nlohmann::json::parse(model.info()).at("task") == "token-classification";
@@ -238,7 +238,7 @@ class Verifier {
   }
 
   const Model& model_;
-  const Options& options_;
+  const VerifyCommand& options_;
   RunOptions run_options_;
   bool tags_ = false;
   Totals totals_;
@@ -282,7 +282,7 @@ std::string for_people(const Totals& totals) {
   return out;
 }
 
-void run(const Options& options) {
+void run(const VerifyCommand& options) {
   if (options.against.empty()) throw UsageError("nothing to compare with: --against FILE names a file of JSON lines");
   Source source(options.against, InputFormat::jsonl, kFields);
   const Model model = load_model(options.model, "");
@@ -301,7 +301,7 @@ void run(const Options& options) {
 
 void add_verify(CommandLine& line) {
   Command command = line.add_command("verify", "Compare a model's results with stored ones; exit status 1 beyond a tolerance");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<VerifyCommand>();
   add_model_options(command, options->model, "");
   add_run_options(command, options->limits);
   command.add_option("--against", options->against, "JSON lines with text or ids, and embedding, token_embeddings, labels or logits; \"-\" for standard input")

@@ -14,7 +14,7 @@
 namespace berth::cli {
 namespace {
 
-struct Options {
+struct ZeroShotCommand {
   ModelOptions model;
   RunLimits limits;
   TextOptions text;
@@ -67,7 +67,7 @@ std::string people_lines(const Record& record, std::span<const std::string> labe
   return out;
 }
 
-void run(Options options, std::vector<std::string> arguments) {
+void run(ZeroShotCommand options, std::vector<std::string> arguments) {
   const std::vector<std::string> labels = split_list(options.labels);
   if (labels.empty()) throw UsageError("--labels: expected at least one label, got \"" + options.labels + "\"");
   Source source = open_source(options.text, std::move(arguments));
@@ -91,7 +91,7 @@ void run(Options options, std::vector<std::string> arguments) {
 
 void add_zero_shot(CommandLine& line) {
   Command command = line.add_command("zero-shot", "Label texts with labels of your own, with a model of natural-language inference");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ZeroShotCommand>();
   add_model_options(command, options->model, "");
   add_run_options(command, options->limits, LongTexts::cut);
   command.add_option("-l,--labels", options->labels, "The labels, separated by commas").type_name("LIST").required();
