@@ -27,6 +27,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kAcceptPause{50};  // after an accept that failed for lack of descriptors or memory
 
+}  // namespace
+
 // Accepts on one address until it is closed.
 template <class Protocol>
 class Listener : public std::enable_shared_from_this<Listener<Protocol>> {
@@ -112,8 +114,6 @@ class Listener : public std::enable_shared_from_this<Listener<Protocol>> {
   net::basic_socket_acceptor<Protocol> acceptor_;
   net::steady_timer pause_;
 };
-
-}  // namespace
 
 struct HttpServer::Impl {
   Impl(const HttpLimits& limits, HttpHandler& handler, int threads_) : shared(limits, handler), threads(threads_), context(threads_) {}
