@@ -17,6 +17,7 @@
 namespace berth::server {
 
 enum class Task { embed, embed_tokens, sparse, classify, rerank, late_rerank, tag, fill_mask, zero_shot, profile };
+inline bool embeds(Task task) noexcept { return task == Task::embed || task == Task::embed_tokens || task == Task::sparse; }
 
 // All that inputs must have in common to run in one call of the library.
 struct Lane {

@@ -15,6 +15,7 @@ std::string text_of(const std::optional<std::string>& name) { return name.value_
 
 // TEI's `normalize` decides alone; what the directory's own modules normalise is not normalised again, so that the bits are those of the command line.
 Lane embed_lane(Service& service, ModelPointer model, bool normalize, std::optional<std::size_t> dimensions) {
+  if (!model->model) fail_model_type("a profile gives labels: /v1/classify");
   if ((model->vector_kinds & BERTH_DENSE) == 0) fail_model_type("the model gives no sentence embeddings: /embed_sparse or a reranking route");
   if (service.options().tei_strict && model->kind != ModelKind::embedding) fail_model_type("Model is not an embedding model");
   Lane lane;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "apps/server/json_out.hpp"
 #include "base/utf8.hpp"
@@ -36,7 +35,6 @@ std::optional<std::string> prompt_of(const ServerOptions& options, const ServedM
   return options.default_prompt ? options.default_prompt : model.default_prompt;
 }
 
-bool embeds(Task task) { return task == Task::embed || task == Task::embed_tokens || task == Task::sparse; }
 // The library needs the text itself, not its ids.
 bool needs_text(Task task) {
   return task == Task::tag || task == Task::fill_mask || task == Task::zero_shot || task == Task::late_rerank || task == Task::profile;
@@ -64,7 +62,7 @@ TextPolicy read_text_policy(const Service& service, const Fields& fields) {
   policy.prompt_name = fields.maybe_string("prompt_name");
   if (const auto mode = fields.maybe_string("long_text")) {
     if (*mode != "truncate" && *mode != "error" && *mode != "window") fields.reject("long_text", "`truncate`, `error` or `window`");
-    if (fields.find("truncate") != nullptr) fields.reject("long_text", "not to come with `truncate`, which says the same");
+    if (fields.find("truncate") != nullptr) fail_validation("`long_text` and `truncate` say the same: only one of them");
     policy.truncate = *mode != "error";
     policy.windows = *mode == "window";
   }
@@ -72,7 +70,7 @@ TextPolicy read_text_policy(const Service& service, const Fields& fields) {
   policy.window_scores = fields.maybe_string("window_scores").value_or("");
   if (!policy.window_scores.empty() && policy.window_scores != "mean" && policy.window_scores != "max") fields.reject("window_scores", "`mean` or `max`");
   for (const char* key : {"stride", "window_scores"})
-    if (!policy.windows && fields.find(key) != nullptr) fields.reject(key, "not to come without `long_text`: `window`");
+    if (!policy.windows && fields.find(key) != nullptr) fail_validation("`" + std::string(key) + "` goes with `long_text`: `window`");
   return policy;
 }
 
@@ -292,10 +290,8 @@ void Work::submit(std::function<Response(Job&)> answer) {
   Service& service = service_;
   Metrics& metrics = service.metrics();
   job.tokenization = Clock::now() - begin_;
-  const std::string method = job.items.size() == 1 ? "method=\"single\"" : "method=\"batch\"";
-  metrics.requests.add(method);
-  const bool predicts = !embeds(job.lane.task);
-  (predicts ? metrics.predicts : metrics.embeds).fetch_add(job.items.size());
+  metrics.requests.add(method_label(job));
+  (embeds(job.lane.task) ? metrics.embeds : metrics.predicts).fetch_add(job.items.size());
   if (service.shedding()) throw Failure(FailureKind::overloaded, "Model is overloaded: the memory limit is reached", "overloaded", 5);
   const std::size_t bytes = result_bytes();
   if (bytes > service.results().limit())
@@ -304,30 +300,9 @@ void Work::submit(std::function<Response(Job&)> answer) {
   job.call->result_share = Share(service.results());
   if (!job.call->result_share.grow_to(bytes)) throw Failure(FailureKind::overloaded, "Model is overloaded", "overloaded", 1);
 
-  job.done = [&service, answer = std::move(answer), keys = std::move(cache_keys_), style = style_, method, predicts, bytes](Job& done) {
-    const auto make = [&service, answer, style, method, predicts, pointer = done.shared_from_this()]() -> Response {
-      return service.response_of(*pointer->call, style, [&]() -> Response {
-        Job& finished = *pointer;
-        if (finished.failure) throw *finished.failure;
-        Metrics& counts = service.metrics();
-        finished.tokens = 0;
-        for (const Item& item : finished.items) {
-          finished.tokens += item.tokens;
-          counts.input_length.observe(static_cast<double>(item.tokens));
-        }
-        Response response = answer(finished);
-        counts.successes.add(method);
-        (predicts ? counts.predicts_good : counts.embeds_good).fetch_add(finished.items.size());
-        counts.inputs.fetch_add(finished.items.size());
-        counts.tokens.fetch_add(finished.tokens);
-        counts.truncated.fetch_add(count_truncated(finished));
-        service.drift().observe(finished);
-        const double total = seconds(Clock::now() - finished.call->received), tokenization = seconds(finished.tokenization), queue = seconds(finished.queued),
-                     inference = seconds(finished.inference);
-        counts.request.observe(total, tokenization, queue, inference);
-        (predicts ? counts.predict : counts.embed).observe(total, tokenization, queue, inference);
-        return response;
-      });
+  job.done = [&service, answer = std::move(answer), keys = std::move(cache_keys_), style = style_, bytes](Job& done) {
+    const auto make = [&service, answer, style, pointer = done.shared_from_this()]() -> Response {
+      return service.response_of(*pointer->call, style, [&]() -> Response { return answered(service, *pointer, answer); });
     };
     if (!done.failure && !done.lane.echo)
       for (std::size_t i = 0; i < done.items.size(); ++i)
@@ -347,37 +322,6 @@ void Work::submit(std::function<Response(Job&)> answer) {
   if (!service.scheduler().submit(job_))
     throw Failure(FailureKind::overloaded, "Model is overloaded", "overloaded",
                   static_cast<int>(std::clamp(std::ceil(service.scheduler().seconds_to_drain()), 1.0, 60.0)));
-}
-
-std::size_t count_truncated(const Job& job) {
-  return static_cast<std::size_t>(std::count_if(job.items.begin(), job.items.end(), [](const Item& item) { return item.truncated; }));
-}
-
-Response computed_response(const Job& job, std::string body) {
-  const auto milliseconds = [](std::chrono::nanoseconds time) { return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count()); };
-  Response response = json_response(std::move(body));
-  Headers& headers = response.headers;
-  headers.emplace_back("x-compute-type", "cpu");
-  headers.emplace_back("x-compute-time", milliseconds(Clock::now() - job.call->received));
-  headers.emplace_back("x-compute-characters", std::to_string(job.characters));
-  headers.emplace_back("x-compute-tokens", std::to_string(job.tokens));
-  headers.emplace_back("x-total-time", milliseconds(Clock::now() - job.call->received));
-  headers.emplace_back("x-tokenization-time", milliseconds(job.tokenization));
-  headers.emplace_back("x-queue-time", milliseconds(job.queued));
-  headers.emplace_back("x-inference-time", milliseconds(job.inference));
-  headers.emplace_back("x-truncated-inputs", std::to_string(count_truncated(job)));
-  if (job.lane.windows)
-    headers.emplace_back("x-compute-windows", std::to_string(std::accumulate(job.items.begin(), job.items.end(), std::size_t{0},
-                                                                             [](std::size_t sum, const Item& item) { return sum + item.windows; })));
-  return response;
-}
-
-Response list_response(const Job& job, const std::string& data) {
-  std::string text = "{\"object\":\"list\",\"data\":" + data + ",\"model\":";
-  base::append_string(text, job.lane.model->name);
-  const std::string tokens = std::to_string(job.tokens);
-  text.append(",\"usage\":{\"prompt_tokens\":").append(tokens).append(",\"total_tokens\":").append(tokens).append("}}");
-  return computed_response(job, std::move(text));
 }
 
 }  // namespace berth::server

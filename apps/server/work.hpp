@@ -55,6 +55,10 @@ class Work {
   Clock::time_point begin_;
 };
 
+// What `answer` makes of a job that has run, counted in the metrics. Throws the job's failure.
+Response answered(Service& service, Job& job, const std::function<Response(Job&)>& answer);
+std::string method_label(const Job& job);  // of the metrics: method="single" or "batch"
+
 // A job's answer: JSON, with x-compute-time and its kin.
 Response computed_response(const Job& job, std::string body);
 

@@ -55,6 +55,9 @@ class Golden(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = temporary_folder()
         mlm = fill_mask_model(cls.folder.name)
+        profile = pathlib.Path(cls.folder.name) / "cards.json"
+        profile.write_text(json.dumps({"model": str(WEIGHTS / "intent"), "default": "other", "rules": [{"name": "police", "action": "set", "label": "other", "phrases": ["the police"]}],
+                                       "labels": {"card": {"examples": ["I lost my card", "my card was stolen"], "threshold": 0.6}, "other": {"examples": []}}}))
         small = ("--max-client-batch-size", "4", "--payload-limit", "4096", "--threads", "1")
         keys = pathlib.Path(cls.folder.name) / "keys"
         keys.write_text("# of the test\nfirst-key\nsecond-key\n")
@@ -63,7 +66,7 @@ class Golden(unittest.TestCase):
             "classify": Server("--model", f"sentiment={WEIGHTS / 'sentiment'}", *small),
             "labels": Server("--model", f"emotion={WEIGHTS / 'emotion'}", "--tei-strict", *small),
             "rerank": Server("--model", f"cross={CASES / 'bert-crossencoder'}", *small),
-            "tasks": Server("--model", f"nli={CASES / 'bert-nli'}", "--model", f"tagger={CASES / 'bert-tokencls'}", "--model", f"mlm={mlm}", "--openai-errors", "nested", *small),
+            "tasks": Server("--model", f"nli={CASES / 'bert-nli'}", "--model", f"tagger={CASES / 'bert-tokencls'}", "--model", f"mlm={mlm}", "--profile", profile, "--openai-errors", "nested", *small),
             "keys": Server("--model", f"intent={WEIGHTS / 'intent'}", "--api-key-file", keys, "--cors-allow-origin", "https://app.example", "--admin", *small),
         }
 
