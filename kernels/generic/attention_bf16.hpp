@@ -83,15 +83,21 @@ struct AttentionBf16 {
     GemmBf16Args second;
     second.lda = p.tokens;
     second.b = {values, args.head_size, args.tokens, p.tokens};
+    const std::uint16_t* all_queries = queries;
+    if constexpr (std::is_same_v<Element, std::uint16_t>) all_queries = in_place ? args.q : queries;
+    const bool bounded = are_bounded(args, all_queries, first.lda, keys, p);
     for (std::size_t row = 0; row < args.tokens;) {
       const std::size_t rows = Tile::rows(args.tokens - row);
-      if constexpr (std::is_same_v<Element, std::uint16_t>) first.a = in_place ? args.q + row * args.stride : queries + row * p.depth;
-      if constexpr (std::is_same_v<Element, float>) first.a = queries + row * p.depth;
+      first.a = all_queries + row * first.lda;
       const Keys keys_seen = Scores::visible(args, row, rows);
-      multiply(first, rows, keys_seen.begin / kLowPanelWidth, round_up(keys_seen.end, kLowPanelWidth) / kLowPanelWidth, scores, p.scores_stride);
       const Keys summed{.begin = keys_seen.begin / kPairs * kPairs, .end = round_up(keys_seen.end, kPairs)};
       float sums[kRows];
-      for (std::size_t r = 0; r < rows;) r += numerators(args, row + r, rows - r, summed, scores + r * p.scores_stride, p, weights + r * p.tokens, sums + r);
+      if (bounded) {
+        bounded_numerators(first, rows, keys_seen.end, args.scale, p, weights, sums);
+      } else {
+        multiply(first, rows, keys_seen.begin / kLowPanelWidth, round_up(keys_seen.end, kLowPanelWidth) / kLowPanelWidth, scores, p.scores_stride);
+        for (std::size_t r = 0; r < rows;) r += numerators(args, row + r, rows - r, summed, scores + r * p.scores_stride, p, weights + r * p.tokens, sums + r);
+      }
       weigh(second, rows, weights, summed, p, result);
       for (std::size_t r = 0; r < rows; ++r)
         store_row(args.out + (row + r) * args.out_stride, result + r * p.columns, Isa::set1(1.0F / sums[r]), args.head_size);
@@ -108,6 +114,86 @@ struct AttentionBf16 {
     const std::size_t most = Tile::panels(rows);
     for (std::size_t panel = begin; panel < end; panel += most)
       Tile::run(args, 0, rows, panel, end - panel < most ? end - panel : most, out + panel * kLowPanelWidth, ldo, meanwhile);
+  }
+
+  // Whether no exponent of a head, to the base of 2, is beyond kBound: |q k| <= |q| |k|. Then e^score neither overflows nor loses its smallest parts, and
+  // the softmax needs no maximum: it can follow the products block by block. False for what is not a number, and where something else is added to scores
+  // or not every query sees every key. A matter of the head's own values alone, so that results stay independent of the batch.
+  static constexpr float kBound = 60.0F;  // 2^60 times as many keys as there may be, and 2^-60, are far from the ends of FP32
+  static constexpr std::size_t kFewTokens = 64;  // below, lengths cost as much as maxima
+  static bool are_bounded(const AttentionShape& args, const std::uint16_t* queries, std::size_t stride, const std::uint16_t* keys, const Plan& p) noexcept {
+    if (args.relative_bias != nullptr || args.position_index != nullptr || args.window < args.tokens || args.tokens < kFewTokens) return false;
+    // Squared lengths of sixteen keys at once: their pairs lie side by side in a panel.
+    F32 longest_key = Isa::set1(0.0F);
+    bool numbers = true;
+    const auto add = [&](F32 lengths, F32& longest) {
+      longest = Isa::max(longest, lengths);
+      numbers = numbers && Isa::reduce_add(Isa::sub(lengths, lengths)) == 0.0F;  // max may drop a NaN
+    };
+    for (std::size_t token = 0; token < p.width; token += kLowPanelWidth) {
+      F32 lengths = Isa::set1(0.0F);
+      for (std::size_t pair = 0; pair < p.depth; pair += 2) {
+        const auto values = Isa::bf16_weights(keys + token * p.depth + pair * kLowPanelWidth);
+        lengths = Isa::bf16_step(lengths, values, values);
+      }
+      add(lengths, longest_key);
+    }
+    F32 longest_query = Isa::set1(0.0F);
+    for (std::size_t token = 0; token < args.tokens; token += kLanes) {
+      F32 sums[kLanes];
+      for (std::size_t i = 0; i < kLanes; ++i) {
+        sums[i] = Isa::set1(0.0F);
+        if (token + i >= args.tokens) continue;
+        for (std::size_t d = 0; d < p.depth; d += kPairs) {
+          const auto values = Isa::bf16_weights(queries + (token + i) * stride + d);
+          sums[i] = Isa::bf16_step(sums[i], values, values);
+        }
+      }
+      Isa::transpose(sums);
+      for (std::size_t half = kLanes / 2; half > 0; half /= 2)
+        for (std::size_t i = 0; i < half; ++i) sums[i] = Isa::add(sums[i], sums[i + half]);
+      add(sums[0], longest_query);
+    }
+    const float exponent = args.scale * 1.44269504F;
+    return numbers && Isa::reduce_max(longest_query) * Isa::reduce_max(longest_key) * exponent * exponent <= kBound * kBound;
+  }
+
+  // w = e^(scale q k) in BF16 for the first `size` keys of bounded queries, zeros up to whole cache lines of them; sums = theirs. While the tiles multiply
+  // one block of keys, the vector units make numerators of the block before.
+  static void bounded_numerators(const GemmBf16Args& args, std::size_t rows, std::size_t size, float scale, const Plan& p, std::uint16_t* w,
+                                 float* sums) noexcept {
+    constexpr std::size_t kMostPanels = 4;
+    constexpr std::size_t kBlock = kMostPanels * kLowPanelWidth;
+    alignas(64) float blocks[2][kRows * kBlock];
+    // One tile's worth of panels, so that little waits for the other; whole cache lines of weights.
+    const std::size_t step = (Tile::panels(rows) == 2 ? 2 : kMostPanels) * kLowPanelWidth;
+    const std::size_t all_panels = round_up(size, kLowPanelWidth) / kLowPanelWidth;
+    const std::size_t end = round_up(size, kPairs);
+    const F32 factor = Isa::set1(scale * 1.44269504F);
+    F32 sum[kRows];
+    for (std::size_t r = 0; r < rows; ++r) sum[r] = Isa::set1(0.0F);
+    const auto exponentials = [&](std::size_t begin) {
+      const float* x = blocks[begin / step % 2];
+      const std::size_t columns = end - begin < step ? end - begin : step;
+      std::size_t r = 0;
+      for (; r + Scores::kTogether <= rows; r += Scores::kTogether)
+        Softmax<Isa>::template bounded_low<Scores::kTogether>(x + r * kBlock, kBlock, columns, factor, w + r * p.tokens + begin, p.tokens, sum + r);
+      for (; r < rows; ++r) Softmax<Isa>::template bounded_low<1>(x + r * kBlock, kBlock, columns, factor, w + r * p.tokens + begin, p.tokens, sum + r);
+    };
+    for (std::size_t begin = 0; begin < end; begin += step) {
+      const std::size_t panel = begin / kLowPanelWidth;
+      const std::size_t left = all_panels - panel;
+      float* x = blocks[begin / step % 2];
+      GemmBf16Args block = args;
+      block.b.data += panel * kLowPanelWidth * p.depth;
+      multiply(block, rows, 0, left < step / kLowPanelWidth ? left : step / kLowPanelWidth, x, kBlock);
+      if (begin > 0) exponentials(begin - step);
+      if (begin + step > size)
+        for (std::size_t r = 0; r < rows; ++r)
+          for (std::size_t i = size - begin; i < step; ++i) x[r * kBlock + i] = -__builtin_inff();
+    }
+    exponentials((end - 1) / step * step);
+    for (std::size_t r = 0; r < rows; ++r) sums[r] = Isa::reduce_add(sum[r]);
   }
 
   // result = the weights of the keys [summed.begin, summed.end), whole cache lines of them, times those keys' values.

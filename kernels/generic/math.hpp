@@ -45,9 +45,9 @@ struct VectorMath {
     for (int v = 0; v < count; ++v) x[v] = Isa::scale_by_power_of_two(p[v], n[v]);
   }
 
-  // The same with relative error below 1.1e-4 down to 2^-126, for results that are rounded to BF16; 2^0 is exactly 1. On several vectors in step.
+  // 2^x for x <= 127 with relative error below 1.1e-4 down to 2^-126, for results that are rounded to BF16; 2^0 is exactly 1. On several vectors in step.
   template <int n>
-  [[gnu::always_inline]] static void exp2_of_nonpositive_low(F32 (&x)[n]) {
+  [[gnu::always_inline]] static void exp2_low(F32 (&x)[n]) {
     F32 p[n];
     if constexpr (requires(F32 y) { Isa::above_floor(y); }) {
       // 2^x = 2^floor(x) 2^r with 0 <= r < 1; scaling takes the floor itself, and minus infinity to 0.

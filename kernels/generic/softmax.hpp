@@ -37,13 +37,32 @@ struct Softmax {
       for (int r = 0; r < rows; ++r)
         for (int v = 0; v < 2; ++v)
           e[2 * r + v] = Isa::fma(Isa::load(x + row_of(r) * ldx + i + row_of(v) * kLanes), factor, shift[r]);
-      VectorMath<Isa>::exp2_of_nonpositive_low(e);
+      VectorMath<Isa>::exp2_low(e);
       for (int r = 0; r < rows; ++r) {
         Isa::store_bf16(w + row_of(r) * ldw + i, e[2 * r], e[2 * r + 1]);
         sum[r] = Isa::add(sum[r], Isa::add(e[2 * r], e[2 * r + 1]));
       }
     }
     for (int r = 0; r < rows; ++r) sums[r] = Isa::reduce_add(Isa::add(sum[r], rest_low(x + row_of(r) * ldx, i, size, factor, shift[r], w + row_of(r) * ldw)));
+  }
+
+  // A part of that for scores known to be small, which need no maximum: w[0, size) = 2^(factor x[i]), factor x[i] <= 127, rounded to BF16; `size` is whole
+  // pairs of vectors. Adds the rounded numbers to sum, by lanes: the largest is not 1 here, as it is above, and its rounding would show in the result.
+  // For sets with products of BF16.
+  template <int rows>
+  static void bounded_low(const float* x, std::size_t ldx, std::size_t size, F32 factor, std::uint16_t* w, std::size_t ldw, F32* sum) noexcept {
+    const auto row_of = [](int r) { return static_cast<std::size_t>(r); };
+    for (std::size_t i = 0; i < size; i += 2 * kLanes) {
+      F32 e[2 * rows];
+      for (int r = 0; r < rows; ++r)
+        for (int v = 0; v < 2; ++v) e[2 * r + v] = Isa::mul(Isa::load(x + row_of(r) * ldx + i + row_of(v) * kLanes), factor);
+      VectorMath<Isa>::exp2_low(e);
+      for (int r = 0; r < rows; ++r) {
+        std::uint16_t* to = w + row_of(r) * ldw + i;
+        Isa::store_bf16(to, e[2 * r], e[2 * r + 1]);
+        sum[r] = Isa::bf16_step(sum[r], Isa::bf16_weights(to), Isa::bf16_activations(kOnes));
+      }
+    }
   }
 
   // For each of `rows` rows of x, row stride ldx: x[i] = e^(scale (x[i] - max)) for i < size, zeros from there on in the last vector, and sums[row] of
@@ -80,6 +99,8 @@ struct Softmax {
   }
 
  private:
+  static constexpr std::uint16_t kOnes[2] = {0x3f80, 0x3f80};  // a pair of BF16
+
   // The maximum of each row's [0, size) in all lanes; what is beyond, up to `padded`, is overwritten.
   template <int rows>
   static void maximum_of(float* x, std::size_t ldx, std::size_t size, std::size_t padded, F32 (&largest)[rows]) noexcept {
@@ -100,7 +121,7 @@ struct Softmax {
     F32 sum = Isa::set1(0.0F);
     for (; i < size; i += kLanes) {
       F32 e[1] = {Isa::fma(Isa::load(x + i), factor, shift)};
-      VectorMath<Isa>::exp2_of_nonpositive_low(e);
+      VectorMath<Isa>::exp2_low(e);
       alignas(64) std::uint16_t lanes[kLanes];
       Isa::store_bf16(lanes, e[0]);
       const std::size_t valid = size - i < kLanes ? size - i : kLanes;
