@@ -18,6 +18,7 @@
 
 #include "kernels/generic/math.hpp"
 #include "kernels/isa/amx.hpp"
+#include "kernels/isa/split_f32.hpp"
 #include "kernels/isa_concepts.hpp"
 #include "kernels/kernel_table.hpp"
 
@@ -29,7 +30,7 @@ struct AmxF32 {
   static constexpr std::size_t kPanelVectors = Isa::kTileVectors;  // of PackedF32View
   static constexpr std::size_t kTileRows = 16;
   static constexpr std::size_t kStep = 32;  // of k: what a tile of BF16 holds
-  static constexpr std::size_t kParts = 3;
+  static constexpr std::size_t kParts = SplitF32<Isa>::kParts;
   static constexpr std::size_t kTileBytes = 1024;
   static constexpr std::size_t kBlockRows = 160;  // with a stretch of 768: 740 KB of split rows beside 150 KB of split weights
   static constexpr std::size_t kStretch = 768;
@@ -54,6 +55,7 @@ struct AmxF32 {
 
  private:
   using F32 = typename Isa::F32;
+  using Order = typename SplitF32<Isa>::Order;
 
   // Bytes. Rows: for each 32 of them [steps, parts, 1 or 2 tiles]. Weights: [steps, parts, tiles of columns]. Sums: 32 x 32 or 16 x 48.
   struct Plan {
@@ -136,10 +138,10 @@ struct AmxF32 {
     const std::size_t lines = later == 0 ? 0 : divide_up(columns * kStep, 6 * later);
     const Column next = column_at(args.b, at.column + columns < divide_up(args.b.n, kLanes) ? at.column + columns : at.column);
     at.ahead = reinterpret_cast<const unsigned char*>(next.weights + at.k * next.stride);
+    at.ahead_lines = lines;
     for (std::size_t row = at.first; row < end; row += 32) {
       at.first = row;
       at.rows = end - row < 32 ? end - row : 32;
-      at.ahead_lines = row + 32 >= end && later == 0 ? 0 : lines;
       const bool splits = a == scratch.rows;
       if (at.rows > kTileRows) {
         if constexpr (columns <= 2) {
@@ -295,23 +297,14 @@ struct AmxF32 {
   template <int row_tiles, std::size_t columns, int rank, int part, bool fresh, class Meanwhile>
   [[gnu::always_inline]] static void products(const unsigned char* b, Meanwhile&& meanwhile) noexcept {
     constexpr int slot = rank * row_tiles * static_cast<int>(columns);
+    constexpr int first = columns == 3 ? 5 : 6;  // tile of weights; two row tiles never come with three columns
     const unsigned char* from = b + part * columns * kTileBytes;
-    if constexpr (columns == 3) {
-      static_assert(row_tiles == 1);
-      if constexpr (fresh) load<5>(from, 64);
-      if constexpr (fresh) load<6>(from + kTileBytes, 64);
-      if constexpr (fresh) load<7>(from + 2 * kTileBytes, 64);
-      product<0, 4, 5, slot>(meanwhile);
-      product<1, 4, 6, slot + 1>(meanwhile);
-      product<2, 4, 7, slot + 2>(meanwhile);
-      return;
-    }
-    if constexpr (fresh) load<6>(from, 64);
-    if constexpr (fresh && columns > 1) load<7>(from + kTileBytes, 64);
-    product<0, 4, 6, slot>(meanwhile);
-    if constexpr (columns > 1) product<1, 4, 7, slot + 1>(meanwhile);
-    if constexpr (row_tiles > 1) product<2, 5, 6, slot + static_cast<int>(columns)>(meanwhile);
-    if constexpr (row_tiles > 1 && columns > 1) product<3, 5, 7, slot + 3>(meanwhile);
+    if constexpr (fresh) load<first>(from, 64);
+    if constexpr (fresh && columns > 1) load<first + 1>(from + kTileBytes, 64);
+    if constexpr (fresh && columns > 2) load<first + 2>(from + 2 * kTileBytes, 64);
+    for_sums<row_tiles, columns>([&]<int tile, int r, int c>() __attribute__((always_inline)) {
+      product<tile, 4 + r, first + c, slot + r * static_cast<int>(columns) + c>(meanwhile);
+    });
   }
   template <int sum, int row, int weights, int slot, class Meanwhile>
   [[gnu::always_inline]] static void product(Meanwhile&& meanwhile) noexcept {
@@ -319,7 +312,7 @@ struct AmxF32 {
     meanwhile.template operator()<slot>();
   }
 
-  // ---- splitting: a part is the upper half of what the parts before left over ----
+  // ---- splitting ----
 
   // Rows [first, first + rows), k in [k, k + size), zeros up to whole steps.
   static void split_rows(const GemmF32Args& args, std::size_t first, std::size_t rows, std::size_t k, std::size_t size, unsigned char* to) noexcept {
@@ -332,11 +325,11 @@ struct AmxF32 {
       for (std::size_t s = 0; s < steps; ++s, x += kStep, row += tiles * kParts * kTileBytes) {
         const std::size_t left = size - s * kStep;
         if (left >= kStep) {
-          split<Order::of_a_row>(Isa::load(x), Isa::load(x + kLanes), row, tiles * kTileBytes);
+          SplitF32<Isa>::template split<Order::of_a_row>(Isa::load(x), Isa::load(x + kLanes), row, tiles * kTileBytes);
         } else {
           const F32 low = left >= kLanes ? Isa::load(x) : Isa::load_partial(x, left);
           const F32 high = left > kLanes ? Isa::load_partial(x + kLanes, left - kLanes) : Isa::set1(0.0F);
-          split<Order::of_a_row>(low, high, row, tiles * kTileBytes);
+          SplitF32<Isa>::template split<Order::of_a_row>(low, high, row, tiles * kTileBytes);
         }
       }
     }
@@ -352,7 +345,7 @@ struct AmxF32 {
       const float* x = column.weights;
       Isa::prefetch(x + kPrefetch * kStride);
       Isa::prefetch(x + (kPrefetch + 1) * kStride);
-      split<Order::of_two_rows>(Isa::load(x), Isa::load(x + column.stride), to + i % columns * kTileBytes + i / columns * 64, columns * kTileBytes);
+      SplitF32<Isa>::template split<Order::of_two_rows>(Isa::load(x), Isa::load(x + column.stride), to + i % columns * kTileBytes + i / columns * 64, columns * kTileBytes);
       column.weights += 2 * column.stride;
     }
   }
@@ -364,36 +357,8 @@ struct AmxF32 {
         return k < size ? Isa::load(from[j].weights + k * from[j].stride) : Isa::set1(0.0F);
       };
       for (std::size_t pair = 0; pair < kTileRows; ++pair)
-        split<Order::of_two_rows>(at(2 * pair), at(2 * pair + 1), to + j * kTileBytes + pair * 64, columns * kTileBytes);
+        SplitF32<Isa>::template split<Order::of_two_rows>(at(2 * pair), at(2 * pair + 1), to + j * kTileBytes + pair * 64, columns * kTileBytes);
     }
-  }
-
-  enum class Order {
-    of_a_row,     // x is followed by y
-    of_two_rows,  // x[i] and y[i] are a pair
-  };
-  // Three lines of BF16, `part` bytes apart.
-  template <Order order>
-  [[gnu::always_inline]] static void split(F32 x, F32 y, unsigned char* to, std::size_t part) noexcept {
-    const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xFFFF0000U));
-    for (std::size_t i = 0; i < kParts; ++i) {
-      const __m512i a = _mm512_castps_si512(x);
-      const __m512i b = _mm512_castps_si512(y);
-      const __m512i both = order == Order::of_a_row ? _mm512_permutex2var_epi16(a, upper_halves(), b)
-                                                    : _mm512_mask_shuffle_epi8(b, 0x3333333333333333U, a, upper_to_lower());
-      _mm512_store_si512(reinterpret_cast<__m512i*>(to + i * part), both);
-      x = _mm512_sub_ps(x, _mm512_castsi512_ps(_mm512_and_si512(a, upper)));
-      y = _mm512_sub_ps(y, _mm512_castsi512_ps(_mm512_and_si512(b, upper)));
-    }
-  }
-  [[gnu::always_inline]] static __m512i upper_halves() noexcept {
-    return _mm512_set_epi16(63, 61, 59, 57, 55, 53, 51, 49, 47, 45, 43, 41, 39, 37, 35, 33, 31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
-  }
-
-  // Bytes 2 and 3 of every float to its bytes 0 and 1.
-  [[gnu::always_inline]] static __m512i upper_to_lower() noexcept {
-    return _mm512_set_epi32(0x0F0E0F0E, 0x0B0A0B0A, 0x07060706, 0x03020302, 0x0F0E0F0E, 0x0B0A0B0A, 0x07060706, 0x03020302, 0x0F0E0F0E, 0x0B0A0B0A,
-                            0x07060706, 0x03020302, 0x0F0E0F0E, 0x0B0A0B0A, 0x07060706, 0x03020302);
   }
 
   // ---- outputs ----
@@ -422,7 +387,7 @@ struct AmxF32 {
   // c = activation(sums + bias) + residual, four vectors at a time where there are as many.
   template <Activation kind, std::size_t columns>
   static void finish(const GemmF32Args& args, const Place& at, const float* sums) noexcept {
-    constexpr std::size_t together = columns == 3 ? 1 : 4 / columns;
+    constexpr std::size_t together = 4 / columns;
     std::size_t r = 0;
     for (; r + together <= at.rows; r += together) finish_rows<kind, columns, together>(args, at, r, sums);
     for (; r < at.rows; ++r) finish_rows<kind, columns, 1>(args, at, r, sums);
