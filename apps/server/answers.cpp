@@ -6,6 +6,13 @@
 #include "apps/server/work.hpp"
 
 namespace berth::server {
+namespace {
+
+std::size_t count_truncated(const Job& job) {
+  return static_cast<std::size_t>(std::count_if(job.items.begin(), job.items.end(), [](const Item& item) { return item.truncated; }));
+}
+
+}  // namespace
 
 std::string method_label(const Job& job) { return job.items.size() == 1 ? "method=\"single\"" : "method=\"batch\""; }
 
@@ -30,10 +37,6 @@ Response answered(Service& service, Job& job, const std::function<Response(Job&)
   counts.request.observe(total, tokenization, queue, inference);
   (embedded ? counts.embed : counts.predict).observe(total, tokenization, queue, inference);
   return response;
-}
-
-std::size_t count_truncated(const Job& job) {
-  return static_cast<std::size_t>(std::count_if(job.items.begin(), job.items.end(), [](const Item& item) { return item.truncated; }));
 }
 
 Response computed_response(const Job& job, std::string body) {

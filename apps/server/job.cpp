@@ -161,8 +161,7 @@ std::string Lane::key() const {
 void run_items(const Lane& lane, std::span<Item* const> items) {
   if (lane.echo) return run_echo(lane, items);
   const std::vector<Input> inputs = inputs_of(items);
-  if (lane.task == Task::profile) return run_profile(lane, inputs, items);
-  const Model& model = *lane.model->model;
+  const std::optional<Model>& model = lane.model->model;  // absent: a profile
   RunOptions options;
   options.normalize = lane.normalize;
   options.keep_lengths = lane.keep_lengths;
@@ -174,17 +173,17 @@ void run_items(const Lane& lane, std::span<Item* const> items) {
   if (lane.task == Task::embed) options.prompt = lane.prompt;
   switch (lane.task) {
     case Task::embed:
-      return take(model.encode(inputs, options), items);
+      return take(model->encode(inputs, options), items);
     case Task::embed_tokens:
       return run_tokens(lane, inputs, items);
     case Task::sparse:
       return run_sparse(lane, inputs, items);
     case Task::classify:
-      return take(model.classify(inputs, options), items);
+      return take(model->classify(inputs, options), items);
     case Task::rerank:
-      return take(model.rerank(inputs, options), items);
+      return take(model->rerank(inputs, options), items);
     case Task::late_rerank:
-      return take(model.rerank_late(Input(lane.query), inputs), items);
+      return take(model->rerank_late(Input(lane.query), inputs), items);
     case Task::tag:
       return run_tag(lane, inputs, items);
     case Task::fill_mask:
@@ -192,7 +191,7 @@ void run_items(const Lane& lane, std::span<Item* const> items) {
     case Task::zero_shot:
       return run_zero_shot(lane, inputs, items);
     case Task::profile:
-      return;  // as above
+      return run_profile(lane, inputs, items);
   }
 }
 

@@ -65,6 +65,4 @@ Response computed_response(const Job& job, std::string body);
 // The same in OpenAI's manner: {"object":"list","data":DATA,"model":…,"usage":{…}}
 Response list_response(const Job& job, const std::string& data);
 
-std::size_t count_truncated(const Job& job);
-
 }  // namespace berth::server

@@ -9,6 +9,7 @@ import sys
 BERTH = pathlib.Path(sys.argv.pop(1)).resolve()
 REPOSITORY = pathlib.Path(sys.argv.pop(1)).resolve()
 WEIGHTS = REPOSITORY / "weights"
+sys.path.append(str(REPOSITORY / "tests"))
 RUNNER = shlex.split(os.environ.get("BERTH_TEST_RUNNER", ""))  # what programs are run by: tests/static/empty_root.py
 COMMAND = [*RUNNER, BERTH]
 

@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 """Classifying by a profile: berth classify --profile, berth profile check, and the schema that ships."""
 import json
-import pathlib
-import tempfile
 import unittest
 
 from binary import REPOSITORY, WEIGHTS, berth, jsonl, lines
+from profiles import WithFolder, least
 
 try:
     import jsonschema
@@ -13,25 +12,6 @@ except ImportError:
     jsonschema = None
 
 SCHEMA = json.loads((REPOSITORY / "docs/profile.schema.json").read_text(encoding="utf-8"))
-
-
-def least(**fields):
-    return {"model": str(WEIGHTS / "intent"), "default": "other", "labels": {
-        "card": {"examples": ["I lost my card", "my card was stolen"], "threshold": 0.6, "priority": 1},
-        "music": {"examples": ["play some music"], "threshold": 0.6},
-        "other": {"examples": []}}, **fields}
-
-
-class WithFolder(unittest.TestCase):
-    def setUp(self):
-        temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(temporary.cleanup)
-        self.folder = pathlib.Path(temporary.name)
-
-    def write(self, profile, name="p.json"):
-        path = self.folder / name
-        path.write_text(profile if isinstance(profile, str) else json.dumps(profile, indent=1), encoding="utf-8")
-        return path
 
 
 class Classify(WithFolder):

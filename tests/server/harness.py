@@ -15,6 +15,7 @@ import time
 BERTH = pathlib.Path(sys.argv.pop(1)).resolve()
 REPOSITORY = pathlib.Path(sys.argv.pop(1)).resolve()
 WEIGHTS = REPOSITORY / "weights"
+sys.path.append(str(REPOSITORY / "tests"))
 CASES = REPOSITORY / "tests" / "reference"
 SLOWNESS = float(os.environ.get("BERTH_TEST_SLOWNESS", "1"))  # sanitizers' builds take longer
 

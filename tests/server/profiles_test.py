@@ -1,39 +1,26 @@
 #!/usr/bin/env python3
 """/v1/classify by named profiles: the command line's bits, rules without a model, reloading, metrics. usage: profiles_test.py BERTH REPOSITORY"""
 import json
-import pathlib
 import shutil
 import signal
 import threading
 import time
 import unittest
 
-from harness import REPOSITORY, WEIGHTS, Server, cli, temporary_folder, until
+from harness import REPOSITORY, WEIGHTS, Server, cli, until
 from operation_test import run
+
+import profiles  # which harness makes known
 
 TRIAGE = REPOSITORY / "examples/triage/triage.json"
 MESSAGES = [line.split("\t")[1] for line in (REPOSITORY / "examples/triage/messages.tsv").read_text(encoding="utf-8").splitlines()[1:]]
 
 
 def least(**fields):
-    return {"model": str(WEIGHTS / "intent"), "default": "other", "labels": {
-        "card": {"examples": ["I lost my card", "my card was stolen"], "threshold": 0.6, "priority": 1},
-        "music": {"examples": ["play some music"], "threshold": 0.6},
-        "other": {"examples": []}},
-        "rules": [{"name": "stolen", "action": "raise", "label": "card", "phrases": ["stolen"]}], **fields}
+    return profiles.least(**{"rules": [{"name": "stolen", "action": "raise", "label": "card", "phrases": ["stolen"]}], **fields})
 
 
-class WithFolder(unittest.TestCase):
-    def setUp(self):
-        temporary = temporary_folder()
-        self.addCleanup(temporary.cleanup)
-        self.folder = pathlib.Path(temporary.name)
-
-    def write(self, profile, name="p.json"):
-        path = self.folder / name
-        path.write_text(profile if isinstance(profile, str) else json.dumps(profile, indent=1), encoding="utf-8")
-        return path
-
+class WithFolder(profiles.WithFolder):
     def classify(self, server, texts, **fields):
         response = server.post("/v1/classify", {"input": texts, **fields})
         self.assertEqual(response.status, 200, response)
