@@ -75,11 +75,11 @@ int serve(const ServerOptions& options) {
       service.models().reload();
     }
     if (number == SIGTERM || number == SIGINT) {
+      service.begin_drain();  // before it is said: who reads the line finds /ready refusing
       log.info("stopping", {{"signal", number == SIGTERM ? std::string_view("SIGTERM") : std::string_view("SIGINT")}});
       break;
     }
   }
-  service.begin_drain();
   // A second signal ends everything at once.
   std::thread([signals] {
     for (;;) {

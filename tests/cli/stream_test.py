@@ -20,6 +20,7 @@ import tty
 import unittest
 
 from binary import COMMAND, WEIGHTS, berth, environment, jsonl, lines
+from slowness import SLOWNESS
 
 TEXTS = ["A warm, funny film.", "two hours\nlost", "", "she said \"no\"", "Ünïcödé 😀", "  kept  "]
 
@@ -218,7 +219,7 @@ class Embeddings(WithFolder):
 
 class Threads(WithFolder):
     def test_any_number_writes_the_same(self):
-        source = self.write("in.jsonl", jsonl(*({"id": i, "text": f"message {i} " + "word " * (i % 40)} for i in range(1500))))
+        source = self.write("in.jsonl", jsonl(*({"id": i, "text": f"message {i} " + "word " * (i % 40)} for i in range(int(1500 / min(SLOWNESS, 4))))))
         (self.folder / "p.json").write_text(json.dumps({"model": str(WEIGHTS / "intent"), "labels": {"a": {"examples": ["a message"]}}}))
         for name, arguments in [("jsonl", ["encode", "--keep-fields"]), ("csv", ["encode", "--base64"]), ("npy", ["encode"]), ("jsonl", ["encode", "--tokens", "--max-length", "6"]),
                                 ("jsonl", ["classify", "-k", "0"]), ("jsonl", ["classify", "--profile", self.folder / "p.json"])]:

@@ -130,8 +130,8 @@ TEST(AllocationCount, SeesAllocations) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Allocations,
-                         testing::Values(Parameter{"intent", "fp32", 1}, Parameter{"intent", "fp32", 2}, Parameter{"intent", "int8", 1}, Parameter{"intent", "int8", 2},
-                                         Parameter{"intent", "bf16", 2}, Parameter{"sentiment", "int8", 2}));
+                         testing::Values(Parameter{"intent", "fp32", 1}, Parameter{"intent", "fp32", 2}, Parameter{"intent", "int8", 1},
+                                         Parameter{"intent", "int8", 2}, Parameter{"intent", "bf16", 2}, Parameter{"sentiment", "int8", 2}));
 
 }  // namespace
 }  // namespace berth::test

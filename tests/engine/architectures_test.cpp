@@ -12,6 +12,7 @@
 #include "base/files.hpp"
 #include "base/json.hpp"
 #include "engine/model.hpp"
+#include "tests/engine/inputs.hpp"
 #include "tests/support/documentation.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/temp_directory.hpp"
@@ -22,8 +23,6 @@ namespace {
 using base::ErrorCode;
 using base::Json;
 using engine::ModelConfig;
-
-std::filesystem::path reference(const std::string& name) { return std::filesystem::path(BERTH_SOURCE_DIR) / "tests/reference" / name; }
 
 // A copy of a reference case with another config.json.
 class Edited {
@@ -48,7 +47,8 @@ ModelConfig config_of(const std::string& name, const std::function<void(Json&)>&
   return engine::read_model_config(directory, tensors);
 }
 
-void expect_refused(const std::string& name, const char* key, const Json& value, const std::vector<std::string>& fragments, ErrorCode code = ErrorCode::unsupported) {
+void expect_refused(const std::string& name, const char* key, const Json& value, const std::vector<std::string>& fragments,
+                    ErrorCode code = ErrorCode::unsupported) {
   std::vector<std::string> all = fragments;
   all.insert(all.begin(), {"config.json", std::string("\"") + key + "\""});
   expect_error(code, all, [&] { config_of(name, [&](Json& json) { json[key] = value; }); });
@@ -61,8 +61,8 @@ TEST(Architectures, AreListedOnceAndWithoutMistakes) {
     EXPECT_FALSE(spec->body.names.word_embeddings.empty());
     names.emplace(spec->model_type);
   }
-  EXPECT_EQ(names, (std::set<std::string>{"albert", "bert", "camembert", "deberta-v2", "distilbert", "electra", "modernbert", "mpnet", "new", "nomic_bert", "roberta",
-                                          "xlm-roberta"}));
+  EXPECT_EQ(names, (std::set<std::string>{"albert", "bert", "camembert", "deberta-v2", "distilbert", "electra", "modernbert", "mpnet", "new", "nomic_bert",
+                                          "roberta", "xlm-roberta"}));
   std::string list;
   for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
   EXPECT_EQ(engine::supported_model_types(), list);
@@ -85,9 +85,7 @@ std::string documentation() {
 }
 
 // To write it anew after a change: BERTH_UPDATE_DOCS=1 engine_architectures_test.
-TEST(Architectures, AreAllInTheDocumentation) {
-  expect_documented("architectures.md", documentation());
-}
+TEST(Architectures, AreAllInTheDocumentation) { expect_documented("architectures.md", documentation()); }
 
 TEST(Architectures, UnlistedModelTypesAreRefusedWithTheList) {
   for (const char* type : {"t5", "gpt2", "llama", "deberta", "xlnet", "roberta-prelayernorm", "modernbert-decoder", ""})
@@ -116,16 +114,19 @@ TEST(Architectures, UnknownValuesAreRefused) {
   expect_refused("gte-new", "layer_norm_type", "rms_norm", {"rms_norm", "layer_norm"});
   expect_refused("gte-new", "logn_attention_scale", true, {"true"});
   expect_refused("gte-new", "position_embedding_type", "alibi", {"alibi", "rope, absolute"});
-  expect_error(ErrorCode::unsupported, {"config.json", "rope_scaling.type", "yarn"}, [] { config_of("gte-new", [](Json& json) { json["rope_scaling"]["type"] = "yarn"; }); });
+  expect_error(ErrorCode::unsupported, {"config.json", "rope_scaling.type", "yarn"},
+               [] { config_of("gte-new", [](Json& json) { json["rope_scaling"]["type"] = "yarn"; }); });
   expect_error(ErrorCode::unsupported, {"config.json", "rope_parameters.sliding_attention.rope_type", "yarn"},
                [] { config_of("modernbert-v5-config", [](Json& json) { json["rope_parameters"]["sliding_attention"]["rope_type"] = "yarn"; }); });
-  expect_error(ErrorCode::corrupt_file, {"config.json", "num_attention_heads", "pairs"}, [] { config_of("modernbert", [](Json& json) { json["num_attention_heads"] = 16; }); });
+  expect_error(ErrorCode::corrupt_file, {"config.json", "num_attention_heads", "pairs"},
+               [] { config_of("modernbert", [](Json& json) { json["num_attention_heads"] = 16; }); });
 }
 
 TEST(Architectures, ActivationsByEveryName) {
   using kernels::Activation;
-  for (const auto& [name, activation] : {std::pair{"gelu_python", Activation::gelu}, std::pair{"gelu_accurate", Activation::gelu_tanh}, std::pair{"swish", Activation::silu},
-                                         std::pair{"relu6", Activation::relu6}, std::pair{"mish", Activation::mish}, std::pair{"linear", Activation::none}})
+  for (const auto& [name, activation] :
+       {std::pair{"gelu_python", Activation::gelu}, std::pair{"gelu_accurate", Activation::gelu_tanh}, std::pair{"swish", Activation::silu},
+        std::pair{"relu6", Activation::relu6}, std::pair{"mish", Activation::mish}, std::pair{"linear", Activation::none}})
     EXPECT_EQ(config_of("bert", [name = name](Json& json) { json["hidden_act"] = name; }).activation, activation) << name;
   EXPECT_EQ(config_of("albert", [](Json& json) { json.erase("hidden_act"); }).activation, Activation::gelu_tanh);
   EXPECT_EQ(config_of("bert", [](Json& json) { json.erase("hidden_act"); }).activation, Activation::gelu);
@@ -243,14 +244,22 @@ TEST(Architectures, MissingTensorsOfEveryKindAreNamed) {
     const Edited edited(name, edit);
     expect_error(ErrorCode::corrupt_file, {tensor, "missing"}, [&] { engine::Model::load(edited.directory().string(), {.threads = 1}); });
   };
-  expect_missing("modernbert", [](Json& json) { json["norm_bias"] = true; }, "embeddings.norm.bias");
-  expect_missing("modernbert", [](Json& json) { json["attention_bias"] = true; }, "layers.1.attn.Wqkv.bias");
-  expect_missing("modernbert", [](Json& json) { json["mlp_bias"] = true; }, "layers.1.mlp.Wi.bias");
-  expect_missing("deberta-v2", [](Json& json) { json["share_att_key"] = false; }, "encoder.layer.1.attention.self.pos_key_proj.weight");
-  expect_missing("deberta-v2", [](Json& json) { json["conv_kernel_size"] = 3; }, "encoder.conv.conv.weight");
-  expect_missing("deberta-v2-nobuckets", [](Json& json) { json["norm_rel_ebd"] = "layer_norm"; }, "encoder.LayerNorm.weight");
-  expect_missing("gte-new", [](Json& json) { json["pack_qkv"] = false; }, "encoder.layer.0.attention.q_proj.weight");
-  expect_missing("bert", [](Json& json) { json["architectures"] = Json::array({"BertForTokenClassification"}); }, "classifier.weight");
+  expect_missing(
+      "modernbert", [](Json& json) { json["norm_bias"] = true; }, "embeddings.norm.bias");
+  expect_missing(
+      "modernbert", [](Json& json) { json["attention_bias"] = true; }, "layers.1.attn.Wqkv.bias");
+  expect_missing(
+      "modernbert", [](Json& json) { json["mlp_bias"] = true; }, "layers.1.mlp.Wi.bias");
+  expect_missing(
+      "deberta-v2", [](Json& json) { json["share_att_key"] = false; }, "encoder.layer.1.attention.self.pos_key_proj.weight");
+  expect_missing(
+      "deberta-v2", [](Json& json) { json["conv_kernel_size"] = 3; }, "encoder.conv.conv.weight");
+  expect_missing(
+      "deberta-v2-nobuckets", [](Json& json) { json["norm_rel_ebd"] = "layer_norm"; }, "encoder.LayerNorm.weight");
+  expect_missing(
+      "gte-new", [](Json& json) { json["pack_qkv"] = false; }, "encoder.layer.0.attention.q_proj.weight");
+  expect_missing(
+      "bert", [](Json& json) { json["architectures"] = Json::array({"BertForTokenClassification"}); }, "classifier.weight");
 }
 
 // Rows may not be longer than what positions there are, whatever the architecture.
@@ -260,9 +269,7 @@ TEST(Architectures, RowsThatAreTooLongAreRefused) {
     const std::size_t most = model->config().max_positions;
     const auto encode = [&](std::size_t length) {
       const std::vector<std::int32_t> ids(length, 5);
-      berth_input input{};
-      input.ids = ids.data();
-      input.ids_size = ids.size();
+      const berth_input input = ids_input(ids);
       std::vector<float> out(model->embedding_size());
       model->encode({&input, 1}, {}, out.data(), nullptr, nullptr);
     };

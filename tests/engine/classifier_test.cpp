@@ -15,6 +15,7 @@
 #include "base/json.hpp"
 #include "engine/profile/content_hash.hpp"
 #include "engine/profile/example_cache.hpp"
+#include "tests/engine/inputs.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/temp_directory.hpp"
 
@@ -45,15 +46,8 @@ struct Folder {
   test::TempDirectory directory;
 };
 
-berth_input text_input(std::string_view text) {
-  berth_input input{};
-  input.text = {text.data(), text.size()};
-  return input;
-}
-
 Decisions run(const Classifier& classifier, const std::vector<std::string>& texts, std::vector<berth_row>* rows = nullptr) {
-  std::vector<berth_input> inputs;
-  for (const std::string& text : texts) inputs.push_back(text_input(text));
+  const std::vector<berth_input> inputs = test::text_inputs(texts);
   if (rows != nullptr) rows->resize(texts.size());
   return classifier.run(inputs, rows == nullptr ? nullptr : rows->data());
 }
@@ -64,7 +58,7 @@ std::string label_of(const Decisions& decisions, std::size_t row) {
 
 std::vector<double> unit(const Model& model, const std::string& text) {
   std::vector<float> values(model.embedding_size());
-  const berth_input input = text_input(text);
+  const berth_input input = test::text_input(text);
   model.encode({&input, 1}, {}, values.data(), nullptr, nullptr);
   double squares = 0;
   for (const float value : values) squares += static_cast<double>(value) * static_cast<double>(value);

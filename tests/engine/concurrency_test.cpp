@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/model.hpp"
+#include "tests/engine/inputs.hpp"
 
 namespace berth::test {
 namespace {
@@ -15,30 +16,14 @@ using engine::Model;
 
 const std::vector<std::string> kTexts = {"why was my card declined", "what a wonderful film", "", "set an alarm", "transfer money to savings please"};
 
-std::vector<berth_input> inputs() {
-  std::vector<berth_input> result;
-  for (const std::string& text : kTexts) {
-    berth_input input{};
-    input.text = {text.data(), text.size()};
-    result.push_back(input);
-  }
-  return result;
-}
-
-std::vector<float> encode(const Model& model, std::size_t batch_tokens) {
-  std::vector<float> out(kTexts.size() * model.embedding_size());
-  model.encode(inputs(), {.batch_tokens = batch_tokens}, out.data(), nullptr, nullptr);
-  return out;
-}
-
 class Concurrency : public testing::TestWithParam<const char*> {};
 
 TEST_P(Concurrency, ManyCallersShareOneModel) {
   const auto model = Model::load(std::string(BERTH_SOURCE_DIR) + "/weights/intent", {.threads = 2, .precision = GetParam()});
-  const auto expected = encode(*model, 1);
+  const auto expected = encode_texts(*model, kTexts, {.batch_tokens = 1});
   std::vector<std::vector<float>> results(6);
   std::vector<std::thread> callers;
-  for (std::size_t i = 0; i < results.size(); ++i) callers.emplace_back([&, i] { results[i] = encode(*model, 1 + 20 * i); });
+  for (std::size_t i = 0; i < results.size(); ++i) callers.emplace_back([&, i] { results[i] = encode_texts(*model, kTexts, {.batch_tokens = 1 + 20 * i}); });
   for (std::thread& caller : callers) caller.join();
   for (const auto& result : results) {
     ASSERT_EQ(result.size(), expected.size());
@@ -53,7 +38,7 @@ TEST_P(Concurrency, ModelsComeAndGo) {
   for (auto& result : results) {
     hosts.emplace_back([&result] {
       const auto model = Model::load(std::string(BERTH_SOURCE_DIR) + "/weights/intent", {.threads = 2, .precision = GetParam()});
-      result = encode(*model, 0);
+      result = encode_texts(*model, kTexts, {.batch_tokens = 0});
     });
   }
   for (std::thread& host : hosts) host.join();

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/model.hpp"
+#include "tests/engine/inputs.hpp"
 #include "tests/support/forked.hpp"
 
 namespace berth::test {
@@ -18,28 +19,18 @@ namespace {
 using engine::Model;
 
 // Enough for products to be split between threads.
-const std::vector<std::string> kTexts = {"why was my card declined at the supermarket yesterday although there is money in my account",
-                                         "what a wonderful film",
-                                         "",
-                                         "set an alarm for six in the morning and another one for seven in case I do not hear the first",
-                                         "transfer money to savings please",
-                                         "how long does it take until a new password works for every service of the university"};
+const std::vector<std::string> kForkTexts = {"why was my card declined at the supermarket yesterday although there is money in my account",
+                                             "what a wonderful film",
+                                             "",
+                                             "set an alarm for six in the morning and another one for seven in case I do not hear the first",
+                                             "transfer money to savings please",
+                                             "how long does it take until a new password works for every service of the university"};
 
 std::unique_ptr<const Model> load(int threads, const std::string& precision) {
   return Model::load(std::string(BERTH_SOURCE_DIR) + "/weights/intent", {.threads = threads, .precision = precision});
 }
 
-std::vector<float> encode(const Model& model) {
-  std::vector<berth_input> inputs;
-  for (const std::string& text : kTexts) {
-    berth_input input{};
-    input.text = {text.data(), text.size()};
-    inputs.push_back(input);
-  }
-  std::vector<float> out(inputs.size() * model.embedding_size());
-  model.encode(inputs, {}, out.data(), nullptr, nullptr);
-  return out;
-}
+std::vector<float> encode(const Model& model) { return encode_texts(model, kForkTexts); }
 
 bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;

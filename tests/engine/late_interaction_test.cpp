@@ -11,6 +11,7 @@
 
 #include "engine/encoder.hpp"
 #include "engine/model.hpp"
+#include "tests/engine/inputs.hpp"
 #include "tests/engine/reference_case.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/safetensors_writer.hpp"
@@ -22,10 +23,6 @@ namespace {
 using base::ErrorCode;
 using engine::Model;
 using engine::TokenValues;
-
-constexpr double kTolerance = 2e-5;
-
-std::filesystem::path reference(const std::string& name) { return std::filesystem::path(BERTH_SOURCE_DIR) / "tests/reference" / name; }
 
 std::vector<float> random_values(std::size_t count, unsigned seed) {
   std::mt19937 random(seed);
@@ -64,7 +61,7 @@ TEST(Attended, PaddedPositionsAsTheLibraryComputesThem) {
       double worst = 0.0;
       for (std::size_t i = 0; i < expected.values.size(); ++i)
         worst = std::max(worst, std::abs(static_cast<double>(workspace.hidden()[i]) - static_cast<double>(expected.values[i])));
-      EXPECT_LE(worst / std::max(1.0, expected.scale), kTolerance);
+      EXPECT_LE(worst / std::max(1.0, expected.scale), kReferenceTolerance);
     }
   }
 }
@@ -97,23 +94,12 @@ class LateDirectory {
   TempDirectory files_;
 };
 
-TokenValues multi(const Model& model, const std::vector<berth_input>& inputs, bool query, std::vector<berth_row>* rows = nullptr, engine::RunOptions options = {}) {
+TokenValues multi(const Model& model, const std::vector<berth_input>& inputs, bool query, std::vector<berth_row>* rows = nullptr,
+                  engine::RunOptions options = {}) {
   TokenValues values;
   if (rows != nullptr) rows->resize(inputs.size());
   model.encode_vectors(inputs, options, {.multi = &values, .query = query}, rows == nullptr ? nullptr : rows->data());
   return values;
-}
-
-berth_input text_input(std::string_view text) {
-  berth_input input{};
-  input.text = {text.data(), text.size()};
-  return input;
-}
-berth_input ids_input(const std::vector<std::int32_t>& ids) {
-  berth_input input{};
-  input.ids = ids.data();
-  input.ids_size = ids.size();
-  return input;
 }
 
 // normalised(weight hidden), in double.
@@ -135,7 +121,8 @@ TEST(LateInteraction, VectorsOfIds) {
   const auto model = directory.load(2);
   EXPECT_EQ(model->vector_kinds(), unsigned{BERTH_MULTI});
   EXPECT_EQ(model->default_vector_kind(), unsigned{BERTH_MULTI});
-  const std::vector<std::int32_t> skipped = {*model->tokenizer()->id("!"), *model->tokenizer()->id("."), *model->tokenizer()->id(","), *model->tokenizer()->id("?")};
+  const std::vector<std::int32_t> skipped = {*model->tokenizer()->id("!"), *model->tokenizer()->id("."), *model->tokenizer()->id(","),
+                                             *model->tokenizer()->id("?")};
   for (const ReferenceInputs& set : one.input_sets()) {
     const ExpectedTensor hidden = one.tensor(set.prefix + "last_hidden_state").value();
     for (const bool query : {true, false}) {
@@ -293,7 +280,8 @@ TEST(LateInteraction, StanfordColbert) {
   std::vector<TensorToWrite> tensors = {f32("linear.weight", {LateDirectory::kSize, LateDirectory::kHidden}, directory.weight)};
   const auto store = loaders::TensorStore::open(reference("bert"));
   for (const auto& tensor : store.tensors())
-    tensors.push_back({"bert." + tensor.name, tensor.dtype_name, tensor.shape, std::string(reinterpret_cast<const char*>(tensor.data.data()), tensor.data.size())});
+    tensors.push_back(
+        {"bert." + tensor.name, tensor.dtype_name, tensor.shape, std::string(reinterpret_cast<const char*>(tensor.data.data()), tensor.data.size())});
   directory.write("model.safetensors", safetensors(tensors));
   directory.write("artifact.metadata", R"({"query_token_id":"#","doc_token_id":"$","query_maxlen":16,"doc_maxlen":24,"mask_punctuation":false,"dim":20})");
   const auto stanford = directory.load();

@@ -8,6 +8,7 @@
 
 #include "engine/model.hpp"
 #include "kernels/dispatch.hpp"
+#include "tests/engine/inputs.hpp"
 
 namespace berth::test {
 namespace {
@@ -15,20 +16,22 @@ namespace {
 using engine::Model;
 
 const std::vector<std::string> kTexts = {
-    "i lost my card and need a new one",      "what is the exchange rate for euros",        "how do i reset my password",
-    "can you tell me the weather for friday", "transfer fifty dollars to my savings",       "a masterpiece, moving and beautifully shot",
-    "dull, lifeless and far too long",        "the plot is thin but the acting saves it",   "",
+    "i lost my card and need a new one",
+    "what is the exchange rate for euros",
+    "how do i reset my password",
+    "can you tell me the weather for friday",
+    "transfer fifty dollars to my savings",
+    "a masterpiece, moving and beautifully shot",
+    "dull, lifeless and far too long",
+    "the plot is thin but the acting saves it",
+    "",
     "book a table for two tonight please and make sure that it is not next to the kitchen door, since last time it was far too loud to talk",
-    "why was my payment declined twice",      "set an alarm for seven tomorrow morning"};
+    "why was my payment declined twice",
+    "set an alarm for seven tomorrow morning"};
 
 std::vector<float> run(const char* model_name, const std::string& precision, const std::string& isa, std::size_t& size) {
   const auto model = Model::load(std::string(BERTH_SOURCE_DIR) + "/weights/" + model_name, {.threads = 2, .precision = precision, .isa = isa});
-  std::vector<berth_input> inputs;
-  for (const std::string& text : kTexts) {
-    berth_input input{};
-    input.text = {text.data(), text.size()};
-    inputs.push_back(input);
-  }
+  const std::vector<berth_input> inputs = text_inputs(kTexts);
   const bool classifies = model->config().has_sequence_classifier();
   size = classifies ? model->config().labels.size() : model->embedding_size();
   std::vector<float> out(inputs.size() * size);
@@ -50,13 +53,6 @@ double cosine(const float* a, const float* b, std::size_t size) {
     bb += double{b[i]} * double{b[i]};
   }
   return ab / std::sqrt(aa * bb);
-}
-
-std::vector<std::string> usable_isas() {
-  std::vector<std::string> names;
-  for (const auto& status : kernels::isa_statuses())
-    if (status.usable) names.emplace_back(kernels::name(status.isa));
-  return names;
 }
 
 class LowPrecision : public testing::TestWithParam<std::string> {};

@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/inputs.hpp"
+#include "tests/engine/inputs.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/temp_directory.hpp"
 
@@ -24,19 +25,6 @@ using engine::Model;
 std::filesystem::path source(const std::string& path) { return std::filesystem::path(BERTH_SOURCE_DIR) / path; }
 std::unique_ptr<const Model> load(const std::filesystem::path& directory) { return Model::load(directory.string(), {.threads = 1}); }
 
-berth_input text_input(const std::string& text) {
-  berth_input input{};
-  input.text = {text.data(), text.size()};
-  return input;
-}
-berth_input ids_input(const std::vector<std::int32_t>& ids, const std::vector<std::int32_t>* types = nullptr) {
-  static const std::int32_t none = 0;
-  berth_input input{};
-  input.ids = ids.empty() ? &none : ids.data();
-  input.ids_size = ids.size();
-  input.type_ids = types == nullptr ? nullptr : types->data();
-  return input;
-}
 void encode(const Model& model, const std::vector<berth_input>& inputs, std::vector<berth_row>* rows = nullptr, engine::RunOptions options = {}) {
   std::vector<float> out(inputs.size() * model.embedding_size());
   if (rows != nullptr) rows->resize(inputs.size());
@@ -82,8 +70,9 @@ TEST(ModelInputs, LimitsAreNamed) {
   const std::vector<std::int32_t> beyond = {2, vocabulary, 3};
   const std::vector<std::int32_t> negative = {2, -1};
   const std::vector<std::int32_t> type = {0, 0, 7};
-  expect_error(ErrorCode::invalid_argument, {"input 1", "ids[1]", std::to_string(vocabulary), "0 to " + std::to_string(vocabulary - 1)},
-               [&] { encode(*model, {ids_input(good), ids_input(beyond)}); });
+  expect_error(ErrorCode::invalid_argument, {"input 1", "ids[1]", std::to_string(vocabulary), "0 to " + std::to_string(vocabulary - 1)}, [&] {
+    encode(*model, {ids_input(good), ids_input(beyond)});
+  });
   expect_error(ErrorCode::invalid_argument, {"input 0", "ids[1]", "-1"}, [&] { encode(*model, {ids_input(negative)}); });
   expect_error(ErrorCode::invalid_argument, {"input 0", "type_ids[2]", "7"}, [&] { encode(*model, {ids_input(good, &type)}); });
   expect_error(ErrorCode::invalid_argument, {"input 0", "ids is empty"}, [&] { encode(*model, {ids_input({})}); });
@@ -250,8 +239,8 @@ TEST(ModelFiles, AllMissingAndMisshapenTensorsAreListedAtOnce) {
   edited.replace("config.json", "\"intermediate_size\": 100", "\"intermediate_size\": 104");
   edited.replace("model.safetensors", "encoder.layer.0.attention.self.query.weight", "encoder.layer.0.attention.self.qwery.weight");
   expect_error(ErrorCode::corrupt_file,
-               {(edited.directory() / "model.safetensors").string(), "encoder.layer.0.attention.self.query.weight", "is missing", "encoder.layer.0.intermediate.dense.weight", "has shape",
-                "encoder.layer.1.output.dense.weight"},
+               {(edited.directory() / "model.safetensors").string(), "encoder.layer.0.attention.self.query.weight", "is missing",
+                "encoder.layer.0.intermediate.dense.weight", "has shape", "encoder.layer.1.output.dense.weight"},
                [&] { load(edited.directory()); });
 }
 

@@ -17,6 +17,7 @@
 #include "engine/model.hpp"
 #include "kernels/dispatch.hpp"
 #include "loaders/tensors.hpp"
+#include "tests/engine/inputs.hpp"
 #include "tests/support/safetensors_writer.hpp"
 #include "tests/support/temp_directory.hpp"
 
@@ -147,11 +148,7 @@ enum class Result { logits, embeddings };
 std::vector<float> run(const fs::path& directory, const std::string& precision, const std::vector<Row>& rows, Result result, std::size_t& size) {
   const auto model = Model::load(directory.string(), {.threads = 2, .precision = precision});
   std::vector<berth_input> inputs;
-  for (const Row& row : rows) {
-    berth_input input{};
-    input.text = {row.text.data(), row.text.size()};
-    inputs.push_back(input);
-  }
+  for (const Row& row : rows) inputs.push_back(text_input(row.text));
   size = result == Result::logits ? model->config().labels.size() : model->embedding_size();
   std::vector<float> out(inputs.size() * size);
   if (result == Result::logits) {

@@ -128,7 +128,8 @@ TEST(Positions, ScaledFrequencies) {
   for (std::size_t i = 0; i < 32; ++i) {
     const double exponent = static_cast<double>(2 * i) / 64.0;
     EXPECT_NEAR(double{ntk[i]}, std::pow(80000.0, -exponent) / std::pow(8.0, 2.0 / 64.0), 3e-7 * double{ntk[i]});
-    EXPECT_NEAR(double{mixed[i]}, double{plain[i]} / std::exp(std::log(8.0) / std::pow(32.0, 0.625) * std::pow(static_cast<double>(i + 1), 0.625)), 3e-7 * double{mixed[i]});
+    EXPECT_NEAR(double{mixed[i]}, double{plain[i]} / std::exp(std::log(8.0) / std::pow(32.0, 0.625) * std::pow(static_cast<double>(i + 1), 0.625)),
+                3e-7 * double{mixed[i]});
   }
   EXPECT_NEAR(double{mixed[31]}, double{plain[31]} / 8.0, 1e-6 * double{plain[31]});  // the slowest pair is stretched by the whole factor
 }

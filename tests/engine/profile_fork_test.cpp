@@ -11,6 +11,7 @@
 
 #include "engine/profile/classifier.hpp"
 #include "engine/profile/rules.hpp"
+#include "tests/engine/inputs.hpp"
 #include "tests/support/forked.hpp"
 #include "tests/support/temp_directory.hpp"
 
@@ -78,15 +79,9 @@ TEST(ProfileFork, ClassifierWhileOtherThreadsClassifyAndLoad) {
   const auto load = [&] { return engine::Classifier::load(file, {.load = {.threads = 2, .precision = {}}}); };
   const auto classifier = load();
   const std::string hit(60, 'a'), miss = "play some music";
-  const std::string texts[] = {hit + "c", miss, "I lost my card"};
+  const std::vector<std::string> texts = {hit + "c", miss, "I lost my card"};
   const auto right = [&](const engine::Classifier& one) {
-    std::vector<berth_input> inputs;
-    for (const std::string& text : texts) {
-      berth_input input{};
-      input.text = {text.data(), text.size()};
-      inputs.push_back(input);
-    }
-    const engine::Decisions decisions = one.run(inputs, nullptr);
+    const engine::Decisions decisions = one.run(text_inputs(texts), nullptr);
     return decisions.items[0].label == 0 && decisions.items[1].label == 1 && decisions.items[2].label == 0;
   };
   std::atomic<bool> stop{false};

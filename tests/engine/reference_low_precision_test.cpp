@@ -94,7 +94,9 @@ class ReferenceDeterminism : public testing::TestWithParam<Parameter> {};
 TEST_P(ReferenceDeterminism, AloneInABatchAndInAnyOrder) {
   for (const auto& directory : reference_directories()) {
     const ReferenceCase one(directory);
-    const auto load = [&](int threads) { return engine::Model::load(directory.string(), {.threads = threads, .precision = GetParam().precision, .isa = GetParam().isa}); };
+    const auto load = [&](int threads) {
+      return engine::Model::load(directory.string(), {.threads = threads, .precision = GetParam().precision, .isa = GetParam().isa});
+    };
     const auto single = load(1);
     const auto several = load(3);
     std::vector<berth_input> inputs;
@@ -119,7 +121,8 @@ TEST_P(ReferenceDeterminism, AloneInABatchAndInAnyOrder) {
 
 INSTANTIATE_TEST_SUITE_P(Isas, ReferenceDeterminism, testing::ValuesIn(parameters({"fp32", "bf16", "int8"})),
                          [](const auto& info) { return info.param.isa + "_" + info.param.precision; });
-INSTANTIATE_TEST_SUITE_P(Isas, ReferenceLowPrecision, testing::ValuesIn(parameters({"bf16", "int8"})), [](const auto& info) { return info.param.isa + "_" + info.param.precision; });
+INSTANTIATE_TEST_SUITE_P(Isas, ReferenceLowPrecision, testing::ValuesIn(parameters({"bf16", "int8"})),
+                         [](const auto& info) { return info.param.isa + "_" + info.param.precision; });
 
 }  // namespace
 }  // namespace berth::test

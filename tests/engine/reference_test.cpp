@@ -10,19 +10,11 @@
 
 #include "engine/model.hpp"
 #include "kernels/dispatch.hpp"
+#include "tests/engine/inputs.hpp"
 #include "tests/engine/reference_case.hpp"
 
 namespace berth::test {
 namespace {
-
-constexpr double kTolerance = 2e-5;  // why: tests/reference/README.md
-
-std::vector<std::string> usable_isas() {
-  std::vector<std::string> names;
-  for (const auto& status : kernels::isa_statuses())
-    if (status.usable) names.emplace_back(kernels::name(status.isa));
-  return names;
-}
 
 struct Parameter {
   std::filesystem::path directory;
@@ -46,7 +38,7 @@ class Reference : public testing::TestWithParam<Parameter> {
     const auto expected = case_.tensor(name);
     ASSERT_TRUE(expected) << name;
     const double error = reference_error(*expected, got, inputs, per_token);
-    EXPECT_LE(error, kTolerance) << name;
+    EXPECT_LE(error, kReferenceTolerance) << name;
     ++compared_;
   }
 
@@ -140,8 +132,7 @@ TEST_P(Reference, Texts) {
   ASSERT_EQ(set.prefix, "text.");
   std::vector<berth_input> inputs;
   for (const auto& [text, pair] : texts) {
-    berth_input input{};
-    input.text = {text.data(), text.size()};
+    berth_input input = text_input(text);
     if (pair) input.text_pair = {pair->data(), pair->size()};
     inputs.push_back(input);
   }

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/model.hpp"
+#include "tests/engine/inputs.hpp"
 #include "tests/engine/reference_case.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/temp_directory.hpp"
@@ -19,10 +20,6 @@ namespace {
 using base::ErrorCode;
 using engine::Model;
 using engine::SparseVectors;
-
-constexpr double kTolerance = 2e-5;
-
-std::filesystem::path reference(const std::string& name) { return std::filesystem::path(BERTH_SOURCE_DIR) / "tests/reference" / name; }
 
 // A copy of a case as a SparseEncoder directory.
 class SparseDirectory {
@@ -35,7 +32,8 @@ class SparseDirectory {
   std::filesystem::path path() const { return files_ / "model"; }
   void write(const std::string& name, const std::string& text) const { files_.write("model/" + name, text); }
   void modules(const std::string& first, const std::string& second) const {
-    write("modules.json", R"([{"idx":0,"name":"0","path":"","type":")" + first + R"("},{"idx":1,"name":"1","path":"1_SpladePooling","type":")" + second + "\"}]");
+    write("modules.json",
+          R"([{"idx":0,"name":"0","path":"","type":")" + first + R"("},{"idx":1,"name":"1","path":"1_SpladePooling","type":")" + second + "\"}]");
   }
   std::unique_ptr<const Model> load() const { return Model::load(path().string(), {.threads = 2}); }
 
@@ -76,7 +74,7 @@ void expect_near(const SparseVectors& got, const std::vector<std::vector<double>
       EXPECT_GT(got.values[i].value, 0.0F);
       dense.at(got.values[i].index) = static_cast<double>(got.values[i].value);
     }
-    for (std::size_t v = 0; v < dense.size(); ++v) ASSERT_NEAR(dense[v], rows[row][v], kTolerance * scale) << "row " << row << ", index " << v;
+    for (std::size_t v = 0; v < dense.size(); ++v) ASSERT_NEAR(dense[v], rows[row][v], kReferenceTolerance * scale) << "row " << row << ", index " << v;
   }
 }
 
@@ -89,10 +87,11 @@ bool same(const SparseVectors& a, const SparseVectors& b) {
 TEST(Splade, AllPoolingsOfAllHeads) {
   for (const char* name : {"bert-mlm", "roberta-mlm", "modernbert-mlm"}) {
     const ReferenceCase one(reference(name));
-    for (const auto& [config, sum, twice] : {std::tuple{R"({"pooling_strategy":"max","activation_function":"relu","word_embedding_dimension":null})", false, false},
-                                             {R"({"pooling_strategy":"sum"})", true, false},
-                                             {R"({"activation_function":"log1p_relu"})", false, true},
-                                             {R"({"pooling_strategy":"sum","activation_function":"log1p_relu"})", true, true}}) {
+    for (const auto& [config, sum, twice] :
+         {std::tuple{R"({"pooling_strategy":"max","activation_function":"relu","word_embedding_dimension":null})", false, false},
+          {R"({"pooling_strategy":"sum"})", true, false},
+          {R"({"activation_function":"log1p_relu"})", false, true},
+          {R"({"pooling_strategy":"sum","activation_function":"log1p_relu"})", true, true}}) {
       const auto model = SparseDirectory(name, config).load();
       for (const ReferenceInputs& set : one.input_sets()) {
         SCOPED_TRACE(name + std::string(" ") + set.prefix + config);

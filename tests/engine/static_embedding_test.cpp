@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/model.hpp"
+#include "tests/engine/inputs.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/safetensors_writer.hpp"
 #include "tests/support/temp_directory.hpp"
@@ -55,8 +56,7 @@ struct StaticModel : testing::Test {
   }
   std::unique_ptr<const Model> load(int threads = 1) const { return Model::load(files.path().string(), {.threads = threads}); }
   static Rows encode(const Model& model, const std::vector<std::string>& texts, std::vector<berth_row>* rows = nullptr, engine::RunOptions options = {}) {
-    std::vector<berth_input> inputs(texts.size());
-    for (std::size_t i = 0; i < texts.size(); ++i) inputs[i].text = {texts[i].data(), texts[i].size()};
+    const std::vector<berth_input> inputs = text_inputs(texts);
     if (rows != nullptr) rows->resize(texts.size());
     const std::size_t size = model.embedding_size(options);
     std::vector<float> out(texts.size() * size);
@@ -66,7 +66,9 @@ struct StaticModel : testing::Test {
       result.emplace_back(out.begin() + static_cast<std::ptrdiff_t>(i * size), out.begin() + static_cast<std::ptrdiff_t>((i + 1) * size));
     return result;
   }
-  void rejects(ErrorCode code, const std::vector<std::string>& parts) const { expect_error(code, parts, [&] { load(); }); }
+  void rejects(ErrorCode code, const std::vector<std::string>& parts) const {
+    expect_error(code, parts, [&] { load(); });
+  }
 };
 
 TEST_F(StaticModel, MeansOfRows) {
@@ -77,8 +79,11 @@ TEST_F(StaticModel, MeansOfRows) {
   EXPECT_EQ(model->weights().bytes, 8U * 3U * 4U);
   std::vector<berth_row> rows;
   const Rows got = encode(*model, {"A cat sat", "sat", "a dog, a cat", "", "dog"}, &rows);
-  EXPECT_EQ(got, (Rows{{3.5F, -3.0F, 30.0F}, {4.5F, -4.0F, 40.0F}, {(2.5F + 2.5F + 3.5F) * (1.0F / 3.0F), -7.0F * (1.0F / 3.0F), 70.0F * (1.0F / 3.0F)},
-                       {0, 0, 0}, {0, 0, 0}}));  // unknown words are left out
+  EXPECT_EQ(got, (Rows{{3.5F, -3.0F, 30.0F},
+                       {4.5F, -4.0F, 40.0F},
+                       {(2.5F + 2.5F + 3.5F) * (1.0F / 3.0F), -7.0F * (1.0F / 3.0F), 70.0F * (1.0F / 3.0F)},
+                       {0, 0, 0},
+                       {0, 0, 0}}));  // unknown words are left out
   EXPECT_EQ(rows[0].tokens, 3U);
   EXPECT_EQ(rows[2].tokens, 3U);
   EXPECT_EQ(rows[3].tokens, 0U);
@@ -100,7 +105,8 @@ TEST_F(StaticModel, MappingAndWeights) {
   // Words share rows of a smaller table; weights go by the word.
   const std::vector<std::int64_t> mapping = {0, 0, 1, 2, 2, 3, 3, 0};
   const std::vector<double> weights = {1, 1, 0.5, 2, 1, 1, 1, 1};
-  files.write("model.safetensors", safetensors({f32("embeddings", table(4)), {"mapping", "I64", {8}, bytes(mapping)}, {"weights", "F64", {8}, bytes(weights)}}));
+  files.write("model.safetensors",
+              safetensors({f32("embeddings", table(4)), {"mapping", "I64", {8}, bytes(mapping)}, {"weights", "F64", {8}, bytes(weights)}}));
   const auto model = load();
   EXPECT_EQ(model->config().vocab_size, 8U);
   EXPECT_EQ(encode(*model, {"a cat sat"})[0], (std::vector<float>{(0.75F + 5.0F + 2.5F) * (1.0F / 3.0F), -6.5F * (1.0F / 3.0F), 65.0F * (1.0F / 3.0F)}));
@@ -137,17 +143,17 @@ TEST_F(StaticModel, LongTextsAreCutAsModel2vecDoes) {
 
 TEST_F(StaticModel, BitsDoNotDependOnTheBatch) {
   std::vector<std::string> texts;
-  for (int i = 0; i < 300; ++i) texts.push_back(std::string(static_cast<std::size_t>(i % 7), ' ') + (i % 3 == 0 ? "a cat sat quickly" : i % 3 == 1 ? "" : "sat a a"));
+  for (int i = 0; i < 300; ++i)
+    texts.push_back(std::string(static_cast<std::size_t>(i % 7), ' ') + (i % 3 == 0 ? "a cat sat quickly" : i % 3 == 1 ? "" : "sat a a"));
   const Rows expected = encode(*load(1), texts);
-  for (const std::size_t tokens : {std::size_t{1}, std::size_t{50}, std::size_t{100000}}) EXPECT_EQ(encode(*load(2), texts, nullptr, {.batch_tokens = tokens}), expected);
+  for (const std::size_t tokens : {std::size_t{1}, std::size_t{50}, std::size_t{100000}})
+    EXPECT_EQ(encode(*load(2), texts, nullptr, {.batch_tokens = tokens}), expected);
 }
 
 TEST_F(StaticModel, IdsAndTokens) {
   const auto model = load();
   const std::vector<std::int32_t> ids = {3, 0, 7};
-  berth_input input{};
-  input.ids = ids.data();
-  input.ids_size = ids.size();
+  berth_input input = ids_input(ids);
   std::vector<float> out(3);
   engine::TokenValues tokens;
   model->encode({&input, 1}, {}, out.data(), nullptr, &tokens);

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/model.hpp"
+#include "tests/engine/inputs.hpp"
 
 namespace berth::engine {
 namespace {
@@ -14,12 +15,9 @@ std::unique_ptr<const Model> load(int threads, const char* precision) {
   return Model::load(std::string(BERTH_SOURCE_DIR) + "/weights/intent", {.threads = threads, .precision = precision});
 }
 
-void encode(const Model& model, std::size_t rows, std::size_t length, std::size_t batch_tokens = 0) {
+void encode_rows(const Model& model, std::size_t rows, std::size_t length, std::size_t batch_tokens = 0) {
   const std::vector<std::int32_t> ids(length, 7);
-  berth_input input{};
-  input.ids = ids.data();
-  input.ids_size = ids.size();
-  const std::vector<berth_input> inputs(rows, input);
+  const std::vector<berth_input> inputs(rows, test::ids_input(ids));
   std::vector<float> out(rows * model.embedding_size());
   model.encode(inputs, {.batch_tokens = batch_tokens}, out.data(), nullptr, nullptr);
 }
@@ -27,13 +25,13 @@ void encode(const Model& model, std::size_t rows, std::size_t length, std::size_
 TEST(Workspaces, ShrinkAfterALargeBatch) {
   for (const char* precision : {"fp32", "int8"}) {
     const auto model = load(2, precision);
-    encode(*model, 1, 16);
-    encode(*model, 256, 128, 1 << 20);
+    encode_rows(*model, 1, 16);
+    encode_rows(*model, 256, 128, 1 << 20);
     const std::size_t grown = model->workspaces().idle_bytes();
     EXPECT_GT(grown, std::size_t{20} << 20) << precision;
-    for (int i = 0; i < 10; ++i) encode(*model, 1, 16);
+    for (int i = 0; i < 10; ++i) encode_rows(*model, 1, 16);
     EXPECT_EQ(model->workspaces().idle_bytes(), grown) << "a batch like that may come again soon";
-    for (std::size_t i = 0; i < 12 * WorkspacePool::kForgetCalls; ++i) encode(*model, 1, 16);
+    for (std::size_t i = 0; i < 12 * WorkspacePool::kForgetCalls; ++i) encode_rows(*model, 1, 16);
     EXPECT_LT(model->workspaces().idle_bytes(), std::size_t{2} << 20) << precision;
   }
 }
@@ -42,14 +40,15 @@ TEST(Workspaces, ThoseOfManyCallersGo) {
   const auto model = load(1, "int8");
   {
     std::vector<std::jthread> callers;
-    for (int i = 0; i < 16; ++i) callers.emplace_back([&] {
-        for (int k = 0; k < 20; ++k) encode(*model, 4, 64);
+    for (int i = 0; i < 16; ++i)
+      callers.emplace_back([&] {
+        for (int k = 0; k < 20; ++k) encode_rows(*model, 4, 64);
       });
   }
   const std::size_t most = model->workspaces().idle();
   EXPECT_GE(most, 1U);
   EXPECT_LE(most, 16U);
-  for (std::size_t i = 0; i < WorkspacePool::kIdleCalls + 16; ++i) encode(*model, 4, 64);
+  for (std::size_t i = 0; i < WorkspacePool::kIdleCalls + 16; ++i) encode_rows(*model, 4, 64);
   EXPECT_EQ(model->workspaces().idle(), 1U);
 }
 

@@ -7,15 +7,9 @@
 namespace berth::kernels {
 namespace {
 
-struct LowTable {
-  std::string name;
-  const LowKernelTable* low;
-};
-void PrintTo(const LowTable& table, std::ostream* out) { *out << table.name; }
 std::vector<LowTable> bf16_tables() {
-  std::vector<LowTable> tables;
-  for (const IsaStatus& status : isa_statuses())
-    if (status.usable && low_kernel_table(status.isa).attention_bf16 != nullptr) tables.push_back({std::string(name(status.isa)), &low_kernel_table(status.isa)});
+  std::vector<LowTable> tables = low_tables();
+  std::erase_if(tables, [](const LowTable& table) { return table.low->attention_bf16 == nullptr; });
   return tables;
 }
 
@@ -67,7 +61,8 @@ void expect_near_exact(const std::vector<float>& got, const std::vector<float>& 
         exact += term;
         magnitude += std::abs(term);
       }
-      ASSERT_NEAR(double{got[i * head_size + d]}, exact, tolerance * magnitude + 1e-6) << "tokens " << tokens << ", head " << head_size << ", " << i << ", " << d;
+      ASSERT_NEAR(double{got[i * head_size + d]}, exact, tolerance * magnitude + 1e-6)
+          << "tokens " << tokens << ", head " << head_size << ", " << i << ", " << d;
     }
   }
 }
@@ -115,8 +110,6 @@ std::vector<std::uint16_t> to_bf16(const std::vector<float>& x) {
   kernel_table(Isa::baseline).round_rows(x.data(), x.size(), 1, x.size(), out.data(), out.size());
   return out;
 }
-float widen(std::uint16_t x) { return float_of(static_cast<std::uint32_t>(x) << 16); }
-
 // BF16 rows give what the same numbers in FP32 give, rounded, whatever lies behind the last row.
 TEST_P(AttentionBf16, RowsOfBf16GiveTheSame) {
   for (const std::size_t tokens : {1, 3, 16, 17, 32, 45, 128, 131})

@@ -8,20 +8,6 @@
 namespace berth::kernels {
 namespace {
 
-struct LowTable {
-  std::string name;
-  const LowKernelTable* low;
-  const KernelTable* kernels;
-};
-void PrintTo(const LowTable& table, std::ostream* out) { *out << table.name; }
-
-std::vector<LowTable> low_tables() {
-  std::vector<LowTable> tables;
-  for (const IsaStatus& status : isa_statuses())
-    if (status.usable) tables.push_back({std::string(name(status.isa)), &low_kernel_table(status.isa), &kernel_table(status.isa)});
-  return tables;
-}
-
 constexpr double kGeluLowBound = 2e-4;  // kernels/generic/math.hpp
 
 class GemmLow : public testing::TestWithParam<LowTable> {};
@@ -70,7 +56,8 @@ void expect_exact(const LowTable& table, const S8Problem& problem) {
   float* c = memory.place<float>(problem.exact.size());
   table.low->gemm_s8(problem.args(c));
   for (std::size_t i = 0; i < problem.exact.size(); ++i)
-    ASSERT_EQ(c[i], static_cast<float>(problem.exact[i])) << "element " << i << " of " << problem.rows << " x " << problem.weights.n() << ", k " << problem.weights.k();
+    ASSERT_EQ(c[i], static_cast<float>(problem.exact[i]))
+        << "element " << i << " of " << problem.rows << " x " << problem.weights.n() << ", k " << problem.weights.k();
   EXPECT_TRUE(memory.intact());
 }
 
@@ -175,7 +162,8 @@ TEST_P(GemmLow, Bf16ResultsAreRounded) {
           std::vector<std::uint16_t> expected(padded);
           for (std::size_t i = 0; i < rows; ++i) {
             GetParam().kernels->round_rows(c.data() + i * n, n, 1, n, expected.data(), padded);
-            ASSERT_EQ(std::memcmp(low + i * (padded + 1), expected.data(), padded * sizeof(std::uint16_t)), 0) << i << " of " << rows << ", n " << n << ", k " << k;
+            ASSERT_EQ(std::memcmp(low + i * (padded + 1), expected.data(), padded * sizeof(std::uint16_t)), 0)
+                << i << " of " << rows << ", n " << n << ", k " << k;
             ASSERT_EQ(low[i * (padded + 1) + padded], 0x7777);
           }
           EXPECT_TRUE(memory.intact());
@@ -217,8 +205,6 @@ TEST_P(GemmLow, S8BitsDoNotDependOnNeighbours) {
   for (float& s : problem.scales) s = random.uniform(0.01F, 1.0F);
   expect_same_in_parts(problem.args(nullptr), GetParam().low->gemm_s8);
 }
-
-float widen(std::uint16_t x) { return float_of(static_cast<std::uint32_t>(x) << 16); }
 
 TEST_P(GemmLow, Bf16WithinItsBound) {
   if (GetParam().low->gemm_bf16 == nullptr) GTEST_SKIP() << "no BF16 products on this set";

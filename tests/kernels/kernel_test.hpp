@@ -26,15 +26,23 @@ void PrintTo(const TableUnderTest& table, std::ostream* out);
 // Every distinct table among the instruction sets that are usable here, lowest first.
 const std::vector<TableUnderTest>& usable_tables();
 
+// The kernels of low precision of every usable instruction set, with those of its FP32.
+struct LowTable {
+  std::string name;
+  const LowKernelTable* low;
+  const KernelTable* kernels;
+};
+void PrintTo(const LowTable& table, std::ostream* out);
+std::vector<LowTable> low_tables();
+
 // A fixture run once per usable table: TEST_P(Suite, ...) and BERTH_FOR_EVERY_TABLE(Suite).
 class KernelTest : public testing::TestWithParam<TableUnderTest> {
  protected:
   const KernelTable& kernels() const { return *GetParam().kernels; }
   bool fuses() const { return GetParam().name != "baseline"; }  // multiply and add with a single rounding
 };
-#define BERTH_FOR_EVERY_TABLE(suite)                                                      \
-  INSTANTIATE_TEST_SUITE_P(Isa, suite, testing::ValuesIn(berth::kernels::usable_tables()), \
-                           [](const auto& table) { return table.param.name; })
+#define BERTH_FOR_EVERY_TABLE(suite) \
+  INSTANTIATE_TEST_SUITE_P(Isa, suite, testing::ValuesIn(berth::kernels::usable_tables()), [](const auto& table) { return table.param.name; })
 
 inline constexpr double kEpsilon = std::numeric_limits<float>::epsilon();  // 2^-23
 inline constexpr float kInfinity = std::numeric_limits<float>::infinity();
@@ -50,6 +58,8 @@ inline float float_of(std::uint32_t bits) {
   std::memcpy(&x, &bits, sizeof(x));
   return x;
 }
+// A bfloat16.
+inline float widen(std::uint16_t x) { return float_of(static_cast<std::uint32_t>(x) << 16); }
 
 // Pages of memory between two that may not be touched. An array that is asked for ends at the upper forbidden page (rounded down to
 // `alignment`): reading or writing one element too many is a segmentation fault, not luck. All the memory around it holds a pattern, and
@@ -101,9 +111,8 @@ class Random {
   std::mt19937 engine_;
 };
 
-inline constexpr Activation kActivations[] = {Activation::none,       Activation::relu, Activation::gelu, Activation::gelu_tanh,
-                                              Activation::quick_gelu, Activation::silu, Activation::tanh, Activation::sigmoid, Activation::relu6,
-                                              Activation::mish};
+inline constexpr Activation kActivations[] = {Activation::none, Activation::relu, Activation::gelu,    Activation::gelu_tanh, Activation::quick_gelu,
+                                              Activation::silu, Activation::tanh, Activation::sigmoid, Activation::relu6,     Activation::mish};
 const char* name_of(Activation activation);
 
 // The activation as its definition reads, in double precision.

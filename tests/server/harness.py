@@ -16,8 +16,8 @@ BERTH = pathlib.Path(sys.argv.pop(1)).resolve()
 REPOSITORY = pathlib.Path(sys.argv.pop(1)).resolve()
 WEIGHTS = REPOSITORY / "weights"
 sys.path.append(str(REPOSITORY / "tests"))
+from slowness import SLOWNESS  # noqa: E402
 CASES = REPOSITORY / "tests" / "reference"
-SLOWNESS = float(os.environ.get("BERTH_TEST_SLOWNESS", "1"))  # sanitizers' builds take longer
 
 
 def environment(**extra):

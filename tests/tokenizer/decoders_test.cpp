@@ -29,10 +29,13 @@ TEST(Decoders, EqualReference) {
 }
 
 Tokenizer tokenizer(const std::string& decoder) {
-  return Tokenizer::from_json(R"({"added_tokens": [{"id": 1, "content": "[CLS]", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true},
+  return Tokenizer::from_json(
+      R"({"added_tokens": [{"id": 1, "content": "[CLS]", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true},
     {"id": 4, "content": "new", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": false}],
-    "decoder": )" + decoder + R"(, "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
-    "vocab": {"[UNK]": 0, "[CLS]": 1, "a": 2, "##b": 3}}})", "test.json");
+    "decoder": )" +
+          decoder + R"(, "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
+    "vocab": {"[UNK]": 0, "[CLS]": 1, "a": 2, "##b": 3}}})",
+      "test.json");
 }
 
 TEST(Decode, LeavesOutSpecialTokensAndUnknownIds) {

@@ -3,10 +3,13 @@
 
 #include <thread>
 
+#include "tests/support/repeated.hpp"
 #include "tokenizer/tokenizer.hpp"
 
 namespace berth::tokenizer {
 namespace {
+
+using test::repeated;
 
 using Offsets = std::vector<std::pair<std::uint32_t, std::uint32_t>>;
 
@@ -49,12 +52,6 @@ TEST(Encode, WordsOverTheLimitAreUnknown) {
   const Encoding encoding = bert().encode(std::string(101, 'a') + " b");
   EXPECT_EQ(encoding.ids, (std::vector<std::int32_t>{0, 3}));
   EXPECT_EQ(encoding.offsets[0], (std::pair<std::uint32_t, std::uint32_t>{0, 101}));
-}
-
-std::string repeated(std::string_view part, std::size_t bytes) {
-  std::string text;
-  while (text.size() < bytes) text += part;
-  return text;
 }
 
 TEST(Encode, MegabyteTexts) {

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "tests/support/temp_directory.hpp"
 #include "tokenizer/tokenizer.hpp"
 
 namespace berth::tokenizer {
@@ -57,23 +58,6 @@ void expect_error(ErrorCode code, const std::vector<std::string>& parts, const s
   for (const std::string& part : parts) EXPECT_NE(message.find(part), std::string::npos) << message << "\nlacks: " << part;
 }
 
-class Directory {
- public:
-  explicit Directory(const std::string& name) : path_(fs::path(::testing::TempDir()) / ("berth-tokenizer-" + name)) {
-    fs::remove_all(path_);
-    fs::create_directories(path_);
-  }
-  ~Directory() { fs::remove_all(path_); }
-  Directory& write(const std::string& name, const std::string& text) {
-    std::ofstream(path_ / name, std::ios::binary) << text;
-    return *this;
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
-
 TEST(TokenizerJson, ReadsTheStages) {
   const Tokenizer tokenizer = load(good_tokenizer());
   EXPECT_EQ(tokenizer.encode("Unaffable hello zz").ids, (std::vector<std::int32_t>{1, 3, 4, 5, 6, 0, 2}));
@@ -104,9 +88,8 @@ TEST(TokenizerJson, UnknownTypesListTheKnownOnes) {
                [](Json& j) { j["normalizer"]["type"] = "NotBertNormalizer"; });
   expect_error(ErrorCode::unsupported, {"pre_tokenizer.type", "BertPreTokenizer"}, [](Json& j) { j["pre_tokenizer"]["type"] = "X"; });
   expect_error(ErrorCode::unsupported, {"post_processor.type", "TemplateProcessing"}, [](Json& j) { j["post_processor"]["type"] = "X"; });
-  expect_error(ErrorCode::unsupported, {"normalizer.normalizers[1].type", "\"Y\""}, [](Json& j) {
-    j["normalizer"] = Json::parse(R"({"type": "Sequence", "normalizers": [{"type": "Lowercase"}, {"type": "Y"}]})");
-  });
+  expect_error(ErrorCode::unsupported, {"normalizer.normalizers[1].type", "\"Y\""},
+               [](Json& j) { j["normalizer"] = Json::parse(R"({"type": "Sequence", "normalizers": [{"type": "Lowercase"}, {"type": "Y"}]})"); });
   expect_error(ErrorCode::unsupported, {"version", "\"2.0\""}, [](Json& j) { j["version"] = "2.0"; });
 }
 
@@ -160,7 +143,7 @@ TEST(TokenizerJson, NestedSequencesEndAtTheDepthLimit) {
 }
 
 TEST(TokenizerDirectory, NeedsATokenizerFile) {
-  const Directory empty("empty");
+  const test::TempDirectory empty;
   EXPECT_FALSE(Tokenizer::present(empty.path()));
   try {
     Tokenizer::load(empty.path());
@@ -173,27 +156,29 @@ TEST(TokenizerDirectory, NeedsATokenizerFile) {
 constexpr const char* kVocab = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nh\xC3\xA9llo\nhello\nHello\n\xE4\xB8\xAD\n##s\n";
 
 TEST(TokenizerDirectory, ReadsVocabTxt) {
-  Directory directory("vocab");
+  const test::TempDirectory directory;
   directory.write("vocab.txt", kVocab);
   const Tokenizer plain = Tokenizer::load(directory.path());
   EXPECT_EQ(plain.encode("H\xC3\xA9llos [MASK]").ids, (std::vector<std::int32_t>{2, 6, 9, 4, 3}));
   EXPECT_EQ(plain.encode("hello", "hello").type_ids, (std::vector<std::int32_t>{0, 0, 0, 1, 1}));
   EXPECT_EQ(plain.model_max_length(), std::nullopt);
 
-  directory.write("tokenizer_config.json", R"({"do_lower_case": false, "model_max_length": 512, "truncation_side": "left", "tokenizer_class": "BertTokenizer"})");
+  directory.write("tokenizer_config.json",
+                  R"({"do_lower_case": false, "model_max_length": 512, "truncation_side": "left", "tokenizer_class": "BertTokenizer"})");
   const Tokenizer cased = Tokenizer::load(directory.path());
   EXPECT_EQ(cased.encode("Hello hello h\xC3\xA9llo").ids, (std::vector<std::int32_t>{2, 7, 6, 5, 3}));
   EXPECT_EQ(cased.model_max_length(), 512u);
   EXPECT_EQ(cased.truncation_side(), TruncationSide::left);
 
-  directory.write("tokenizer_config.json", R"({"strip_accents": false, "model_max_length": 1e30, "tokenize_chinese_chars": false, "tokenizer_class": "ElectraTokenizerFast"})");
+  directory.write("tokenizer_config.json",
+                  R"({"strip_accents": false, "model_max_length": 1e30, "tokenize_chinese_chars": false, "tokenizer_class": "ElectraTokenizerFast"})");
   const Tokenizer kept = Tokenizer::load(directory.path());
   EXPECT_EQ(kept.encode("H\xC3\x89llo \xE4\xB8\xADs").ids, (std::vector<std::int32_t>{2, 5, 8, 9, 3}));
   EXPECT_EQ(kept.model_max_length(), std::nullopt);
 }
 
 TEST(TokenizerDirectory, VocabTxtLinesAndNewTokens) {
-  Directory directory("lines");
+  const test::TempDirectory directory;
   directory.write("vocab.txt", "[PAD]\r\n[UNK]\r\n[CLS]\r[SEP]\n[MASK]\n\nab \nz");
   directory.write("added_tokens.json", R"({"<new>": 8, "<more>": 9})");
   directory.write("special_tokens_map.json", R"({"additional_special_tokens": ["[EXTRA]"], "mask_token": {"content": "[MASK]", "lstrip": true}})");
@@ -205,14 +190,15 @@ TEST(TokenizerDirectory, VocabTxtLinesAndNewTokens) {
 }
 
 TEST(TokenizerDirectory, Mpnet) {
-  Directory directory("mpnet");
-  directory.write("vocab.txt", "<s>\n<pad>\n</s>\n[UNK]\nab\n<mask>\n").write("config.json", R"({"model_type": "mpnet"})");
+  const test::TempDirectory directory;
+  directory.write("vocab.txt", "<s>\n<pad>\n</s>\n[UNK]\nab\n<mask>\n");
+  directory.write("config.json", R"({"model_type": "mpnet"})");
   const Tokenizer tokenizer = Tokenizer::load(directory.path());
   EXPECT_EQ(tokenizer.encode("ab <mask>", "AB").ids, (std::vector<std::int32_t>{0, 4, 5, 2, 2, 4, 2}));
 }
 
 TEST(TokenizerDirectory, RefusesWhatItDoesNotKnow) {
-  Directory directory("refuse");
+  const test::TempDirectory directory;
   const auto error = [&](const std::string& config) {
     directory.write("tokenizer_config.json", config);
     try {

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "tests/support/temp_directory.hpp"
 #include "tokenizer/model_reader.hpp"
 #include "tokenizer/tokenizer.hpp"
 
@@ -22,16 +23,14 @@ Json bpe() {
   return Json::parse(R"({"type": "BPE", "dropout": 0.1, "unk_token": "u", "continuing_subword_prefix": null, "end_of_word_suffix": null, "fuse_unk": false,
     "vocab": {"u": 0, "a": 1, "b": 2, "ab": 3, "abab": 4, "c": 5}, "merges": ["#version: 0.2", "a b", "ab ab"]})");
 }
-Json unigram() {
-  return Json::parse(R"({"type": "Unigram", "unk_id": 0, "vocab": [["u", 0], ["a", -1], ["b", -1.5], ["ab", -2], ["abab", -7]]})");
-}
+Json unigram() { return Json::parse(R"({"type": "Unigram", "unk_id": 0, "vocab": [["u", 0], ["a", -1], ["b", -1.5], ["ab", -2], ["abab", -7]]})"); }
 Json word_level() { return Json::parse(R"({"type": "WordLevel", "unk_token": "u", "vocab": {"u": 5, "ab": 2}})"); }
 
-Tokenizer load(const Json& model) { return Tokenizer::from_json(Json{{"model", model}}.dump(), "tokenizer.json"); }
+Tokenizer load_model(const Json& model) { return Tokenizer::from_json(Json{{"model", model}}.dump(), "tokenizer.json"); }
 
 std::string refusal(const Json& model, ErrorCode code = ErrorCode::corrupt_file) {
   try {
-    load(model);
+    load_model(model);
   } catch (const base::Error& error) {
     EXPECT_EQ(error.code(), code) << error.what();
     return error.what();
@@ -51,11 +50,11 @@ Json changed(Json model, Change&& change) {
 }
 
 TEST(ModelLoading, Bpe) {
-  EXPECT_EQ(load(bpe()).encode("ababaxxb").ids, (Ids{4, 1, 0, 0, 2}));
-  EXPECT_EQ(load(changed(bpe(), [](Json& m) { m["merges"] = Json::parse(R"([["a", "b"], ["ab", "ab"]])"); })).encode("abab").ids, (Ids{4}));
-  EXPECT_EQ(load(changed(bpe(), [](Json& m) { m["fuse_unk"] = true; })).encode("axxb").ids, (Ids{1, 0, 2}));
-  EXPECT_EQ(load(changed(bpe(), [](Json& m) { m["merges"] = Json::array(); })).encode("ab").ids, (Ids{1, 2}));
-  EXPECT_EQ(load(changed(bpe(), [](Json& m) { m["merges"] = Json::array(), m["ignore_merges"] = true; })).encode("abab").ids, (Ids{4}));
+  EXPECT_EQ(load_model(bpe()).encode("ababaxxb").ids, (Ids{4, 1, 0, 0, 2}));
+  EXPECT_EQ(load_model(changed(bpe(), [](Json& m) { m["merges"] = Json::parse(R"([["a", "b"], ["ab", "ab"]])"); })).encode("abab").ids, (Ids{4}));
+  EXPECT_EQ(load_model(changed(bpe(), [](Json& m) { m["fuse_unk"] = true; })).encode("axxb").ids, (Ids{1, 0, 2}));
+  EXPECT_EQ(load_model(changed(bpe(), [](Json& m) { m["merges"] = Json::array(); })).encode("ab").ids, (Ids{1, 2}));
+  EXPECT_EQ(load_model(changed(bpe(), [](Json& m) { m["merges"] = Json::array(), m["ignore_merges"] = true; })).encode("abab").ids, (Ids{4}));
 }
 
 TEST(ModelLoading, BpeRefusesCraftedMerges) {
@@ -78,13 +77,13 @@ TEST(ModelLoading, BpeRefusesCraftedMerges) {
 }
 
 TEST(ModelLoading, Unigram) {
-  EXPECT_EQ(load(unigram()).encode("ababxa").ids, (Ids{3, 3, 0, 1}));
-  EXPECT_EQ(load(changed(unigram(), [](Json& m) { m["vocab"][4][1] = -3; })).encode("abab").ids, (Ids{4}));
-  EXPECT_EQ(load(unigram()).id("abab"), 4);
-  EXPECT_EQ(load(unigram()).id("aba"), std::nullopt);
-  EXPECT_EQ(load(unigram()).token(3), "ab");
-  EXPECT_EQ(load(unigram()).token(5), "");
-  EXPECT_EQ(load(unigram()).vocab_size(), 5u);
+  EXPECT_EQ(load_model(unigram()).encode("ababxa").ids, (Ids{3, 3, 0, 1}));
+  EXPECT_EQ(load_model(changed(unigram(), [](Json& m) { m["vocab"][4][1] = -3; })).encode("abab").ids, (Ids{4}));
+  EXPECT_EQ(load_model(unigram()).id("abab"), 4);
+  EXPECT_EQ(load_model(unigram()).id("aba"), std::nullopt);
+  EXPECT_EQ(load_model(unigram()).token(3), "ab");
+  EXPECT_EQ(load_model(unigram()).token(5), "");
+  EXPECT_EQ(load_model(unigram()).vocab_size(), 5u);
 }
 
 TEST(ModelLoading, UnigramRefusesCraftedVocabularies) {
@@ -116,8 +115,8 @@ TEST(ModelLoading, ScoresAreReadAsTheReferenceReadsThem) {
 }
 
 TEST(ModelLoading, WordLevel) {
-  EXPECT_EQ(load(word_level()).encode("ab").ids, (Ids{2}));
-  EXPECT_EQ(load(word_level()).encode("abc").ids, (Ids{5}));
+  EXPECT_EQ(load_model(word_level()).encode("ab").ids, (Ids{2}));
+  EXPECT_EQ(load_model(word_level()).encode("abc").ids, (Ids{5}));
   expect_refused(changed(word_level(), [](Json& m) { m.erase("unk_token"); }), {"unk_token"});
 }
 
@@ -126,7 +125,7 @@ TEST(ModelLoading, AMissingUnknownTokenIsAnErrorOfTheText) {
   const Json models[] = {changed(bpe(), [](Json& m) { m["unk_token"] = "none"; }), changed(unigram(), [](Json& m) { m["unk_id"] = nullptr; }),
                          changed(word_level(), [](Json& m) { m["unk_token"] = "none"; })};
   for (const Json& model : models) {
-    const Tokenizer tokenizer = load(model);
+    const Tokenizer tokenizer = load_model(model);
     EXPECT_NO_THROW(tokenizer.encode("ab")) << model.dump();
     try {
       tokenizer.encode("abx");
@@ -153,37 +152,21 @@ std::string piece(const std::string& text, float score = 0, unsigned type = 1) {
   return bytes(1, bytes(1, text) + varint(2 << 3 | 5) + fixed + number(3, type));
 }
 std::string good_pieces() {
-  return piece("<unk>", 0, 2) + piece("<s>", 0, 3) + piece("</s>", 0, 3) + piece("\u2581", -2) + piece("a", -3) + piece("b", -3.5) + piece("ab", -4) + piece("\u2581ab", -4.5) +
-         piece("[X]", 0, 4);
+  return piece("<unk>", 0, 2) + piece("<s>", 0, 3) + piece("</s>", 0, 3) + piece("\u2581", -2) + piece("a", -3) + piece("b", -3.5) + piece("ab", -4) +
+         piece("\u2581ab", -4.5) + piece("[X]", 0, 4);
 }
 
-class Directory {
- public:
-  explicit Directory(const std::string& name) : path_(fs::path(::testing::TempDir()) / ("berth-model-" + name)) {
-    fs::remove_all(path_);
-    fs::create_directories(path_);
+std::string refusal(const fs::path& directory) {
+  try {
+    Tokenizer::load(directory);
+  } catch (const base::Error& error) {
+    return error.what();
   }
-  ~Directory() { fs::remove_all(path_); }
-  Directory& write(const std::string& name, const std::string& text) {
-    std::ofstream(path_ / name, std::ios::binary) << text;
-    return *this;
-  }
-  std::string refusal() const {
-    try {
-      Tokenizer::load(path_);
-    } catch (const base::Error& error) {
-      return error.what();
-    }
-    return "accepted";
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
+  return "accepted";
+}
 
 TEST(SentencePieceFiles, IdsFollowTheClass) {
-  Directory directory("spm");
+  const test::TempDirectory directory;
   directory.write("sentencepiece.bpe.model", good_pieces() + bytes(2, number(3, 1)));
   EXPECT_TRUE(Tokenizer::present(directory.path()));
   // XLM-R: <s>, <pad>, </s>, <unk>, then the pieces from the fourth on, <mask>; the file's name says so already.
@@ -200,16 +183,19 @@ TEST(SentencePieceFiles, IdsFollowTheClass) {
 }
 
 TEST(SentencePieceFiles, BpeFindsItsMerges) {
-  Directory directory("spm-bpe");
-  directory.write("sentencepiece.bpe.model", piece("<unk>", 0, 2) + piece("<s>", 0, 3) + piece("</s>", 0, 3) + piece("\u2581ab", -1) + piece("ab", 0) + piece("\u2581a", -2) +
-                                                 piece("\u2581", -3) + piece("a", -4) + piece("b", -5) + bytes(2, number(3, 2)));
+  const test::TempDirectory directory;
+  directory.write("sentencepiece.bpe.model", piece("<unk>", 0, 2) + piece("<s>", 0, 3) + piece("</s>", 0, 3) + piece("\u2581ab", -1) + piece("ab", 0) +
+                                                 piece("\u2581a", -2) + piece("\u2581", -3) + piece("a", -4) + piece("b", -5) + bytes(2, number(3, 2)));
   directory.write("tokenizer_config.json", R"({"tokenizer_class": "BarthezTokenizer"})");
   EXPECT_EQ(Tokenizer::load(directory.path()).encode("ab aab").ids, (Ids{1, 3, 5, 4, 2}));
 }
 
 TEST(SentencePieceFiles, RefusesWhatIsNone) {
-  Directory directory("spm-bad");
-  const auto refuse = [&](const std::string& file) { return directory.write("spiece.model", file).refusal(); };
+  const test::TempDirectory directory;
+  const auto refuse = [&](const std::string& file) {
+    directory.write("spiece.model", file);
+    return refusal(directory.path());
+  };
   const std::string good = good_pieces() + bytes(2, number(3, 1));
   EXPECT_EQ(refuse(good), "accepted");
   for (std::size_t size = 1; size < good.size(); ++size) {
@@ -232,7 +218,7 @@ TEST(SentencePieceFiles, RefusesWhatIsNone) {
 }
 
 TEST(ByteLevelFiles, VocabJsonAndMerges) {
-  Directory directory("vocab-json");
+  const test::TempDirectory directory;
   directory.write("vocab.json", R"({"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "a": 4, "b": 5, "\u0120a": 6, "\u0120": 7, "ab": 8, "<mask>": 9})");
   EXPECT_FALSE(Tokenizer::present(directory.path()));
   directory.write("merges.txt", "#version: 0.2\na b\r\n\u0120 a\n\n");
@@ -241,13 +227,14 @@ TEST(ByteLevelFiles, VocabJsonAndMerges) {
   directory.write("tokenizer_config.json", R"({"tokenizer_class": "GPT2Tokenizer", "add_prefix_space": true})");
   EXPECT_EQ(Tokenizer::load(directory.path()).encode("ab").ids, (Ids{7, 8}));
   directory.write("merges.txt", "a\n");
-  EXPECT_NE(directory.refusal().find("merges.txt"), std::string::npos);
+  EXPECT_NE(refusal(directory.path()).find("merges.txt"), std::string::npos);
   directory.write("merges.txt", "a x\n");
-  EXPECT_NE(directory.refusal().find("\"x\""), std::string::npos);
-  directory.write("merges.txt", "a b\n").write("vocab.json", R"([["a", 1]])");
-  EXPECT_NE(directory.refusal().find("vocab.json"), std::string::npos);
+  EXPECT_NE(refusal(directory.path()).find("\"x\""), std::string::npos);
+  directory.write("merges.txt", "a b\n");
+  directory.write("vocab.json", R"([["a", 1]])");
+  EXPECT_NE(refusal(directory.path()).find("vocab.json"), std::string::npos);
   directory.write("vocab.json", R"({"a": "x"})");
-  EXPECT_NE(directory.refusal().find("vocab.json"), std::string::npos);
+  EXPECT_NE(refusal(directory.path()).find("vocab.json"), std::string::npos);
 }
 
 }  // namespace

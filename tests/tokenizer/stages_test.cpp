@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "base/utf8.hpp"
 #include "tests/tokenizer/fingerprint.hpp"
+#include "tests/support/repeated.hpp"
 #include "tokenizer/byte_alphabet.hpp"
 #include "tokenizer/grapheme.hpp"
 #include "tokenizer/pattern.hpp"
@@ -16,6 +17,8 @@
 
 namespace berth::tokenizer {
 namespace {
+
+using test::repeated;
 
 StageSource source_of(const base::Json& json, const std::string& path) { return {base::JsonObject(json, "tokenizer.json", path), path}; }
 
@@ -85,7 +88,8 @@ TEST(Stages, CraftedFilesAreRefused) {
       {R"({"type": "Precompiled", "precompiled_charsmap": ""})", "\"normalizer.precompiled_charsmap\": a character map of 0 bytes"},
       {R"({"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "NFQ"}]})", "\"normalizer.normalizers[1].type\": \"NFQ\" is not supported"},
   };
-  for (const auto& [json, message] : normalizers) EXPECT_NE(refusal(normalizer, json).find(message), std::string::npos) << json << "\n" << refusal(normalizer, json);
+  for (const auto& [json, message] : normalizers)
+    EXPECT_NE(refusal(normalizer, json).find(message), std::string::npos) << json << "\n" << refusal(normalizer, json);
   const Case pre_tokenizers[] = {
       {R"({"type": "Metaspace"})", "\"pre_tokenizer.replacement\""},
       {R"({"type": "Metaspace", "replacement": "ab"})", "\"pre_tokenizer.replacement\": expected one character, got \"ab\""},
@@ -101,8 +105,11 @@ TEST(Stages, CraftedFilesAreRefused) {
       {R"({"type": "FixedLength", "length": -1})", "\"pre_tokenizer.length\""},
       {R"({"type": "CharDelimiterSplit", "delimiter": "--"})", "\"pre_tokenizer.delimiter\""},
   };
-  for (const auto& [json, message] : pre_tokenizers) EXPECT_NE(refusal(pre_tokenizer, json).find(message), std::string::npos) << json << "\n" << refusal(pre_tokenizer, json);
-  EXPECT_NE(refusal(pre_tokenizer, R"({"type": "Split", "behavior": "Isolated", "invert": false, "pattern": {"Regex": ")" + std::string(5000, '(') + "\"}}").find("no valid"), std::string::npos);
+  for (const auto& [json, message] : pre_tokenizers)
+    EXPECT_NE(refusal(pre_tokenizer, json).find(message), std::string::npos) << json << "\n" << refusal(pre_tokenizer, json);
+  EXPECT_NE(refusal(pre_tokenizer, R"({"type": "Split", "behavior": "Isolated", "invert": false, "pattern": {"Regex": ")" + std::string(5000, '(') + "\"}}")
+                .find("no valid"),
+            std::string::npos);
 }
 
 TEST(Stages, CharacterMapsThatPointOutsideAreRefused) {
@@ -124,25 +131,30 @@ TEST(Stages, CharacterMapsThatPointOutsideAreRefused) {
   EXPECT_EQ(load(charsmap(2048, units, "xyz")), "accepted");
 }
 
-std::string repeated(std::string_view part, std::size_t bytes) {
-  std::string text;
-  while (text.size() < bytes) text += part;
-  return text;
-}
-
 // Seconds are far more than any of these takes, and far less than a quadratic one would.
 TEST(Stages, MegabyteTextsStayLinear) {
-  const std::string texts[] = {repeated(" ", 1 << 20), repeated(" ", 1 << 20) + "a",  repeated("\u0301", 1 << 20), "e" + repeated("\u0316\u0301", 1 << 20),
-                               repeated("\U0001F600", 1 << 20), repeated("a", 1 << 20), repeated("\n ", 1 << 20),  repeated("\u1100\u1161", 1 << 20),
-                               repeated("\u0600", 1 << 20), repeated("'", 1 << 20), repeated("\U0001F469\u200D", 1 << 20), repeated("1", 1 << 20)};
+  const std::string texts[] = {repeated(" ", 1 << 20),
+                               repeated(" ", 1 << 20) + "a",
+                               repeated("\u0301", 1 << 20),
+                               "e" + repeated("\u0316\u0301", 1 << 20),
+                               repeated("\U0001F600", 1 << 20),
+                               repeated("a", 1 << 20),
+                               repeated("\n ", 1 << 20),
+                               repeated("\u1100\u1161", 1 << 20),
+                               repeated("\u0600", 1 << 20),
+                               repeated("'", 1 << 20),
+                               repeated("\U0001F469\u200D", 1 << 20),
+                               repeated("1", 1 << 20)};
   std::vector<std::unique_ptr<Normalizer>> normalizers;
-  for (const char* type : {"NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Nmt", "ByteLevel"}) normalizers.push_back(normalizer(R"({"type": ")" + std::string(type) + "\"}"));
+  for (const char* type : {"NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Nmt", "ByteLevel"})
+    normalizers.push_back(normalizer(R"({"type": ")" + std::string(type) + "\"}"));
   normalizers.push_back(normalizer(R"({"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "})"));
   normalizers.push_back(normalizer(R"({"type": "Strip", "strip_left": true, "strip_right": true})"));
   std::vector<std::unique_ptr<PreTokenizer>> pre_tokenizers;
-  for (const char* json : {R"({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true})", R"({"type": "Metaspace", "replacement": "_"})", R"({"type": "Whitespace"})",
-                           R"({"type": "UnicodeScripts"})", R"({"type": "Split", "pattern": {"Regex": "\\s+|\\w+"}, "behavior": "Isolated", "invert": false})",
-                           R"({"type": "Punctuation", "behavior": "MergedWithNext"})"}) {
+  for (const char* json :
+       {R"({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true})", R"({"type": "Metaspace", "replacement": "_"})", R"({"type": "Whitespace"})",
+        R"({"type": "UnicodeScripts"})", R"({"type": "Split", "pattern": {"Regex": "\\s+|\\w+"}, "behavior": "Isolated", "invert": false})",
+        R"({"type": "Punctuation", "behavior": "MergedWithNext"})"}) {
     pre_tokenizers.push_back(pre_tokenizer(json));
   }
   const auto begin = std::chrono::steady_clock::now();
@@ -170,7 +182,12 @@ TEST(Stages, RegularExpressionsMadeToHangGiveUp) {
 
 // Random texts of what matters to the patterns; the library's matches are the truth.
 TEST(Stages, ScannersEqualTheirPatterns) {
-  const std::vector<std::string> parts = {"a", "B", "é", "中", "1", "²", "Ⅷ", "٣", " ", " ", "  ", "\n", "\r", "\t", "\u00a0", "\u2028", "'", "'", "s", "S", "t", "re", "VE", "ll", "lL", "d", "m", "ſ", ".", "!?", "_", "😀", "\u0301", "\u200d", std::string(1, '\0'), "\u0085", "K"};
+  const std::vector<std::string> parts = {"a",      "B",      "é",  "中", "1",      "²",      "Ⅷ",
+                                          "٣",      " ",      " ",  "  ", "\n",     "\r",     "\t",
+                                          "\u00a0", "\u2028", "'",  "'",  "s",      "S",      "t",
+                                          "re",     "VE",     "ll", "lL", "d",      "m",      "ſ",
+                                          ".",      "!?",     "_",  "😀",  "\u0301", "\u200d", std::string(1, '\0'),
+                                          "\u0085", "K"};
   const auto gpt2 = make_regex(std::string(kGpt2Pattern), "gpt2");
   const auto gpt4 = make_regex(std::string(kGpt4Pattern), "gpt4");
   testing::Random random(7);

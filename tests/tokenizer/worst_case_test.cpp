@@ -38,7 +38,7 @@ Json byte_level_bpe() {
           {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}}}};
 }
 
-Json unigram() {
+Json long_unigram() {
   Json vocab = Json::array({Json::array({"<unk>", 0}), Json::array({"\u2581", -2}), Json::array({"b", -3})});
   for (std::size_t length = 1; length <= 64; ++length) vocab.push_back({std::string(length, 'a'), -1.5 - static_cast<double>(length) / 7});
   return {{"model", {{"type", "Unigram"}, {"unk_id", 0}, {"vocab", vocab}}},
@@ -51,7 +51,7 @@ Json whole_text(Json json) {
 }
 
 TEST(WorstCase, AMegabyteOfOneThing) {
-  for (const Json& json : {byte_level_bpe(), whole_text(byte_level_bpe()), unigram(), whole_text(unigram())}) {
+  for (const Json& json : {byte_level_bpe(), whole_text(byte_level_bpe()), long_unigram(), whole_text(long_unigram())}) {
     const Tokenizer tokenizer = Tokenizer::from_json(json.dump(), "tokenizer.json");
     for (const std::string part : {"a", " ", "ab", "aab", "\U0001F600", "\u4e2d", "!", "a "}) {
       std::string text;

@@ -1,0 +1,60 @@
+// Inputs of engine::Model, and the instruction sets to run it with.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <berth/berth.h>
+
+#include "engine/model.hpp"
+#include "kernels/dispatch.hpp"
+
+namespace berth::test {
+
+inline constexpr double kReferenceTolerance = 2e-5;  // of FP32: why, see tests/reference/README.md
+
+// The directory of a reference case.
+inline std::filesystem::path reference(const std::string& name) { return std::filesystem::path(BERTH_SOURCE_DIR) / "tests/reference" / name; }
+
+// The input refers to `text`.
+inline berth_input text_input(std::string_view text) {
+  berth_input input{};
+  input.text = {text.data(), text.size()};
+  return input;
+}
+
+// The inputs refer to `texts`.
+inline std::vector<berth_input> text_inputs(const std::vector<std::string>& texts) {
+  std::vector<berth_input> inputs;
+  for (const std::string& text : texts) inputs.push_back(text_input(text));
+  return inputs;
+}
+
+// The input refers to `ids` and `types`.
+inline berth_input ids_input(const std::vector<std::int32_t>& ids, const std::vector<std::int32_t>* types = nullptr) {
+  static const std::int32_t none = 0;
+  berth_input input{};
+  input.ids = ids.empty() ? &none : ids.data();
+  input.ids_size = ids.size();
+  input.type_ids = types == nullptr ? nullptr : types->data();
+  return input;
+}
+
+// The embeddings of `texts`, side by side.
+inline std::vector<float> encode_texts(const engine::Model& model, const std::vector<std::string>& texts, engine::RunOptions options = {}) {
+  std::vector<float> out(texts.size() * model.embedding_size());
+  model.encode(text_inputs(texts), options, out.data(), nullptr, nullptr);
+  return out;
+}
+
+inline std::vector<std::string> usable_isas() {
+  std::vector<std::string> names;
+  for (const auto& status : kernels::isa_statuses())
+    if (status.usable) names.emplace_back(kernels::name(status.isa));
+  return names;
+}
+
+}  // namespace berth::test
