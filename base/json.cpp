@@ -147,7 +147,14 @@ class SaxHandler {
  public:
   SaxHandler(std::string_view text, const std::string& label, const std::vector<std::string>& streamed, const JsonStreamSink& sink, JsonLimits limits,
              JsonNumberReader read_number)
-      : at(text.data()), end_of_text(text.data() + text.size()), text_(text), label_(label), streamed_(streamed), sink_(sink), limits_(limits), read_number_(read_number) {}
+      : at(text.data()),
+        end_of_text(text.data() + text.size()),
+        text_(text),
+        label_(label),
+        streamed_(streamed),
+        sink_(sink),
+        limits_(limits),
+        read_number_(read_number) {}
 
   bool null() { return scalar(nullptr); }
   bool boolean(bool value) { return scalar(value); }
@@ -175,8 +182,8 @@ class SaxHandler {
     } else if (const std::size_t end = problem.find("] "); end != std::string_view::npos) {
       problem.remove_prefix(end + 2);
     }
-    throw Error(ErrorCode::corrupt_file,
-                label_ + ": not valid JSON at byte " + std::to_string(position == 0 ? 0 : position - 1 + stepped_over_) + ": " + printable(problem.substr(0, 200)));
+    throw Error(ErrorCode::corrupt_file, label_ + ": not valid JSON at byte " + std::to_string(position == 0 ? 0 : position - 1 + stepped_over_) + ": " +
+                                             printable(problem.substr(0, 200)));
   }
 
   Json take() { return std::move(document_.root); }
@@ -293,7 +300,7 @@ class SaxHandler {
   JsonNumberReader read_number_;
   int depth_ = 0;
   std::size_t stepped_over_ = 0;  // bytes that nlohmann has not seen
-  std::string key_;  // the last one read in the document or in an element
+  std::string key_;               // the last one read in the document or in an element
   Tree document_;
   std::vector<std::string> paths_;
   const std::string* stream_ = nullptr;  // not null inside a streamed container

@@ -42,9 +42,9 @@ class ThreadPool {
       for (std::size_t i = 0; i < count; ++i) body(i, std::size_t{0});
       return;
     }
-    run(count, [](void* context, std::size_t index, std::size_t slot) noexcept {
-      (*static_cast<std::remove_reference_t<Body>*>(context))(index, slot);
-    }, &body);
+    run(
+        count, [](void* context, std::size_t index, std::size_t slot) noexcept { (*static_cast<std::remove_reference_t<Body>*>(context))(index, slot); },
+        &body);
   }
 
  private:

@@ -21,7 +21,8 @@ void compare(benchmark::State& state) {
   LoadOptions load;
   load.threads = threads == nullptr ? 2 : std::atoi(threads);
   const auto model = Model::load(directory, load);
-  const auto examples = static_cast<std::size_t>(state.range(0)), dimensions = static_cast<std::size_t>(state.range(1)), queries = static_cast<std::size_t>(state.range(2));
+  const auto examples = static_cast<std::size_t>(state.range(0)), dimensions = static_cast<std::size_t>(state.range(1)),
+             queries = static_cast<std::size_t>(state.range(2));
   std::mt19937 random(1);
   std::normal_distribution<float> normal(0.0F, 1.0F / std::sqrt(static_cast<float>(dimensions)));
   std::vector<float> vectors(examples * dimensions), query(queries * dimensions);
@@ -38,7 +39,13 @@ void compare(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(queries));
 }
 
-BENCHMARK(compare)->Args({100'000, 384, 1})->Args({100'000, 192, 1})->Args({1'000, 384, 1})->Args({100'000, 384, 64})->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(compare)
+    ->Args({100'000, 384, 1})
+    ->Args({100'000, 192, 1})
+    ->Args({1'000, 384, 1})
+    ->Args({100'000, 384, 64})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
 
 }  // namespace
 

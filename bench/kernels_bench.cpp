@@ -86,21 +86,23 @@ void run_gemm(benchmark::State& state, const std::string& name, const KernelTabl
   base::AlignedBuffer<float> scratch(tiles == nullptr ? 0 : tiles->gemm_f32_scratch(options.row_block, shape.k));
   const double flop = 2.0 * static_cast<double>(rows) * static_cast<double>(shape.k) * static_cast<double>(shape.n);
 
-  std::vector<Contender> contenders = {peak(kernels), {[&] {
-                                         for (std::size_t row = 0; row < rows; row += options.row_block) {
-                                           kernels::GemmF32Args args;
-                                           args.a = a.data() + row * shape.k;
-                                           args.lda = shape.k;
-                                           args.b = packed.view();
-                                           args.panel_end = packed.panels();
-                                           args.c = c.data() + row * shape.n;
-                                           args.ldc = shape.n;
-                                           args.rows = std::min(options.row_block, rows - row);
-                                           args.scratch = scratch.data();
-                                           (tiles == nullptr ? kernels.gemm_f32 : tiles->gemm_f32)(args);
-                                         }
-                                         benchmark::ClobberMemory();
-                                       }, flop}};
+  std::vector<Contender> contenders = {peak(kernels),
+                                       {[&] {
+                                          for (std::size_t row = 0; row < rows; row += options.row_block) {
+                                            kernels::GemmF32Args args;
+                                            args.a = a.data() + row * shape.k;
+                                            args.lda = shape.k;
+                                            args.b = packed.view();
+                                            args.panel_end = packed.panels();
+                                            args.c = c.data() + row * shape.n;
+                                            args.ldc = shape.n;
+                                            args.rows = std::min(options.row_block, rows - row);
+                                            args.scratch = scratch.data();
+                                            (tiles == nullptr ? kernels.gemm_f32 : tiles->gemm_f32)(args);
+                                          }
+                                          benchmark::ClobberMemory();
+                                        },
+                                        flop}};
 #ifdef BERTH_BENCH_ONEDNN
   OnednnMatmul onednn(rows, shape.k, shape.n, a.data(), weights.data(), c_onednn.data());
   contenders.push_back({[&] { onednn.run(); }, flop});
@@ -138,28 +140,32 @@ void run_low_gemm(benchmark::State& state, Isa isa, void (*gemm)(const Args&) no
   base::AlignedBuffer<float> c(rows * shape.n);
   const double flop = 2.0 * static_cast<double>(rows) * static_cast<double>(shape.k) * static_cast<double>(shape.n);
   const bool bf16_out = kernels::low_kernel_table(isa).gemm_bf16 != nullptr;
-  std::vector<Contender> contenders = {{[&] { kernels::run_peak_low(isa, bf16, kSteps); }, kernels::run_peak_low(isa, bf16, kSteps)}, {[&] {
-                                         for (std::size_t row = 0; row < rows; row += options.row_block) {
-                                           Args args;
-                                           args.a = a.data() + row * stride;
-                                           args.lda = stride;
-                                           if constexpr (!bf16) args.a_scales = ones.data();
-                                           args.b = packed.view();
-                                           args.panel_end = kernels::panel_count(shape.n, kernels::kLowPanelWidth);
-                                           args.bias = ones.data();
-                                           args.c = bf16_out ? static_cast<void*>(reinterpret_cast<std::uint16_t*>(c.data()) + row * shape.n) : c.data() + row * shape.n;
-                                           args.ldc = shape.n;
-                                           args.c_is_bf16 = bf16_out;
-                                           args.rows = std::min(options.row_block, rows - row);
-                                           gemm(args);
-                                         }
-                                         benchmark::ClobberMemory();
-                                       }, flop}};
+  std::vector<Contender> contenders = {{[&] { kernels::run_peak_low(isa, bf16, kSteps); }, kernels::run_peak_low(isa, bf16, kSteps)},
+                                       {[&] {
+                                          for (std::size_t row = 0; row < rows; row += options.row_block) {
+                                            Args args;
+                                            args.a = a.data() + row * stride;
+                                            args.lda = stride;
+                                            if constexpr (!bf16) args.a_scales = ones.data();
+                                            args.b = packed.view();
+                                            args.panel_end = kernels::panel_count(shape.n, kernels::kLowPanelWidth);
+                                            args.bias = ones.data();
+                                            args.c = bf16_out ? static_cast<void*>(reinterpret_cast<std::uint16_t*>(c.data()) + row * shape.n)
+                                                              : c.data() + row * shape.n;
+                                            args.ldc = shape.n;
+                                            args.c_is_bf16 = bf16_out;
+                                            args.rows = std::min(options.row_block, rows - row);
+                                            gemm(args);
+                                          }
+                                          benchmark::ClobberMemory();
+                                        },
+                                        flop}};
 #ifdef BERTH_BENCH_ONEDNN
   std::vector<Element> dense(rows * shape.k);
   for (std::size_t i = 0; i < dense.size(); ++i) dense[i] = a.data()[i / shape.k * stride + i % shape.k];
   std::vector<float> c_onednn(rows * shape.n);
-  OnednnMatmul onednn(rows, shape.k, shape.n, dense.data(), weights.data(), c_onednn.data(), bf16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::s8);
+  OnednnMatmul onednn(rows, shape.k, shape.n, dense.data(), weights.data(), c_onednn.data(),
+                      bf16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::s8);
   contenders.push_back({[&] { onednn.run(); }, flop});
 #else
   (void)weights;
@@ -212,10 +218,12 @@ void run_attention(benchmark::State& state, const KernelTable& kernels, std::siz
   args.scale = 0.125F;
   args.scratch = scratch.data();
   const double flop = 4.0 * static_cast<double>(tokens * tokens * head_size);
-  const std::vector<Contender> contenders = {peak(kernels), {[&] {
-                                               kernels.attention_f32(args);
-                                               benchmark::ClobberMemory();
-                                             }, flop}};
+  const std::vector<Contender> contenders = {peak(kernels),
+                                             {[&] {
+                                                kernels.attention_f32(args);
+                                                benchmark::ClobberMemory();
+                                              },
+                                              flop}};
   for (auto _ : state) {
     const Rates rates = interleave(contenders, options.rounds, options.slice_ms * 1e-3);
     state.SetIterationTime(flop / rates.rate(1));
@@ -259,7 +267,8 @@ void register_all(const std::string& isa, const KernelTable& kernels, Isa select
     for (const std::size_t rows : {16U, 128U, 1024U})
       for (const bool bf16 : {false, true}) {
         if (bf16 && kernels::low_kernel_table(selected).gemm_bf16 == nullptr) continue;
-        const std::string name = (bf16 ? "gemm_bf16/" : "gemm_s8/") + low_isa + "/" + std::to_string(shape.k) + "x" + std::to_string(shape.n) + "/M" + std::to_string(rows);
+        const std::string name =
+            (bf16 ? "gemm_bf16/" : "gemm_s8/") + low_isa + "/" + std::to_string(shape.k) + "x" + std::to_string(shape.n) + "/M" + std::to_string(rows);
         benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) { (bf16 ? run_bf16 : run_s8)(state, selected, shape, rows); })
             ->UseManualTime()
             ->Iterations(1)
@@ -274,8 +283,7 @@ void register_all(const std::string& isa, const KernelTable& kernels, Isa select
           ->Unit(benchmark::kMicrosecond);
     }
   const auto rows = [&](const std::string& name, std::size_t size, auto f) {
-    benchmark::RegisterBenchmark((name + "/" + isa + "/" + std::to_string(size)).c_str(),
-                                 [=](benchmark::State& state) { run_rows(state, size, f); });
+    benchmark::RegisterBenchmark((name + "/" + isa + "/" + std::to_string(size)).c_str(), [=](benchmark::State& state) { run_rows(state, size, f); });
   };
   const std::vector<float> ones(3072, 1.0F);
   for (const std::size_t size : {384U, 768U})
@@ -313,13 +321,26 @@ bool take_option(std::string_view argument) {
 void set_environment(char** argv, Isa isa) {
   const char* cap = "ALL";
   switch (isa) {
-    case Isa::amx: break;
-    case Isa::avx512bf16: cap = "AVX512_CORE_BF16"; break;
-    case Isa::avx512vnni: cap = "AVX512_CORE_VNNI"; break;
-    case Isa::avx512: cap = "AVX512_CORE"; break;
-    case Isa::avxvnni: cap = "AVX2_VNNI"; break;
-    case Isa::avx2: cap = "AVX2"; break;
-    case Isa::baseline: cap = "SSE41"; break;
+    case Isa::amx:
+      break;
+    case Isa::avx512bf16:
+      cap = "AVX512_CORE_BF16";
+      break;
+    case Isa::avx512vnni:
+      cap = "AVX512_CORE_VNNI";
+      break;
+    case Isa::avx512:
+      cap = "AVX512_CORE";
+      break;
+    case Isa::avxvnni:
+      cap = "AVX2_VNNI";
+      break;
+    case Isa::avx2:
+      cap = "AVX2";
+      break;
+    case Isa::baseline:
+      cap = "SSE41";
+      break;
   }
   if (const char* set = std::getenv("ONEDNN_MAX_CPU_ISA"); set != nullptr && std::strcmp(set, cap) == 0) return;
   setenv("ONEDNN_MAX_CPU_ISA", cap, 1);

@@ -31,9 +31,7 @@ class OnednnMatmul {
     dnnl::reorder(given, packed).execute(stream_, given, packed);
     stream_.wait();
     matmul_ = dnnl::matmul(primitive);
-    arguments_ = {{DNNL_ARG_SRC, memory(a_desc, engine_, const_cast<void*>(a))},
-                  {DNNL_ARG_WEIGHTS, packed},
-                  {DNNL_ARG_DST, memory(c_desc, engine_, c)}};
+    arguments_ = {{DNNL_ARG_SRC, memory(a_desc, engine_, const_cast<void*>(a))}, {DNNL_ARG_WEIGHTS, packed}, {DNNL_ARG_DST, memory(c_desc, engine_, c)}};
   }
   void run() {
     matmul_.execute(stream_, arguments_);

@@ -64,10 +64,10 @@ struct TensorNames {
   // behind the layers
   std::string_view final_norm = {};
   // relative positions
-  std::string_view relative_bias = {};             // [buckets, heads], added to the scores of every layer
-  std::string_view relative_embeddings = {};       // [2 span, hidden], of disentangled attention
+  std::string_view relative_bias = {};        // [buckets, heads], added to the scores of every layer
+  std::string_view relative_embeddings = {};  // [2 span, hidden], of disentangled attention
   std::string_view relative_embeddings_norm = {};
-  std::string_view position_key = {};              // per layer: projections of relative_embeddings
+  std::string_view position_key = {};  // per layer: projections of relative_embeddings
   std::string_view position_query = {};
   // beside the first layer
   std::string_view convolution = {};
@@ -90,9 +90,9 @@ struct Biases {
 // How the layers are built. The description gives it as the architecture usually is; reading config.json may change it.
 struct BodySpec {
   TensorNames names = {};
-  bool pre_norm = false;              // x = x + block(norm(x)), and a final norm; else x = norm(x + block(x))
-  bool first_attention_norm = true;   // false: the first layer's attention reads the embeddings as they are
-  bool project_before_norm = false;   // embedding_projection goes before embedding_norm
+  bool pre_norm = false;                // x = x + block(norm(x)), and a final norm; else x = norm(x + block(x))
+  bool first_attention_norm = true;     // false: the first layer's attention reads the embeddings as they are
+  bool project_before_norm = false;     // embedding_projection goes before embedding_norm
   bool positions_skip_padding = false;  // positions count the ids that are not the padding id, from that id + 1 on
   Gate gate = Gate::none;
   Biases biases = {};
@@ -106,7 +106,7 @@ struct DenseStep {
   bool in_body = false;                  // the name takes the body's prefix ("bert.pooler.dense")
   std::string_view norm = {};            // LayerNorm behind the activation
   bool bias = true;
-  std::string_view bias_key = {};        // config.json's name for `bias`, where it has a say
+  std::string_view bias_key = {};  // config.json's name for `bias`, where it has a say
 };
 
 enum class HeadKind : unsigned char {
@@ -119,10 +119,10 @@ enum class HeadKind : unsigned char {
 
 struct HeadSpec {
   HeadKind kind = HeadKind::none;
-  std::string_view class_suffix = {};  // of the class in config.json "architectures": BertForTokenClassification ends so
-  std::vector<DenseStep> steps = {};   // the last one gives the logits, but for masked_lm, where it gives what is compared with the vocabulary
-  std::size_t outputs = 0;        // where the number of logits does not follow from config.json's labels
-  std::string_view decoder = {};  // masked_lm: a matrix like the word embeddings, read where tie_word_embeddings is false; else it is they
+  std::string_view class_suffix = {};               // of the class in config.json "architectures": BertForTokenClassification ends so
+  std::vector<DenseStep> steps = {};                // the last one gives the logits, but for masked_lm, where it gives what is compared with the vocabulary
+  std::size_t outputs = 0;                          // where the number of logits does not follow from config.json's labels
+  std::string_view decoder = {};                    // masked_lm: a matrix like the word embeddings, read where tie_word_embeddings is false; else it is they
   std::vector<std::string_view> decoder_bias = {};  // masked_lm: full tensor names; the first that is found
   std::string_view decoder_bias_key = {};           // config.json's boolean that there is one, where it has a say (default: there is)
 };
@@ -132,8 +132,9 @@ struct ArchitectureSpec {
   std::string_view summary;                // what is particular about it, for docs/architectures.md
   std::vector<std::string_view> prefixes;  // that the body's tensors may have; "" among them
   // Several descriptions may share a model_type; the first that fits is taken.
-  std::vector<std::string_view> position_types = {"absolute"};  // values of config.json "position_embedding_type"; the first is what it means without; empty: no such key
-  std::string_view marker = {};                                 // a tensor (relative to the prefix) that only this one has
+  std::vector<std::string_view> position_types = {
+      "absolute"};               // values of config.json "position_embedding_type"; the first is what it means without; empty: no such key
+  std::string_view marker = {};  // a tensor (relative to the prefix) that only this one has
   ConfigKeys keys = {};
   ConfigDefaults defaults = {};
   BodySpec body = {};

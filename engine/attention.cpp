@@ -129,8 +129,7 @@ void attend(const Compute& compute, const ModelConfig& config, const LayerWeight
   const std::size_t seen = plan.window < tokens_a_row / 2 ? 2 * plan.window : tokens_a_row;
   const std::size_t cost = tokens_a_row * (seen + 16) * config.head_size / 8;  // of a head, in the units of for_row_blocks: 8 to 16 multiply-adds each
   for_row_blocks(compute.pool, batch.rows() * config.num_heads, cost, [&](std::size_t first, std::size_t count, std::size_t slot) noexcept {
-    for (std::size_t pair = first; pair < first + count; ++pair)
-      attention.run(pair / config.num_heads, pair % config.num_heads, workspace.attention(slot));
+    for (std::size_t pair = first; pair < first + count; ++pair) attention.run(pair / config.num_heads, pair % config.num_heads, workspace.attention(slot));
   });
 }
 

@@ -14,8 +14,8 @@ using kernels::Isa;
 
 // INT8 where 8-bit products are several times as fast as FP32. Where they are not (no VNNI), FP32 is little slower and exact. BF16 where it is native.
 constexpr std::array kTable = {
-    AutoPrecisionRow{Isa::amx, int8, bf16},          AutoPrecisionRow{Isa::avx512bf16, int8, bf16}, AutoPrecisionRow{Isa::avx512vnni, int8, fp32},
-    AutoPrecisionRow{Isa::avx512, fp32, fp32},       AutoPrecisionRow{Isa::avxvnni, int8, fp32},    AutoPrecisionRow{Isa::avx2, fp32, fp32},
+    AutoPrecisionRow{Isa::amx, int8, bf16},      AutoPrecisionRow{Isa::avx512bf16, int8, bf16}, AutoPrecisionRow{Isa::avx512vnni, int8, fp32},
+    AutoPrecisionRow{Isa::avx512, fp32, fp32},   AutoPrecisionRow{Isa::avxvnni, int8, fp32},    AutoPrecisionRow{Isa::avx2, fp32, fp32},
     AutoPrecisionRow{Isa::baseline, fp32, fp32},
 };
 static_assert(kTable.size() == kernels::kIsaCount);
@@ -39,9 +39,12 @@ AutoPrecision auto_precision(const ModelConfig& config, Isa isa) {
   const std::string set(kernels::name(isa));
   const std::string layers = why.empty() ? "layers with norms behind their blocks keep their accuracy in INT8" : std::string(why) + " is delicate in INT8";
   switch (precision) {
-    case int8: return {precision, layers + ", and " + set + " has fast 8-bit products"};
-    case bf16: return {precision, layers + ", and " + set + " has BF16 products"};
-    case fp32: break;
+    case int8:
+      return {precision, layers + ", and " + set + " has fast 8-bit products"};
+    case bf16:
+      return {precision, layers + ", and " + set + " has BF16 products"};
+    case fp32:
+      break;
   }
   return {precision, why.empty() ? set + " has no fast 8-bit products" : layers + ", and " + set + " has no BF16 products"};
 }

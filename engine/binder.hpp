@@ -55,9 +55,7 @@ class Binder {
   }
 
   // A small tensor, copied as FP32. `names` are full and alternatives.
-  void values(Vector& to, std::vector<std::string> names, const std::vector<std::uint64_t>& shape) {
-    vectors_.push_back({&to, find(std::move(names), shape)});
-  }
+  void values(Vector& to, std::vector<std::string> names, const std::vector<std::uint64_t>& shape) { vectors_.push_back({&to, find(std::move(names), shape)}); }
 
   // Only checks that a linear layer is there.
   void expect_linear(const std::string& name, std::size_t out, std::size_t in, bool bias) {

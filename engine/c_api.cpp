@@ -174,8 +174,8 @@ berth_status berth_encode(const berth_model* model, const berth_input* inputs, s
   });
 }
 
-berth_status berth_encode_tokens(const berth_model* model, const berth_input* inputs, size_t count, const berth_run_options* options,
-                                 float* embeddings, berth_row* rows, berth_token_embeddings** token_embeddings) {
+berth_status berth_encode_tokens(const berth_model* model, const berth_input* inputs, size_t count, const berth_run_options* options, float* embeddings,
+                                 berth_row* rows, berth_token_embeddings** token_embeddings) {
   return guarded(model, [&] {
     const auto checked = checked_inputs(model, inputs, count);
     require(token_embeddings != nullptr, "token_embeddings is NULL");
@@ -228,8 +228,7 @@ berth_string berth_tokenizer_token(const berth_tokenizer* tokenizer, int32_t id)
   return token.empty() ? berth_string{nullptr, 0} : berth_string{token.data(), token.size()};
 }
 
-berth_status berth_tokenize(const berth_tokenizer* tokenizer, const berth_input* input, const berth_tokenize_options* options,
-                            berth_encoding** encoding) {
+berth_status berth_tokenize(const berth_tokenizer* tokenizer, const berth_input* input, const berth_tokenize_options* options, berth_encoding** encoding) {
   return guarded(tokenizer, [&] {
     require(input != nullptr, "input is NULL");
     require(encoding != nullptr, "encoding is NULL");
@@ -238,12 +237,13 @@ berth_status berth_tokenize(const berth_tokenizer* tokenizer, const berth_input*
     berth::tokenizer::EncodeOptions encode;
     encode.add_special_tokens = given.no_special_tokens == 0;
     if (given.max_length > 0)
-      encode.truncation = berth::tokenizer::Truncation{.max_length = given.max_length, .side = side_of(given).value_or(tokenizer->tokenizer->truncation_side())};
+      encode.truncation =
+          berth::tokenizer::Truncation{.max_length = given.max_length, .side = side_of(given).value_or(tokenizer->tokenizer->truncation_side())};
     const std::string_view text = berth::engine::checked_text(input->text, "text");
-    *encoding = handle_of(input->text_pair.data == nullptr
-                              ? tokenizer->tokenizer->encode(text, encode)
-                              : tokenizer->tokenizer->encode(text, berth::engine::checked_text(input->text_pair, "text_pair"), encode),
-                          *tokenizer->tokenizer);
+    *encoding =
+        handle_of(input->text_pair.data == nullptr ? tokenizer->tokenizer->encode(text, encode)
+                                                   : tokenizer->tokenizer->encode(text, berth::engine::checked_text(input->text_pair, "text_pair"), encode),
+                  *tokenizer->tokenizer);
   });
 }
 
@@ -276,9 +276,7 @@ berth_status berth_encoding_free(berth_encoding* encoding) { return release(enco
 size_t berth_encoding_size(const berth_encoding* encoding) { return alive(encoding) ? encoding->encoding.size() : 0; }
 const int32_t* berth_encoding_ids(const berth_encoding* encoding) { return alive(encoding) ? encoding->encoding.ids.data() : nullptr; }
 const int32_t* berth_encoding_type_ids(const berth_encoding* encoding) { return alive(encoding) ? encoding->encoding.type_ids.data() : nullptr; }
-const uint8_t* berth_encoding_special_mask(const berth_encoding* encoding) {
-  return alive(encoding) ? encoding->encoding.special_mask.data() : nullptr;
-}
+const uint8_t* berth_encoding_special_mask(const berth_encoding* encoding) { return alive(encoding) ? encoding->encoding.special_mask.data() : nullptr; }
 const uint32_t* berth_encoding_offsets(const berth_encoding* encoding) { return alive(encoding) ? encoding->offsets.data() : nullptr; }
 int berth_encoding_truncated(const berth_encoding* encoding) { return alive(encoding) && encoding->encoding.truncated ? 1 : 0; }
 

@@ -64,7 +64,8 @@ Options read_options(const Options* options, const char* name) {
     throw base::Error(base::ErrorCode::invalid_argument, std::string(name) + ".size must be sizeof(" + name + "), got " + std::to_string(options->size));
   for (std::size_t i = sizeof(Options); i < options->size; ++i)
     if (reinterpret_cast<const unsigned char*>(options)[i] != 0)
-      throw base::Error(base::ErrorCode::unsupported, std::string(name) + " of " + std::to_string(options->size) + " bytes asks for something that berth " + berth_version() + " does not know");
+      throw base::Error(base::ErrorCode::unsupported, std::string(name) + " of " + std::to_string(options->size) + " bytes asks for something that berth " +
+                                                          berth_version() + " does not know");
   __builtin_memcpy(&result, options, options->size < sizeof(Options) ? options->size : sizeof(Options));
   return result;
 }
@@ -73,7 +74,11 @@ void read_long_text(const char* long_text, std::size_t stride, RunOptions& run);
 void read_prompt(const char* prompt_name, const berth_string& prompt, RunOptions& run);
 
 inline RunOptions run_options(const berth_run_options& options) {
-  RunOptions run{.max_length = options.max_length, .batch_tokens = options.batch_tokens, .truncate_dim = options.truncate_dim, .normalize = options.normalize > 0, .keep_lengths = options.normalize < 0};
+  RunOptions run{.max_length = options.max_length,
+                 .batch_tokens = options.batch_tokens,
+                 .truncate_dim = options.truncate_dim,
+                 .normalize = options.normalize > 0,
+                 .keep_lengths = options.normalize < 0};
   read_long_text(options.long_text, options.stride, run);
   if (options.window_scores != nullptr) run.window_scores = window_scores_by_name(options.window_scores);
   read_prompt(options.prompt_name, options.prompt, run);

@@ -74,8 +74,7 @@ const float* berth_findings_logits(const berth_findings* findings, size_t index,
 
 berth_status berth_findings_free(berth_findings* findings) { return release(findings); }
 
-berth_status berth_rerank(const berth_model* model, const berth_input* inputs, size_t count, const berth_run_options* options, float* scores,
-                          berth_row* rows) {
+berth_status berth_rerank(const berth_model* model, const berth_input* inputs, size_t count, const berth_run_options* options, float* scores, berth_row* rows) {
   return guarded(model, [&] {
     const auto checked = checked_inputs(model, inputs, count);
     require(scores != nullptr || count == 0, "scores is NULL");
@@ -122,8 +121,8 @@ berth_status berth_fill_mask(const berth_model* model, const berth_input* inputs
   });
 }
 
-berth_status berth_answer(const berth_model* model, const berth_input* inputs, size_t count, const berth_answer_options* options,
-                          berth_findings** findings, berth_row* rows) {
+berth_status berth_answer(const berth_model* model, const berth_input* inputs, size_t count, const berth_answer_options* options, berth_findings** findings,
+                          berth_row* rows) {
   return guarded(model, [&] {
     const auto checked = checked_inputs(model, inputs, count);
     require(findings != nullptr, "findings is NULL");

@@ -20,8 +20,11 @@ struct berth_vectors : HandleOf<HandleKind::vectors> {
 namespace {
 
 berth::engine::RunOptions run_options(const berth_vector_options& options) {
-  berth::engine::RunOptions run{
-      .max_length = options.max_length, .batch_tokens = options.batch_tokens, .truncate_dim = options.truncate_dim, .normalize = options.normalize > 0, .keep_lengths = options.normalize < 0};
+  berth::engine::RunOptions run{.max_length = options.max_length,
+                                .batch_tokens = options.batch_tokens,
+                                .truncate_dim = options.truncate_dim,
+                                .normalize = options.normalize > 0,
+                                .keep_lengths = options.normalize < 0};
   read_long_text(options.long_text, options.stride, run);
   read_prompt(options.prompt_name, options.prompt, run);
   return run;
@@ -34,8 +37,8 @@ extern "C" {
 uint32_t berth_model_vector_kinds(const berth_model* model) { return alive(model) ? model->model->vector_kinds() : 0; }
 uint32_t berth_model_default_vector_kind(const berth_model* model) { return alive(model) ? model->model->default_vector_kind() : 0; }
 
-berth_status berth_encode_vectors(const berth_model* model, const berth_input* inputs, size_t count, const berth_vector_options* options, berth_vectors** vectors,
-                                  berth_row* rows) {
+berth_status berth_encode_vectors(const berth_model* model, const berth_input* inputs, size_t count, const berth_vector_options* options,
+                                  berth_vectors** vectors, berth_row* rows) {
   return guarded(model, [&] {
     const auto checked = checked_inputs(model, inputs, count);
     require(vectors != nullptr, "vectors is NULL");
@@ -81,8 +84,8 @@ const float* berth_vectors_multi(const berth_vectors* vectors, size_t index, siz
   return there ? vectors->multi->values.data() + vectors->multi->first_token[index] * vectors->multi->size : nullptr;
 }
 
-berth_status berth_max_similarity(const berth_model* model, const float* query, size_t query_vectors, const float* document, size_t document_vectors, size_t size,
-                                  float* score) {
+berth_status berth_max_similarity(const berth_model* model, const float* query, size_t query_vectors, const float* document, size_t document_vectors,
+                                  size_t size, float* score) {
   return guarded(model, [&] {
     require(query != nullptr || query_vectors * size == 0, "query is NULL");
     require(document != nullptr || document_vectors * size == 0, "document is NULL");

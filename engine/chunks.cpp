@@ -32,9 +32,8 @@ void cut(const RaggedBatch& batch, std::size_t threads, ChunkedRows& chunks) {
   const std::size_t capacity = (even + kTileRows - 1) / kTileRows * kTileRows;
   chunks.rows.resize(batch.rows());
   std::iota(chunks.rows.begin(), chunks.rows.end(), std::size_t{0});
-  std::sort(chunks.rows.begin(), chunks.rows.end(), [&](std::size_t a, std::size_t b) {
-    return batch.length(a) != batch.length(b) ? batch.length(a) > batch.length(b) : a < b;
-  });
+  std::sort(chunks.rows.begin(), chunks.rows.end(),
+            [&](std::size_t a, std::size_t b) { return batch.length(a) != batch.length(b) ? batch.length(a) > batch.length(b) : a < b; });
   chunks.chunk.resize(batch.rows());
   chunks.room.clear();
   for (const std::size_t row : chunks.rows) {
@@ -45,9 +44,8 @@ void cut(const RaggedBatch& batch, std::size_t threads, ChunkedRows& chunks) {
     chunks.room[i] -= length;
     chunks.chunk[row] = i;
   }
-  std::sort(chunks.rows.begin(), chunks.rows.end(), [&](std::size_t a, std::size_t b) {
-    return chunks.chunk[a] != chunks.chunk[b] ? chunks.chunk[a] < chunks.chunk[b] : a < b;
-  });
+  std::sort(chunks.rows.begin(), chunks.rows.end(),
+            [&](std::size_t a, std::size_t b) { return chunks.chunk[a] != chunks.chunk[b] ? chunks.chunk[a] < chunks.chunk[b] : a < b; });
   chunks.ends.clear();
   for (std::size_t i = 1; i <= batch.rows(); ++i)
     if (i == batch.rows() || chunks.chunk[chunks.rows[i]] != chunks.chunk[chunks.rows[i - 1]]) chunks.ends.push_back(i);
@@ -113,7 +111,8 @@ bool prepare_chunks(const Compute& compute, const ModelConfig& config, const Mod
   return true;
 }
 
-void run_chunks(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::optional<std::size_t> layers, Workspace& workspace) noexcept {
+void run_chunks(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::optional<std::size_t> layers,
+                Workspace& workspace) noexcept {
   const RaggedBatch& batch = workspace.batch;
   const ChunkedRows& chunks = workspace.chunks;
   const std::size_t size = config.hidden_size;

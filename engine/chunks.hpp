@@ -16,6 +16,7 @@ namespace berth::engine {
 bool prepare_chunks(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, Workspace& workspace);
 
 // run_encoder for a workspace that prepare_chunks has prepared: fills workspace.hidden(), the same bits as without chunks.
-void run_chunks(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::optional<std::size_t> layers, Workspace& workspace) noexcept;
+void run_chunks(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::optional<std::size_t> layers,
+                Workspace& workspace) noexcept;
 
 }  // namespace berth::engine

@@ -17,8 +17,7 @@ std::vector<kernels::PackedF32> project(const Compute& compute, const ModelConfi
   std::vector<kernels::PackedF32> heads;
   for (std::size_t head = 0; head < config.num_heads; ++head) {
     kernels::PackedF32 packed(rows, config.head_size, compute.kernels);
-    for (std::size_t row = 0; row < rows; ++row)
-      packed.set_rows(row, 1, projected.data() + row * config.hidden_size + head * config.head_size);
+    for (std::size_t row = 0; row < rows; ++row) packed.set_rows(row, 1, projected.data() + row * config.hidden_size + head * config.head_size);
     heads.push_back(std::move(packed));
   }
   return heads;
@@ -51,15 +50,15 @@ void bind_positions(ModelWeights& weights, const ModelConfig& config, const load
     if (!names.relative_embeddings_norm.empty()) binder.norm(norm, prefix + std::string(names.relative_embeddings_norm), config.hidden_size);
     const auto [parameters, bytes] = binder.finish(tensors.label());
     weights.parameters += parameters;
-    if (norm.present())
-      run_layer_norm(compute, norm, config.layer_norm_epsilon, positions.data(), positions.data(), rows, config.hidden_size, nullptr, {});
+    if (norm.present()) run_layer_norm(compute, norm, config.layer_norm_epsilon, positions.data(), positions.data(), rows, config.hidden_size, nullptr, {});
   }
   for (std::size_t i = 0; i < config.stored_layers; ++i) {
     // One layer at a time: its projections in FP32 live only here.
     Linear key, query;
     Binder binder(tensors, compute);
     const auto bind = [&](Linear& to, std::string_view own, std::string_view shared) {
-      binder.linear(to, prefix + layer_name(spec.shared_projections ? shared : own, i, config.inner_layers), config.hidden_size, config.hidden_size, Precision::fp32);
+      binder.linear(to, prefix + layer_name(spec.shared_projections ? shared : own, i, config.inner_layers), config.hidden_size, config.hidden_size,
+                    Precision::fp32);
     };
     if (spec.content_to_position) bind(key, names.position_key, names.key);
     if (spec.position_to_content) bind(query, names.position_query, names.query);

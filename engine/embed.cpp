@@ -88,8 +88,7 @@ void convolve(const Compute& compute, const ModelConfig& config, const ModelWeig
         }
     }
   });
-  run_linear(compute, weights.convolution,
-             {.x = gathered, .y = workspace.convolved(), .rows = batch.tokens(), .activation = config.convolution.activation});
+  run_linear(compute, weights.convolution, {.x = gathered, .y = workspace.convolved(), .rows = batch.tokens(), .activation = config.convolution.activation});
 }
 
 }  // namespace berth::engine

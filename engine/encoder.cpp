@@ -43,7 +43,8 @@ class LayerRun {
   void before_attention() noexcept {
     const float* in = block_input(layer_.attention_norm, layer_.query_key_value);
     if (attends_bf16_rows(compute_, config_, layer_, plan_, precision_)) {
-      run_linear(compute_, layer_.query_key_value, {.low = low_, .y_bf16 = bf16_rows(workspace_.wide_bf16(), 3 * config_.hidden_size), .rows = slice_.count, .next = &layer_.attention_output});
+      run_linear(compute_, layer_.query_key_value,
+                 {.low = low_, .y_bf16 = bf16_rows(workspace_.wide_bf16(), 3 * config_.hidden_size), .rows = slice_.count, .next = &layer_.attention_output});
       return;
     }
     run_linear(compute_, layer_.query_key_value, {.x = in, .low = low_, .y = rows(workspace_.wide(), 3 * config_.hidden_size), .rows = slice_.count});
@@ -78,7 +79,8 @@ class LayerRun {
     const float* in = block_input(layer_.output_norm, layer_.intermediate);
     if (keeps_bf16_inner(compute_, config_, precision_)) {
       std::uint16_t* activated = workspace_.inner_bf16() + slice_.scratch * low_row_bytes(Precision::bf16, inner) / sizeof(*activated);
-      run_linear(compute_, layer_.intermediate, {.low = low_, .y_bf16 = activated, .rows = slice_.count, .activation = config_.activation, .next = &layer_.output});
+      run_linear(compute_, layer_.intermediate,
+                 {.low = low_, .y_bf16 = activated, .rows = slice_.count, .activation = config_.activation, .next = &layer_.output});
       const LowRows lowered = lower_bf16_rows(compute_, layer_.output, activated, slice_.count, low_);
       run_linear(compute_, layer_.output, {.low = lowered, .y = summed_, .rows = slice_.count, .residual = x_, .next = next_});
       end_block(layer_.output_norm, {}, next_);
@@ -92,8 +94,7 @@ class LayerRun {
     } else {
       lower_rows(compute_, layer_.output, wide, slice_.count, low_);
     }
-    run_linear(compute_, layer_.output,
-               {.x = wide, .x_stride = gated ? 2 * inner : inner, .low = low_, .y = summed_, .rows = slice_.count, .residual = x_});
+    run_linear(compute_, layer_.output, {.x = wide, .x_stride = gated ? 2 * inner : inner, .low = low_, .y = summed_, .rows = slice_.count, .residual = x_});
     end_block(layer_.output_norm, {}, next_);
   }
 
@@ -162,8 +163,7 @@ class LayerRun {
 void add_convolution(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, const Linear* reader, Workspace& workspace) noexcept {
   float* x = workspace.hidden();
   add_rows(compute, x, workspace.convolved(), workspace.batch.tokens() * config.hidden_size);
-  run_layer_norm(compute, weights.convolution_norm, config.layer_norm_epsilon, x, x, workspace.batch.tokens(), config.hidden_size, reader,
-                 workspace.low());
+  run_layer_norm(compute, weights.convolution_norm, config.layer_norm_epsilon, x, x, workspace.batch.tokens(), config.hidden_size, reader, workspace.low());
 }
 
 // All that is between two attentions, slice by slice, one thread each: an activation stays in that core's cache from one product to the next, in memory
@@ -183,8 +183,8 @@ struct Slices {
     for (const LayerPlan& plan : config.plan)
       if (!attends_bf16_rows(compute, config, weights.layers[plan.weights], plan, precision)) return {};
     const LayerWeights& layer = weights.layers.front();
-    const std::size_t bytes = layer.query_key_value.weight_bytes() + layer.attention_output.weight_bytes() + layer.intermediate.weight_bytes() +
-                              layer.output.weight_bytes();
+    const std::size_t bytes =
+        layer.query_key_value.weight_bytes() + layer.attention_output.weight_bytes() + layer.intermediate.weight_bytes() + layer.output.weight_bytes();
     const std::size_t least = threads * (bytes <= kCachedWeights ? kFewRows : kRows);
     if (tokens < least || tokens < 2 * kFewRows) return {};
     return {(((tokens + kRows - 1) / kRows) + threads - 1) / threads * threads};
@@ -249,7 +249,8 @@ void prepare(const Compute& compute, const ModelConfig& config, const ModelWeigh
   workspace.positions.reserve(config, weights.relative_bias.data(), batch.longest());
 }
 
-void run_encoder(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::optional<std::size_t> layers, Workspace& workspace) noexcept {
+void run_encoder(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::optional<std::size_t> layers,
+                 Workspace& workspace) noexcept {
   if (workspace.batch.tokens() == 0) return;
   if (!workspace.chunks.empty()) return run_chunks(compute, config, weights, layers, workspace);
   const std::size_t end = layers ? *layers * config.inner_layers : config.plan.size();

@@ -91,8 +91,8 @@ InputRow checked_ids(const berth_input& input, std::size_t index, const ModelCon
   const std::span<const std::int32_t> ids(input.ids, input.ids_size);
   if (ids.empty()) throw Error(ErrorCode::invalid_argument, input_name(index) + ": ids is empty");
   if (ids.size() > config.max_positions) {
-    throw Error(ErrorCode::too_long, input_name(index) + ": " + std::to_string(ids.size()) + " ids, but the model has " +
-                                         std::to_string(config.max_positions) + " positions");
+    throw Error(ErrorCode::too_long,
+                input_name(index) + ": " + std::to_string(ids.size()) + " ids, but the model has " + std::to_string(config.max_positions) + " positions");
   }
   const auto check = [&](std::span<const std::int32_t> values, const char* field, std::size_t limit) {
     for (std::size_t i = 0; i < values.size(); ++i) {
@@ -115,8 +115,8 @@ void check_encoding(const tokenizer::Encoding& encoding, std::size_t index, cons
   if (config.type_vocab_size == 0) return;
   for (const std::int32_t type : encoding.type_ids) {
     if (static_cast<std::size_t>(type) < config.type_vocab_size) continue;
-    throw Error(ErrorCode::invalid_argument, input_name(index) + ": the tokenizer gives token type " + std::to_string(type) +
-                                                 ", but the model has " + std::to_string(config.type_vocab_size));
+    throw Error(ErrorCode::invalid_argument, input_name(index) + ": the tokenizer gives token type " + std::to_string(type) + ", but the model has " +
+                                                 std::to_string(config.type_vocab_size));
   }
 }
 
@@ -132,8 +132,7 @@ void InputRows::read(std::span<const berth_input> inputs, std::size_t first, con
   rows_.resize(inputs.size());
   const auto is_text = [](const berth_input& input) { return input.ids == nullptr; };
   if (std::any_of(inputs.begin(), inputs.end(), is_text)) {
-    if (rules.tokenizer == nullptr)
-      throw Error(ErrorCode::invalid_argument, "the model's directory has no tokenizer files: give ids instead of text");
+    if (rules.tokenizer == nullptr) throw Error(ErrorCode::invalid_argument, "the model's directory has no tokenizer files: give ids instead of text");
     encodings_.resize(inputs.size());
     attended_.resize(inputs.size());
   }
@@ -160,18 +159,18 @@ void InputRows::read(std::span<const berth_input> inputs, std::size_t first, con
 
 std::string_view checked_text(const berth_string& text, const char* field, std::optional<std::size_t> input) {
   if (text.data == nullptr && text.size > 0)
-    throw Error(ErrorCode::invalid_argument, (input ? input_name(*input) + ": " : std::string()) + field + " is NULL, of " + std::to_string(text.size) + " bytes");
+    throw Error(ErrorCode::invalid_argument,
+                (input ? input_name(*input) + ": " : std::string()) + field + " is NULL, of " + std::to_string(text.size) + " bytes");
   const std::string_view view(text.data == nullptr ? "" : text.data, text.size);
   const std::size_t bad = base::find_invalid_utf8(view);
   if (bad == std::string_view::npos) return view;
-  throw Error(ErrorCode::invalid_argument,
-              (input ? input_name(*input) + ": " : std::string()) + field + " is not valid UTF-8 at byte " + std::to_string(bad));
+  throw Error(ErrorCode::invalid_argument, (input ? input_name(*input) + ": " : std::string()) + field + " is not valid UTF-8 at byte " + std::to_string(bad));
 }
 
 std::string_view strip(std::string_view text) noexcept {
   const auto is_space = [](char32_t c) {
-    return (c >= 0x9 && c <= 0xd) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) ||
-           c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+    return (c >= 0x9 && c <= 0xd) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 ||
+           c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
   };
   while (!text.empty()) {
     const base::CodePoint point = base::decode_utf8(text, 0);

@@ -57,9 +57,9 @@ struct InputRules {
   std::size_t max_length;                 // of texts, special tokens included; longer ones are cut
 
   // Of texts of static models:
-  bool only_own_tokens = false;             // no special ones, and there may be none at all
+  bool only_own_tokens = false;              // no special ones, and there may be none at all
   std::optional<std::int32_t> dropped = {};  // these tokens are left out before anything is cut
-  std::size_t max_code_points = 0;          // texts are cut to before they are tokenized; 0: they are not
+  std::size_t max_code_points = 0;           // texts are cut to before they are tokenized; 0: they are not
 
   // Of texts of late-interaction models:
   std::optional<std::int32_t> marker = {};  // put behind the first token; counts for max_length
@@ -67,7 +67,7 @@ struct InputRules {
   std::int32_t fill_id = 0;                 // with this one
   bool fill_attended = false;               // whether the others see those
 
-  LongText long_text = LongText::truncate;  // not window: windows come as rows of ids
+  LongText long_text = LongText::truncate;             // not window: windows come as rows of ids
   std::optional<tokenizer::TruncationSide> side = {};  // where texts are cut; absent: the tokenizer says
 };
 

@@ -23,7 +23,7 @@ struct Shape {
   std::size_t tile_rows;
   std::size_t tile_panels;
   std::size_t task_work;
-  std::size_t block_rows = 0;        // that a task takes at most; 0: as many as stay in L2
+  std::size_t block_rows = 0;  // that a task takes at most; 0: as many as stay in L2
   std::size_t tasks_of_a_thread = 4;
 };
 
@@ -182,9 +182,15 @@ void run_low(const Compute& compute, const Linear& layer, const LinearArgs& args
 void run_linear(const Compute& compute, const Linear& layer, const LinearArgs& args) noexcept {
   if (args.rows == 0) return;
   switch (layer.precision) {
-    case Precision::fp32: run_f32(compute, layer, args); return;
-    case Precision::bf16: run_low<kernels::GemmBf16Args>(compute, layer, args, layer.bf16, compute.low.gemm_bf16); return;
-    case Precision::int8: run_low<kernels::GemmS8Args>(compute, layer, args, layer.s8, compute.low.gemm_s8); return;
+    case Precision::fp32:
+      run_f32(compute, layer, args);
+      return;
+    case Precision::bf16:
+      run_low<kernels::GemmBf16Args>(compute, layer, args, layer.bf16, compute.low.gemm_bf16);
+      return;
+    case Precision::int8:
+      run_low<kernels::GemmS8Args>(compute, layer, args, layer.s8, compute.low.gemm_s8);
+      return;
   }
 }
 

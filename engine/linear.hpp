@@ -19,10 +19,10 @@ struct LowRows {
 };
 
 struct LinearArgs {
-  const float* x = nullptr;  // [rows, layer.in]; read by FP32 layers
-  std::size_t x_stride = 0;  // between the rows of x; 0: dense
-  LowRows low = {};          // the same rows, read by the others
-  float* y = nullptr;        // [rows, layer.out], dense
+  const float* x = nullptr;         // [rows, layer.in]; read by FP32 layers
+  std::size_t x_stride = 0;         // between the rows of x; 0: dense
+  LowRows low = {};                 // the same rows, read by the others
+  float* y = nullptr;               // [rows, layer.out], dense
   std::uint16_t* y_bf16 = nullptr;  // or this: BF16 with rows of low_row_bytes(bf16, layer.out), zeros at their ends; not of FP32 layers
   std::size_t rows = 0;
   kernels::Activation activation = kernels::Activation::none;
@@ -49,9 +49,7 @@ inline bool uses_bf16_attention(const Compute& compute, Precision precision) noe
 }
 
 // Whether activations between a layer's products are kept in BF16: in low precision, where the instruction set has BF16 products.
-inline bool keeps_bf16_rows(const Compute& compute, Precision precision) noexcept {
-  return precision != Precision::fp32 && compute.low.gemm_bf16 != nullptr;
-}
+inline bool keeps_bf16_rows(const Compute& compute, Precision precision) noexcept { return precision != Precision::fp32 && compute.low.gemm_bf16 != nullptr; }
 
 // out = LayerNorm(x) for [rows, size], dense; and low = out as `reader` reads it, while it is at hand. Null: nothing reads it so.
 void run_layer_norm(const Compute& compute, const Norm& norm, float epsilon, const float* x, float* out, std::size_t rows, std::size_t size,

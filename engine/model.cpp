@@ -54,12 +54,14 @@ std::vector<SentenceModule> bind_modules(const loaders::ModelDirectory& director
     if (spec.type == ModuleType::transformer) continue;
     const std::string label = (directory.root / spec.path / "config.json").string();
     if (modules.empty() != (spec.type == ModuleType::pooling))
-      throw Error(ErrorCode::unsupported, (directory.root / "modules.json").string() + ": the transformer must be followed by one Pooling module, then by Dense or Normalize");
+      throw Error(ErrorCode::unsupported,
+                  (directory.root / "modules.json").string() + ": the transformer must be followed by one Pooling module, then by Dense or Normalize");
     SentenceModule module{.type = spec.type, .pooling = {}, .dense = {}};
     const std::size_t size = modules.empty() ? config.hidden_size : embedding_size(modules, config.hidden_size);
     const auto check_size = [&](const char* field, std::size_t stated) {
       if (stated != size)
-        throw Error(ErrorCode::corrupt_file, label + ": field \"" + field + "\": expected " + std::to_string(size) + ", which the module before gives, got " + std::to_string(stated));
+        throw Error(ErrorCode::corrupt_file,
+                    label + ": field \"" + field + "\": expected " + std::to_string(size) + ", which the module before gives, got " + std::to_string(stated));
     };
     if (spec.type == ModuleType::pooling) {
       if (spec.pooling.embedding_dimension) check_size("embedding_dimension", *spec.pooling.embedding_dimension);
@@ -70,8 +72,7 @@ std::vector<SentenceModule> bind_modules(const loaders::ModelDirectory& director
     }
     modules.push_back(std::move(module));
   }
-  if (modules.empty())
-    throw Error(ErrorCode::unsupported, (directory.root / "modules.json").string() + ": no Pooling module");
+  if (modules.empty()) throw Error(ErrorCode::unsupported, (directory.root / "modules.json").string() + ": no Pooling module");
   return modules;
 }
 
@@ -120,7 +121,8 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
   model->tensors_ = loaders::TensorStore::open(directory.encoder, access);
   const bool is_static = directory.static_kind != loaders::StaticKind::none;
   if (!is_static) model->config_ = read_model_config(directory, *model->tensors_);
-  const AutoPrecision automatic = is_static ? AutoPrecision{.precision = Precision::fp32, .reason = "a static model has no layers"} : auto_precision(model->config_, model->isa_);
+  const AutoPrecision automatic =
+      is_static ? AutoPrecision{.precision = Precision::fp32, .reason = "a static model has no layers"} : auto_precision(model->config_, model->isa_);
   const Precision precision = asked.value_or(automatic.precision);
   model->precision_ = precision;
   if (!is_static) {
@@ -261,33 +263,38 @@ void Model::encode(std::span<const berth_input> inputs, const RunOptions& option
 void Model::encode_vectors(std::span<const berth_input> inputs, const RunOptions& options, const VectorRequest& request, berth_row* rows) const {
   const std::size_t size = embedding_size(options);
   if (request.dense != nullptr && modules_.empty())
-    throw Error(ErrorCode::unsupported, splade_ ? "the directory's modules.json makes sparse vectors, no sentence embeddings: ask for sparse ones (--sparse)"
-                                                : "the directory's modules.json makes a vector for each token, no sentence embeddings: ask for those (--multi-vector)");
+    throw Error(ErrorCode::unsupported,
+                splade_ ? "the directory's modules.json makes sparse vectors, no sentence embeddings: ask for sparse ones (--sparse)"
+                        : "the directory's modules.json makes a vector for each token, no sentence embeddings: ask for those (--multi-vector)");
   if (request.sparse != nullptr && !token_weights_) need_head({HeadKind::masked_lm}, "masked-language-model");
   if (request.multi != nullptr) {
     if (!token_vectors_)
-      throw Error(ErrorCode::unsupported, "the directory is no late-interaction model: its modules.json does not end in modules that work on tokens, and there is "
-                                          "no colbert_linear.safetensors");
+      throw Error(ErrorCode::unsupported,
+                  "the directory is no late-interaction model: its modules.json does not end in modules that work on tokens, and there is "
+                  "no colbert_linear.safetensors");
     request.multi->size = token_vectors_->size;
   }
   const TokenVectors::Side* side = request.multi == nullptr ? nullptr : &token_vectors_->side(request.query);
   if (request.tokens != nullptr) request.tokens->size = config_.hidden_size;
   if (options.long_text == LongText::window) return encode_windows(inputs, options, request, rows);
   const Prompt prompt = prompt_of(options, side == nullptr || side->prompt.empty() ? default_prompt_ : side->prompt);
-  run(inputs, options, {}, rows, [&](Workspace& workspace, std::size_t first, std::size_t count) {
-    if (request.dense != nullptr) {
-      pool_rows(workspace, unpooled_of(inputs.subspan(first, count), prompt.unpooled), first);
-      finish_dense(workspace, first, count, options, request.dense + first * size);
-    }
-    if (request.multi != nullptr) run_token_vectors(compute(), *token_vectors_, request.query, config_.hidden_size, first, workspace, *request.multi);
-    if (request.sparse != nullptr && token_weights_)
-      run_token_weights(compute(), *token_weights_, config_.hidden_size, request.max_active_dims, first, workspace, *request.sparse);
-    if (request.sparse != nullptr && !token_weights_)
-      run_splade(compute(), config_, weights_, splade_.value_or(loaders::SpladeSpec{}), request.max_active_dims, first, workspace, *request.sparse);
-    if (request.tokens == nullptr) return;
-    if (static_) run_static_embedding(compute(), *static_, config_.hidden_size, workspace);
-    append_tokens(workspace, first, count, *request.tokens);
-  }, prompt.text, side);
+  run(
+      inputs, options, {}, rows,
+      [&](Workspace& workspace, std::size_t first, std::size_t count) {
+        if (request.dense != nullptr) {
+          pool_rows(workspace, unpooled_of(inputs.subspan(first, count), prompt.unpooled), first);
+          finish_dense(workspace, first, count, options, request.dense + first * size);
+        }
+        if (request.multi != nullptr) run_token_vectors(compute(), *token_vectors_, request.query, config_.hidden_size, first, workspace, *request.multi);
+        if (request.sparse != nullptr && token_weights_)
+          run_token_weights(compute(), *token_weights_, config_.hidden_size, request.max_active_dims, first, workspace, *request.sparse);
+        if (request.sparse != nullptr && !token_weights_)
+          run_splade(compute(), config_, weights_, splade_.value_or(loaders::SpladeSpec{}), request.max_active_dims, first, workspace, *request.sparse);
+        if (request.tokens == nullptr) return;
+        if (static_) run_static_embedding(compute(), *static_, config_.hidden_size, workspace);
+        append_tokens(workspace, first, count, *request.tokens);
+      },
+      prompt.text, side);
 }
 
 void Model::finish_dense(Workspace& workspace, std::size_t first, std::size_t count, const RunOptions& options, float* out) const {
@@ -353,7 +360,8 @@ void Model::rerank(std::span<const berth_input> inputs, const RunOptions& option
   row_scores(inputs, options, raw ? ScoreFunction::none : config_.rerank_function, WindowScores::max, out, rows);
 }
 
-void Model::row_scores(std::span<const berth_input> inputs, const RunOptions& options, ScoreFunction function, WindowScores how, float* out, berth_row* rows) const {
+void Model::row_scores(std::span<const berth_input> inputs, const RunOptions& options, ScoreFunction function, WindowScores how, float* out,
+                       berth_row* rows) const {
   need_head({HeadKind::sequence_classifier}, "sequence-classification");
   if (options.prompt || !options.prompt_name.empty()) throw Error(ErrorCode::invalid_argument, "prompt: only embeddings take one");
   if (options.long_text == LongText::window)
@@ -373,8 +381,8 @@ void Model::need_head(std::initializer_list<HeadKind> kinds, std::string_view wh
   std::string classes;
   for (const HeadSpec& spec : config_.architecture->heads)
     if (std::find(kinds.begin(), kinds.end(), spec.kind) != kinds.end()) classes += (classes.empty() ? "..." : " or ...") + std::string(spec.class_suffix);
-  throw Error(ErrorCode::unsupported,
-              "the model has no " + std::string(what) + " head: config.json field \"architectures\" does not name a class " + classes + ", or its weights are not there");
+  throw Error(ErrorCode::unsupported, "the model has no " + std::string(what) + " head: config.json field \"architectures\" does not name a class " + classes +
+                                          ", or its weights are not there");
 }
 
 void Model::token_logits(std::span<const berth_input> inputs, const RunOptions& options, TokenValues& out, berth_row* rows) const {
@@ -392,7 +400,8 @@ void Model::token_logits(std::span<const berth_input> inputs, const RunOptions& 
   });
 }
 
-void Model::masked_logits(std::span<const berth_input> inputs, const RunOptions& options, std::optional<std::int32_t> id, MaskedLogits& out, berth_row* rows) const {
+void Model::masked_logits(std::span<const berth_input> inputs, const RunOptions& options, std::optional<std::int32_t> id, MaskedLogits& out,
+                          berth_row* rows) const {
   need_head({HeadKind::masked_lm}, "masked-language-model");
   std::vector<std::size_t> tokens;  // of one row, in the batch
   run(inputs, options, {}, rows, [&](Workspace& workspace, std::size_t first, std::size_t count) {

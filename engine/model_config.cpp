@@ -83,8 +83,7 @@ void read_sizes(const JsonObject& config, ModelConfig& to) {
   to.num_layers = size_field(config, keys.num_layers, kMaxLayers);
   to.num_heads = size_field(config, keys.num_heads, kMaxHidden);
   if (to.hidden_size % to.num_heads != 0) {
-    config.fail(std::string(keys.num_heads).c_str(),
-                "must divide \"" + std::string(keys.hidden_size) + "\" (" + std::to_string(to.hidden_size) + ")");
+    config.fail(std::string(keys.num_heads).c_str(), "must divide \"" + std::string(keys.hidden_size) + "\" (" + std::to_string(to.hidden_size) + ")");
   }
   to.head_size = to.hidden_size / to.num_heads;
   if (!keys.intermediate_size.empty()) to.intermediate_size = size_field(config, keys.intermediate_size, 4 * kMaxHidden);
@@ -152,8 +151,7 @@ Activation activation_by_name(const std::string& name, const std::string& label,
     if (known_name == name) return activation;
     known += (known.empty() ? "" : ", ") + std::string(known_name);
   }
-  throw Error(ErrorCode::unsupported,
-              label + ": field \"" + field + "\": activation " + base::quoted(name) + " is not supported; supported: " + known);
+  throw Error(ErrorCode::unsupported, label + ": field \"" + field + "\": activation " + base::quoted(name) + " is not supported; supported: " + known);
 }
 
 ModelConfig read_model_config(const loaders::ModelDirectory& directory, const loaders::TensorStore& tensors) {

@@ -56,10 +56,10 @@ struct LayerPlan {
 struct HeadConfig {
   HeadKind kind = HeadKind::none;
   std::vector<DenseStep> steps;
-  std::size_t outputs = 0;                          // of each token or row; for masked_lm the vocabulary
-  bool mean_pooling = false;                        // sequence_classifier: reads the mean of the tokens, not the first
-  std::string_view decoder;                         // masked_lm: empty where it is the word embeddings
-  std::vector<std::string_view> decoder_bias;       // empty: none
+  std::size_t outputs = 0;                     // of each token or row; for masked_lm the vocabulary
+  bool mean_pooling = false;                   // sequence_classifier: reads the mean of the tokens, not the first
+  std::string_view decoder;                    // masked_lm: empty where it is the word embeddings
+  std::vector<std::string_view> decoder_bias;  // empty: none
 };
 
 struct ModelConfig {
@@ -72,8 +72,8 @@ struct ModelConfig {
   std::size_t head_size = 0;
   std::size_t intermediate_size = 0;
   std::size_t vocab_size = 0;
-  std::size_t max_positions = 0;   // tokens a row may have
-  std::size_t position_rows = 0;   // of the position table
+  std::size_t max_positions = 0;    // tokens a row may have
+  std::size_t position_rows = 0;    // of the position table
   std::size_t type_vocab_size = 0;  // 0: no token types
   std::int32_t padding_id = 0;      // where BodySpec::positions_skip_padding
   float layer_norm_epsilon = 0.0F;
@@ -94,8 +94,8 @@ struct ModelConfig {
   HeadConfig head;
   std::vector<std::string> labels;  // by index; of sequence and token classifiers
   ScoreFunction score_function{};
-  ScoreFunction rerank_function{};           // sentence-transformers' for pairs of a query and a text
-  std::string unknown_rerank_activation;     // what the directory names instead, where berth does not have it
+  ScoreFunction rerank_function{};        // sentence-transformers' for pairs of a query and a text
+  std::string unknown_rerank_activation;  // what the directory names instead, where berth does not have it
 
   bool has_sequence_classifier() const noexcept { return head.kind == HeadKind::sequence_classifier; }
 };

@@ -50,7 +50,8 @@ Model::Prompt Model::prompt_of(const RunOptions& options, const std::string& by_
     if (found == prompts_.end()) {
       std::string names;
       for (const auto& [name, text] : prompts_) names += (names.empty() ? "; it has " : ", ") + base::quoted(name);
-      throw Error(ErrorCode::invalid_argument, "prompt_name: the model has no prompt " + base::quoted(options.prompt_name) + (names.empty() ? "; it has none" : names));
+      throw Error(ErrorCode::invalid_argument,
+                  "prompt_name: the model has no prompt " + base::quoted(options.prompt_name) + (names.empty() ? "; it has none" : names));
     }
     prompt.text = found->second;
   }
@@ -125,7 +126,8 @@ void Model::encode_windows(std::span<const berth_input> inputs, const RunOptions
   }
 }
 
-void Model::window_scores(std::span<const berth_input> inputs, const RunOptions& options, ScoreFunction function, WindowScores how, float* out, berth_row* rows) const {
+void Model::window_scores(std::span<const berth_input> inputs, const RunOptions& options, ScoreFunction function, WindowScores how, float* out,
+                          berth_row* rows) const {
   const std::size_t labels = config_.labels.size();
   std::vector<float> scores;
   for (std::size_t first = 0; first < inputs.size(); first += kTaskRowsAtATime) {

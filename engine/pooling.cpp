@@ -11,11 +11,16 @@ using loaders::ModuleType;
 using loaders::PoolingMode;
 
 // Of the tokens [first, count); sums run over them in order, in FP32.
-void pool_row(const kernels::KernelTable& kernels, PoolingMode mode, const float* tokens, std::size_t first, std::size_t count, std::size_t size, float* out) noexcept {
+void pool_row(const kernels::KernelTable& kernels, PoolingMode mode, const float* tokens, std::size_t first, std::size_t count, std::size_t size,
+              float* out) noexcept {
   const auto token = [=](std::size_t i) { return tokens + i * size; };
   switch (mode) {
-    case PoolingMode::cls: std::copy_n(token(0), size, out); return;
-    case PoolingMode::last_token: std::copy_n(token(count - 1), size, out); return;
+    case PoolingMode::cls:
+      std::copy_n(token(0), size, out);
+      return;
+    case PoolingMode::last_token:
+      std::copy_n(token(count - 1), size, out);
+      return;
     case PoolingMode::max:
       std::copy_n(token(first), size, out);
       for (std::size_t i = first + 1; i < count; ++i) kernels.max_into(out, token(i), size);
@@ -55,8 +60,8 @@ void pool(const Compute& compute, std::span<const PoolingMode> modes, std::size_
   for_row_blocks(compute.pool, batch.rows(), cost, [&](std::size_t first, std::size_t count, std::size_t) noexcept {
     for (std::size_t row = first; row < first + count; ++row)
       for (std::size_t m = 0; m < modes.size(); ++m)
-        pool_row(compute.kernels, modes[m], hidden + batch.cumulative_lengths[row] * size, unpooled.empty() ? 0 : unpooled[row],
-                 batch.length(row), size, out + (row * modes.size() + m) * size);
+        pool_row(compute.kernels, modes[m], hidden + batch.cumulative_lengths[row] * size, unpooled.empty() ? 0 : unpooled[row], batch.length(row), size,
+                 out + (row * modes.size() + m) * size);
   });
 }
 
@@ -74,8 +79,7 @@ void run_dense_modules(const Compute& compute, std::span<const SentenceModule> m
     if (module.type == ModuleType::dense) {
       const Linear& linear = module.dense.linear;
       workspace.pooled2.resize(rows * linear.out);
-      run_linear(compute, linear,
-                 {.x = workspace.pooled.data(), .y = workspace.pooled2.data(), .rows = rows, .activation = module.dense.activation});
+      run_linear(compute, linear, {.x = workspace.pooled.data(), .y = workspace.pooled2.data(), .rows = rows, .activation = module.dense.activation});
       workspace.pooled.swap(workspace.pooled2);
       size = linear.out;
     } else if (module.type == ModuleType::normalize) {

@@ -30,8 +30,7 @@ std::vector<float> ntk_frequencies(double theta, std::size_t dims, double factor
 std::vector<float> mixed_ntk_frequencies(double theta, std::size_t dims, double factor, double b) {
   std::vector<float> frequencies = rotary_frequencies(theta, dims);
   const double a = std::log(factor) / std::pow(static_cast<double>(dims / 2), b);
-  for (std::size_t i = 0; i < frequencies.size(); ++i)
-    frequencies[i] /= static_cast<float>(std::exp(a * std::pow(static_cast<double>(i + 1), b)));
+  for (std::size_t i = 0; i < frequencies.size(); ++i) frequencies[i] /= static_cast<float>(std::exp(a * std::pow(static_cast<double>(i + 1), b)));
   return frequencies;
 }
 
@@ -47,8 +46,8 @@ std::vector<float> alibi_slopes(std::size_t heads) {
 }
 
 std::size_t t5_bucket(std::int64_t key_minus_query) {
-  constexpr std::int64_t kHalf = 16;   // buckets of either direction
-  constexpr std::int64_t kExact = 8;   // distances with a bucket of their own
+  constexpr std::int64_t kHalf = 16;  // buckets of either direction
+  constexpr std::int64_t kExact = 8;  // distances with a bucket of their own
   constexpr double kMaxDistance = 128.0;
   const std::int64_t side = key_minus_query > 0 ? kHalf : 0;
   const std::int64_t distance = key_minus_query < 0 ? -key_minus_query : key_minus_query;

@@ -12,9 +12,9 @@ namespace berth::engine {
 
 namespace {
 
-constexpr std::size_t kStretch = 256;      // entries of the vocabulary, about: packed, they stay in the second cache
-constexpr std::size_t kReadRows = 16;      // of the decoder at a time
-constexpr std::size_t kTileTokens = 48;    // whose logits exist at a time
+constexpr std::size_t kStretch = 256;                      // entries of the vocabulary, about: packed, they stay in the second cache
+constexpr std::size_t kReadRows = 16;                      // of the decoder at a time
+constexpr std::size_t kTileTokens = 48;                    // whose logits exist at a time
 constexpr std::size_t kMostFolded = std::size_t{8} << 20;  // values of a group of rows
 
 float log1p_relu(float x, bool twice) {
@@ -126,9 +126,8 @@ void SparseVectors::end_row(std::size_t most) {
   const auto begin = values.begin() + static_cast<std::ptrdiff_t>(first.back());
   if (most > 0 && values.size() - first.back() > most) {
     const auto end = begin + static_cast<std::ptrdiff_t>(most);
-    std::nth_element(begin, end, values.end(), [](const berth_sparse_value& a, const berth_sparse_value& b) {
-      return a.value != b.value ? a.value > b.value : a.index < b.index;
-    });
+    std::nth_element(begin, end, values.end(),
+                     [](const berth_sparse_value& a, const berth_sparse_value& b) { return a.value != b.value ? a.value > b.value : a.index < b.index; });
     values.erase(end, values.end());
     std::sort(begin, values.end(), [](const berth_sparse_value& a, const berth_sparse_value& b) { return a.index < b.index; });
   }

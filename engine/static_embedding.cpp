@@ -60,8 +60,7 @@ std::vector<std::uint32_t> read_rows(const TensorView& tensor, std::size_t limit
       std::memcpy(&half, tensor.data.data() + i * 4, 4);
       value = half;
     }
-    if (value >= limit)
-      fail(tensor, ErrorCode::corrupt_file, ": value " + std::to_string(i) + " is no row of the table, which has " + std::to_string(limit));
+    if (value >= limit) fail(tensor, ErrorCode::corrupt_file, ": value " + std::to_string(i) + " is no row of the table, which has " + std::to_string(limit));
     rows[i] = static_cast<std::uint32_t>(value);
   }
   return rows;

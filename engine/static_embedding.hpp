@@ -16,8 +16,8 @@ namespace berth::engine {
 
 struct StaticEmbedding {
   TableView table;
-  std::vector<std::uint32_t> rows;  // of the table, by token id; empty: the ids themselves
-  Vector weights;                   // of the tokens, by id; empty: all 1
+  std::vector<std::uint32_t> rows;      // of the table, by token id; empty: the ids themselves
+  Vector weights;                       // of the tokens, by id; empty: all 1
   std::optional<std::int32_t> dropped;  // model2vec leaves the unknown token out
   std::size_t max_length = 0;           // tokens; what model2vec encodes when it is not asked for more
   std::size_t code_points_a_token = 0;  // model2vec cuts a text to so many for each of those before it tokenizes; 0: it is not cut

@@ -45,9 +45,8 @@ void bind_sides(const loaders::ModelDirectory& directory, const ModelConfig& con
     const auto mask = tokenizer.mask_id();
     if (!mask) refuse_directory(directory, "queries are filled up with mask tokens, but the tokenizer has none");
     // Tokens that no token sees: the kernels know them as a row's last keys.
-    const bool fits = config.disentangled.span == 0 && std::all_of(config.plan.begin(), config.plan.end(), [&](const LayerPlan& plan) {
-      return plan.window >= to.query.length;
-    });
+    const bool fits = config.disentangled.span == 0 &&
+                      std::all_of(config.plan.begin(), config.plan.end(), [&](const LayerPlan& plan) { return plan.window >= to.query.length; });
     if (!spec.attend && !fits) refuse_directory(directory, "queries filled up with tokens that are not attended to are not supported for this architecture");
     to.fill_id = *mask;
     to.fill_attended = spec.attend;
@@ -89,7 +88,8 @@ void bind_linear(const loaders::TensorStore& tensors, const std::string& name, b
 bool skips(const std::vector<std::int32_t>& skipped, std::int32_t id) { return std::binary_search(skipped.begin(), skipped.end(), id); }
 
 void check_finite(const Compute& compute, const float* values, std::size_t count, std::size_t input) {
-  if (!compute.kernels.all_finite(values, count)) throw Error(ErrorCode::non_finite, "input " + std::to_string(input) + ": the model's result is NaN or infinite");
+  if (!compute.kernels.all_finite(values, count))
+    throw Error(ErrorCode::non_finite, "input " + std::to_string(input) + ": the model's result is NaN or infinite");
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ void run_token_vectors(const Compute& compute, const TokenVectors& vectors, bool
 
 // BGE-M3's sparse vectors: a weight for each of a text's own tokens.
 struct TokenWeights {
-  Vector weight;                      // [hidden]
+  Vector weight;  // [hidden]
   float bias = 0.0F;
   std::vector<std::int32_t> skipped;  // sorted: special tokens
 };

@@ -33,7 +33,8 @@ struct BodyBinder {
     if (!names.token_type_embeddings.empty()) binder.table(weights.token_type_embeddings, full(names.token_type_embeddings), config.type_vocab_size, size);
     if (!names.embedding_norm.empty()) norm(weights.embedding_norm, full(names.embedding_norm), config.body.project_before_norm ? config.hidden_size : size);
     if (!names.embedding_projection.empty())
-      binder.linear(weights.embedding_projection, full(names.embedding_projection), config.hidden_size, size, Precision::fp32, config.body.biases.embedding_projection);
+      binder.linear(weights.embedding_projection, full(names.embedding_projection), config.hidden_size, size, Precision::fp32,
+                    config.body.biases.embedding_projection);
   }
 
   // The norm whose outputs a layer's queries, keys and values are made from; null when there is none. Of layers that share weights, the last one's: it has
@@ -128,17 +129,19 @@ kernels::Activation torch_activation(const std::string& name, const std::string&
     if (known == name) return activation;
     supported += (supported.empty() ? "" : ", ") + std::string(known);
   }
-  throw Error(ErrorCode::unsupported,
-              label + ": field \"activation_function\": " + base::quoted(name) + " is not supported; supported: " + supported);
+  throw Error(ErrorCode::unsupported, label + ": field \"activation_function\": " + base::quoted(name) + " is not supported; supported: " + supported);
 }
 
 }  // namespace
 
 std::string_view name(Precision precision) {
   switch (precision) {
-    case Precision::fp32: return "fp32";
-    case Precision::bf16: return "bf16";
-    case Precision::int8: return "int8";
+    case Precision::fp32:
+      return "fp32";
+    case Precision::bf16:
+      return "bf16";
+    case Precision::int8:
+      return "int8";
   }
   return "";
 }

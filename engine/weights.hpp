@@ -82,16 +82,16 @@ struct ModelWeights {
   TableView position_embeddings;
   TableView token_type_embeddings;
   Norm embedding_norm;
-  Linear embedding_projection;         // from the tables' size to the hidden size; or none, with out 0
-  std::vector<LayerWeights> layers;    // as stored
+  Linear embedding_projection;       // from the tables' size to the hidden size; or none, with out 0
+  std::vector<LayerWeights> layers;  // as stored
   Norm final_norm;
-  Vector relative_bias;                // [buckets, heads], or empty
-  Linear convolution;                  // [hidden, width * hidden], or none
+  Vector relative_bias;  // [buckets, heads], or empty
+  Linear convolution;    // [hidden, width * hidden], or none
   Norm convolution_norm;
-  std::vector<DenseLayer> pooler;      // empty when the file has none
-  std::vector<DenseLayer> head;        // empty when the model has none
-  TableView decoder;                   // of a masked_lm head: [vocabulary, embedding size]
-  Vector decoder_bias;                 // [vocabulary], or empty
+  std::vector<DenseLayer> pooler;               // empty when the file has none
+  std::vector<DenseLayer> head;                 // empty when the model has none
+  TableView decoder;                            // of a masked_lm head: [vocabulary, embedding size]
+  Vector decoder_bias;                          // [vocabulary], or empty
   Precision layer_precision = Precision::fp32;  // as stored: BF16 weights are widened where the instruction set has no BF16 products
   std::size_t parameters = 0;                   // elements of all tensors bound
   std::size_t bytes = 0;                        // that packed matrices, vectors and tables take

@@ -51,14 +51,16 @@ void Workspace::reserve(const WorkspacePlan& plan) {
 
 std::size_t Workspace::bytes() const noexcept {
   const auto of = [](const auto& vector) { return vector.capacity() * sizeof(vector[0]); };
-  std::size_t bytes = buffer_.size() * sizeof(float) + of(batch.ids) + of(batch.type_ids) + of(batch.cumulative_lengths) + of(pooled) + of(pooled2) + vocabulary.bytes();
+  std::size_t bytes =
+      buffer_.size() * sizeof(float) + of(batch.ids) + of(batch.type_ids) + of(batch.cumulative_lengths) + of(pooled) + of(pooled2) + vocabulary.bytes();
   for (const auto& part : parts) bytes += part->bytes();
   return bytes;
 }
 
 std::size_t Workspace::used_bytes() const noexcept {
   const auto of = [](const auto& vector) { return vector.size() * sizeof(vector[0]); };
-  std::size_t bytes = plan_.floats() * sizeof(float) + of(batch.ids) + of(batch.type_ids) + of(batch.cumulative_lengths) + of(pooled) + of(pooled2) + vocabulary.bytes();
+  std::size_t bytes =
+      plan_.floats() * sizeof(float) + of(batch.ids) + of(batch.type_ids) + of(batch.cumulative_lengths) + of(pooled) + of(pooled2) + vocabulary.bytes();
   if (chunks.empty()) return bytes;
   for (const auto& part : parts) bytes += part->used_bytes();
   return bytes;

@@ -19,19 +19,19 @@ namespace berth::engine {
 
 // Floats of each part; every part begins on a cache line.
 struct WorkspacePlan {
-  std::size_t hidden = 0;             // [tokens, hidden]: the residual stream
+  std::size_t hidden = 0;  // [tokens, hidden]: the residual stream
   // wide and mixed hold FP32 or BF16, whose rows are readable up to whole tiles.
-  std::size_t wide = 0;               // [tokens, max(3 hidden, ...)]: queries, keys and values; later the inner activation, before its gate
-  std::size_t mixed = 0;              // [tokens, hidden]: what attention gives; a block's input where its norm comes first
-  std::size_t summed = 0;             // [tokens, hidden]: a block's output plus residual, before its norm
-  std::size_t convolved = 0;          // [tokens, hidden]: the convolution of the embeddings, where there is one
-  std::size_t attention = 0;          // per thread: scratch of the longest row's attention
+  std::size_t wide = 0;       // [tokens, max(3 hidden, ...)]: queries, keys and values; later the inner activation, before its gate
+  std::size_t mixed = 0;      // [tokens, hidden]: what attention gives; a block's input where its norm comes first
+  std::size_t summed = 0;     // [tokens, hidden]: a block's output plus residual, before its norm
+  std::size_t convolved = 0;  // [tokens, hidden]: the convolution of the embeddings, where there is one
+  std::size_t attention = 0;  // per thread: scratch of the longest row's attention
   std::size_t threads = 0;
-  std::size_t inner = 0;              // [tokens, intermediate] in BF16, where it is kept so
-  std::size_t low_row_bytes = 0;      // of the widest row
-  std::size_t low = 0;                // [tokens, padded max(hidden, intermediate)]: a product's input in low precision; rows up to whole tiles
-  std::size_t scales = 0;             // [tokens]: of the 8-bit rows
-  std::size_t tiles = 0;              // per thread: scratch of FP32 products by tiles
+  std::size_t inner = 0;          // [tokens, intermediate] in BF16, where it is kept so
+  std::size_t low_row_bytes = 0;  // of the widest row
+  std::size_t low = 0;            // [tokens, padded max(hidden, intermediate)]: a product's input in low precision; rows up to whole tiles
+  std::size_t scales = 0;         // [tokens]: of the 8-bit rows
+  std::size_t tiles = 0;          // per thread: scratch of FP32 products by tiles
 
   std::size_t floats() const noexcept { return hidden + wide + mixed + summed + convolved + (attention + tiles) * threads + inner + low + scales; }
 };
@@ -89,12 +89,12 @@ class Workspace {
   std::size_t bytes() const noexcept;       // that it holds
   std::size_t used_bytes() const noexcept;  // of them, what the last call needed
 
-  InputRows inputs;            // the call's own, as is the batch: kept for their capacity
+  InputRows inputs;  // the call's own, as is the batch: kept for their capacity
   RaggedBatch batch;
-  PositionTables positions;    // reserve it for the batch, too
+  PositionTables positions;                       // reserve it for the batch, too
   ChunkedRows chunks;                             // the batch's rows, by prepare_chunks
   std::vector<std::unique_ptr<Workspace>> parts;  // what they are computed in, one for each thread
-  std::vector<float> pooled;   // [rows, ...]: between pooling, dense modules and heads
+  std::vector<float> pooled;                      // [rows, ...]: between pooling, dense modules and heads
   std::vector<float> pooled2;
   VocabularyScratch vocabulary;
 

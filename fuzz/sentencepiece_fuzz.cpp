@@ -78,7 +78,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const auto& token : tokens) {
       if (token.id < 0 || token.id > made->vocabulary().max_id() || token.span.begin >= token.span.end || token.span.end > text.size()) __builtin_trap();
     }
-  } catch (const base::Error&) {
-  }
+  } catch (const base::Error&) {}
   return 0;
 }

@@ -22,18 +22,23 @@ Tokenizer make(const std::string& normalizer, const std::string& pre_tokenizer, 
   const std::string rest = R"("special": true})";
   return Tokenizer::from_json(
       R"({"added_tokens": [
-        {"id": 1, "content": "[CLS]", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, )" + rest + R"(,
-        {"id": 9, "content": "<m>", "single_word": false, "lstrip": true, "rstrip": true, "normalized": false, )" + rest + R"(,
-        {"id": 9, "content": "ab", "single_word": true, "lstrip": true, "rstrip": false, "normalized": true, )" + rest + R"(],
-      "normalizer": )" + normalizer + R"(, "pre_tokenizer": )" + pre_tokenizer + R"(, "post_processor": )" + post_processor + R"(,
+        {"id": 1, "content": "[CLS]", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, )" +
+          rest + R"(,
+        {"id": 9, "content": "<m>", "single_word": false, "lstrip": true, "rstrip": true, "normalized": false, )" +
+          rest + R"(,
+        {"id": 9, "content": "ab", "single_word": true, "lstrip": true, "rstrip": false, "normalized": true, )" +
+          rest + R"(],
+      "normalizer": )" +
+          normalizer + R"(, "pre_tokenizer": )" + pre_tokenizer + R"(, "post_processor": )" + post_processor + R"(,
       "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 20,
         "vocab": {"[UNK]": 0, "[CLS]": 1, "a": 2, "##a": 3, "b": 4, "##bc": 5, "e": 6, "##e": 7, "##\u0301": 8}}})",
       "fuzz.json");
 }
 
 Tokenizer make_bert(const std::string& lowercase, const std::string& post_processor) {
-  return make(R"({"type": "BertNormalizer", "clean_text": )" + lowercase + R"(, "handle_chinese_chars": true, "strip_accents": null, "lowercase": )" + lowercase + "}",
-              R"({"type": "BertPreTokenizer"})", post_processor);
+  return make(
+      R"({"type": "BertNormalizer", "clean_text": )" + lowercase + R"(, "handle_chinese_chars": true, "strip_accents": null, "lowercase": )" + lowercase + "}",
+      R"({"type": "BertPreTokenizer"})", post_processor);
 }
 
 // A character map from "a" to "", "b" to "bee" and the letter e with an acute accent to "e".
@@ -72,13 +77,22 @@ std::vector<Tokenizer> make_all() {
   all.push_back(make_bert("true", "null"));
   all.push_back(make_bert("false", roberta));
   all.push_back(make(R"({"type": "NFC"})", byte_level + "true}", roberta));
-  all.push_back(make(R"({"type": "NFKC"})", words(split("(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+", "Isolated") + "," + byte_level + "false}"),
-                     R"({"type": "Sequence", "processors": [)" + byte_level + "true}]}"));
-  all.push_back(make(normalizers(map + R"(, {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "})"), R"({"type": "Metaspace", "replacement": "_", "prepend_scheme": "first"})", "null"));
-  all.push_back(make(normalizers(R"({"type": "NFD"}, {"type": "StripAccents"}, {"type": "Lowercase"}, {"type": "Strip", "strip_left": true, "strip_right": true}, {"type": "Prepend", "prepend": "ab"})"),
-                     words(R"({"type": "WhitespaceSplit"}, {"type": "Metaspace", "replacement": "e", "split": false}, {"type": "Punctuation", "behavior": "MergedWithNext"})"), "null"));
+  all.push_back(
+      make(R"({"type": "NFKC"})",
+           words(split("(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+                       "Isolated") +
+                 "," + byte_level + "false}"),
+           R"({"type": "Sequence", "processors": [)" + byte_level + "true}]}"));
+  all.push_back(make(normalizers(map + R"(, {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "})"),
+                     R"({"type": "Metaspace", "replacement": "_", "prepend_scheme": "first"})", "null"));
+  all.push_back(make(
+      normalizers(
+          R"({"type": "NFD"}, {"type": "StripAccents"}, {"type": "Lowercase"}, {"type": "Strip", "strip_left": true, "strip_right": true}, {"type": "Prepend", "prepend": "ab"})"),
+      words(R"({"type": "WhitespaceSplit"}, {"type": "Metaspace", "replacement": "e", "split": false}, {"type": "Punctuation", "behavior": "MergedWithNext"})"),
+      "null"));
   all.push_back(make(normalizers(R"({"type": "Nmt"}, {"type": "NFKD"}, {"type": "ByteLevel"}, {"type": "Replace", "pattern": {"String": ""}, "content": "a"})"),
-                     words(split("\\w|x*", "Contiguous") + R"(, {"type": "Digits", "individual_digits": true}, {"type": "FixedLength", "length": 2})"), "null"));
+                     words(split("\\w|x*", "Contiguous") + R"(, {"type": "Digits", "individual_digits": true}, {"type": "FixedLength", "length": 2})"),
+                     "null"));
   all.push_back(make("null", words(R"({"type": "UnicodeScripts"}, {"type": "Whitespace"}, {"type": "CharDelimiterSplit", "delimiter": "e"})"), "null"));
   all.push_back(make("null", split("(a|b)+?$|\\s+(?=b)", "MergedWithPrevious"), roberta));
   return all;
@@ -95,9 +109,15 @@ void check(const Tokenizer& tokenizer, const Encoding& encoding, std::size_t cod
 }  // namespace
 
 std::vector<std::string> berth::fuzz::seeds() {
-  return {"ab abc ae\xCC\x81 e\xCC\x81", "[CLS] a <m> ab<m>  b", " \t\n\u00a0\u3000a", "\xE6\x88\x91\xE7\x88\xB1 a\xED\x95\x9C\xEA\xB8\x80",
-          "\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x92\xBB\xEF\xB8\x8F", std::string("a\0b\x01\x7f", 5), "\xC4\xB0\xC3\x9F\xCE\xA3 A!b?c",
-          std::string(300, 'a'), "\xEF\xBF\xBD\xE2\x80\x8B\xE2\x80\xAE"};
+  return {"ab abc ae\xCC\x81 e\xCC\x81",
+          "[CLS] a <m> ab<m>  b",
+          " \t\n\u00a0\u3000a",
+          "\xE6\x88\x91\xE7\x88\xB1 a\xED\x95\x9C\xEA\xB8\x80",
+          "\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x92\xBB\xEF\xB8\x8F",
+          std::string("a\0b\x01\x7f", 5),
+          "\xC4\xB0\xC3\x9F\xCE\xA3 A!b?c",
+          std::string(300, 'a'),
+          "\xEF\xBF\xBD\xE2\x80\x8B\xE2\x80\xAE"};
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -99,8 +99,8 @@ Isa select_isa(std::string_view cap) {
     if (cap.empty() && reason == nullptr) return r.isa;
     if (r.name != cap) continue;
     if (reason == nullptr) return r.isa;
-    throw base::Error(base::ErrorCode::invalid_argument, std::string(source) + ": \"" + std::string(cap) + "\" cannot run here: " + reason +
-                                                             "; usable on this machine: " + usable_names());
+    throw base::Error(base::ErrorCode::invalid_argument,
+                      std::string(source) + ": \"" + std::string(cap) + "\" cannot run here: " + reason + "; usable on this machine: " + usable_names());
   }
   throw base::Error(base::ErrorCode::invalid_argument,
                     std::string(source) + ": unknown instruction set " + base::quoted(cap) + "; usable on this machine: " + usable_names());

@@ -47,7 +47,7 @@ inline constexpr std::size_t kLowRowBytes = 64;
 inline constexpr std::size_t kLowRows = 16;
 
 struct PackedS8View {
-  const std::int8_t* data = nullptr;  // values in [-127, 127]
+  const std::int8_t* data = nullptr;          // values in [-127, 127]
   const float* scales = nullptr;              // [n, padded to panels]
   const std::int32_t* column_sums = nullptr;  // [n, padded to panels]: sum over k of each output's weights
   std::size_t n = 0;
@@ -102,7 +102,7 @@ struct AttentionShape {
   std::size_t tokens = 0;
   std::size_t head_size = 0;
   float scale = 1.0F;
-  float* scratch = nullptr;  // as many floats as the kernel's *_scratch(tokens, head_size) says, 64-byte aligned
+  float* scratch = nullptr;                           // as many floats as the kernel's *_scratch(tokens, head_size) says, 64-byte aligned
   std::size_t window = static_cast<std::size_t>(-1);  // query i sees the keys j with |i - j| <= window
   std::size_t keys = static_cast<std::size_t>(-1);    // no query sees the keys from here on; at least one is in every window
   // Added to the scaled scores: relative_bias[j - i], from -(tokens - 1) to tokens - 1; points at the middle. Null: nothing.
@@ -196,8 +196,8 @@ struct KernelTable {
   // Rows of FP32 [rows, size] with row stride `stride` to s8 in [-127, 127], one scale a row: q = round(x / scale), scale = max|x| / 127.
   // q is [rows, padded] with zeros from `size` on; `padded` is a multiple of kLowRowBytes. NaN or infinity in a row makes its scale NaN.
   // With `factors` [size], powers of two, x * factors takes the place of x; null: none.
-  void (*quantize_rows)(const float* x, std::size_t stride, std::size_t rows, std::size_t size, const float* factors, std::int8_t* q,
-                        std::size_t padded, float* scales) noexcept;
+  void (*quantize_rows)(const float* x, std::size_t stride, std::size_t rows, std::size_t size, const float* factors, std::int8_t* q, std::size_t padded,
+                        float* scales) noexcept;
   // The same from BF16 rows, without factors.
   void (*quantize_bf16_rows)(const std::uint16_t* x, std::size_t stride, std::size_t rows, std::size_t size, std::int8_t* q, std::size_t padded,
                              float* scales) noexcept;
@@ -211,7 +211,7 @@ struct KernelTable {
 // The low-precision products of one instruction set, and FP32 ones that are made of them. They come in a table of their own because the sets differ
 // in them where their vectors are the same: AVX-512, its VNNI and BF16 extensions and AMX share a KernelTable.
 struct LowKernelTable {
-  std::size_t tile_rows;    // rows and panels of 16 outputs that the big tile takes; work is best cut in multiples of them
+  std::size_t tile_rows;  // rows and panels of 16 outputs that the big tile takes; work is best cut in multiples of them
   std::size_t tile_panels;
   void (*gemm_s8)(const GemmS8Args&) noexcept;
   // Null where the set has no BF16 products: there BF16 weights are widened, and attention stays FP32.

@@ -10,13 +10,15 @@ constexpr std::size_t kAccumulators = 12;  // 4 cycles of latency on 2 ports nee
 // kAccumulators sums, `step` on each of them in every step. That they are used keeps the compiler from leaving them out.
 #define BERTH_ACCUMULATE(type, zero, step)                  \
   type sum[kAccumulators];                                  \
-  for (type& s : sum) s = zero;                             \
+  for (type & s : sum) s = zero;                            \
   for (std::size_t i = 0; i < steps; ++i) {                 \
-    _Pragma("GCC unroll 12") for (type& s : sum) s = step;  \
+    _Pragma("GCC unroll 12") for (type & s : sum) s = step; \
   }                                                         \
-  for (type& s : sum) __asm__ volatile("" : : "x"(s));
+  for (type & s : sum) __asm__ volatile("" : : "x"(s));
 
-double operations(std::size_t steps, std::size_t products) { return 2.0 * static_cast<double>(kAccumulators) * static_cast<double>(products) * static_cast<double>(steps); }
+double operations(std::size_t steps, std::size_t products) {
+  return 2.0 * static_cast<double>(kAccumulators) * static_cast<double>(products) * static_cast<double>(steps);
+}
 
 __attribute__((target("avx512f"))) double f32_avx512(std::size_t steps) {
   const __m512 x = _mm512_set1_ps(0.999F), y = _mm512_set1_ps(0.001F);
@@ -84,8 +86,7 @@ __attribute__((target("avx2,avxvnni"))) double int8_vnni256(std::size_t steps) {
 // What AVX2 has instead of a dot product: products in pairs, pairs of pairs, a sum.
 __attribute__((target("avx2"))) double int8_avx2(std::size_t steps) {
   const __m256i x = _mm256_set1_epi8(1), ones = _mm256_set1_epi16(1);
-  BERTH_ACCUMULATE(__m256i, _mm256_setzero_si256(),
-                   _mm256_add_epi32(s, _mm256_madd_epi16(_mm256_maddubs_epi16(x, _mm256_sign_epi8(s, x)), ones)))
+  BERTH_ACCUMULATE(__m256i, _mm256_setzero_si256(), _mm256_add_epi32(s, _mm256_madd_epi16(_mm256_maddubs_epi16(x, _mm256_sign_epi8(s, x)), ones)))
   return operations(steps, 32);
 }
 
@@ -99,9 +100,7 @@ double int8_baseline(std::size_t steps) {
 
 }  // namespace
 
-double run_peak_f32(std::size_t lanes, std::size_t steps) {
-  return lanes == 16 ? f32_avx512(steps) : lanes == 8 ? f32_avx2(steps) : f32_baseline(steps);
-}
+double run_peak_f32(std::size_t lanes, std::size_t steps) { return lanes == 16 ? f32_avx512(steps) : lanes == 8 ? f32_avx2(steps) : f32_baseline(steps); }
 
 double run_peak_low(Isa isa, bool bf16, std::size_t steps) {
   if (isa == Isa::amx) return tiles(bf16, steps);

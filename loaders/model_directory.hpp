@@ -44,14 +44,14 @@ struct SpladeSpec {
 // One vector for each token of a text (ColBERT): how queries and documents differ.
 struct LateInteractionSpec {
   struct Side {
-    std::string marker;  // a token put behind the first one; "": none
-    std::string prompt;  // put before the text
+    std::string marker;                 // a token put behind the first one; "": none
+    std::string prompt;                 // put before the text
     std::optional<std::size_t> length;  // tokens
   };
   Side query;
   Side document;
-  bool expand = false;  // queries are filled up to their length with mask tokens
-  bool attend = false;  // whether the query's own tokens see those
+  bool expand = false;               // queries are filled up to their length with mask tokens
+  bool attend = false;               // whether the query's own tokens see those
   std::vector<std::string> skipped;  // tokens of documents that have no vector
   bool linear_in_weights = false;    // the projection is "linear.weight" among the transformer's own tensors, and normalize follows (Stanford's ColBERT)
 };
@@ -71,7 +71,7 @@ struct SentenceTransformersSpec {
   // and a Pooling whose output_key is not "sentence_embedding": nothing that berth runs reads what it writes. Sizes that the files state fit together.
   std::vector<ModuleSpec> modules;
   std::optional<LateInteractionSpec> late_interaction;  // then there is no pooling: dense and normalize work on every token
-  std::optional<SpladeSpec> splade;  // a SparseEncoder's: then there are no modules behind the transformer
+  std::optional<SpladeSpec> splade;                     // a SparseEncoder's: then there are no modules behind the transformer
   Generation generation = Generation::first;
   std::optional<std::size_t> max_seq_length;  // sentence_bert_config.json; the second generation has it in tokenizer_config.json (model_max_length)
   bool do_lower_case = false;                 // sentence_bert_config.json
@@ -88,8 +88,8 @@ struct ModelDirectory {
   std::filesystem::path root;     // what the user named
   std::filesystem::path encoder;  // where config.json, the weights and the tokenizer are: root, or the Transformer module's folder
   StaticKind static_kind = StaticKind::none;
-  base::Json config;              // config.json, an object; empty where a static model has none
-  std::string config_label;       // its path, for messages
+  base::Json config;                                              // config.json, an object; empty where a static model has none
+  std::string config_label;                                       // its path, for messages
   std::optional<SentenceTransformersSpec> sentence_transformers;  // when there is a modules.json, unless it is a CrossEncoder's
 
   // Weights of the encoder itself are not opened (TensorStore::open(encoder) does that), those of Dense modules are.

@@ -109,8 +109,8 @@ std::string_view name(PoolingMode mode) {
 void require_feature(const JsonObject& config, const char* key, const char* wanted) {
   const std::string got = config.string_or(key, wanted);
   if (got == wanted) return;
-  throw Error(ErrorCode::unsupported,
-              config.label() + ": field " + base::quoted(key) + ": got " + base::quoted(got) + ", berth applies this module to " + base::quoted(wanted) + " here");
+  throw Error(ErrorCode::unsupported, config.label() + ": field " + base::quoted(key) + ": got " + base::quoted(got) + ", berth applies this module to " +
+                                          base::quoted(wanted) + " here");
 }
 
 PoolingSpec read_pooling(const fs::path& folder, std::string& output_key) {
@@ -134,7 +134,8 @@ SpladeSpec read_splade(const fs::path& folder) {
   const auto one_of = [&config](const char* key, const char* usual, const char* other) {
     const std::string got = config.string_or(key, usual);
     if (got != usual && got != other)
-      throw Error(ErrorCode::unsupported, config.label() + ": field " + base::quoted(key) + ": got " + base::quoted(got) + ", expected " + usual + " or " + other);
+      throw Error(ErrorCode::unsupported,
+                  config.label() + ": field " + base::quoted(key) + ": got " + base::quoted(got) + ", expected " + usual + " or " + other);
     return got == other;
   };
   return {.sum = one_of("pooling_strategy", "max", "sum"), .twice = one_of("activation_function", "relu", "log1p_relu")};

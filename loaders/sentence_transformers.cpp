@@ -53,7 +53,8 @@ std::vector<Module> read_modules(const fs::path& directory) {
     module.type = object.string("type");
     module.kind = module.type.substr(module.type.rfind('.') + 1);  // npos + 1 is 0
     module.path = object.string("path");
-    module.folder = module.path.empty() || module.path == "." ? directory : base::join_checked(directory, module.path, label + ": field \"" + object.field("path") + "\"");
+    module.folder =
+        module.path.empty() || module.path == "." ? directory : base::join_checked(directory, module.path, label + ": field \"" + object.field("path") + "\"");
     modules.push_back(std::move(module));
   }
   return modules;
@@ -61,14 +62,16 @@ std::vector<Module> read_modules(const fs::path& directory) {
 
 // Only the library's own classes are known by name: one of another package ("custom_st.Transformer") may do anything.
 void check_module_types(const std::vector<Module>& modules, const std::string& label) {
-  constexpr std::array kKnown = {"Transformer", "MLMTransformer", "Pooling", "Dense", "Normalize", "Dropout", "SpladePooling", "MultiVectorMask", "StaticEmbedding"};
+  constexpr std::array kKnown = {"Transformer", "MLMTransformer", "Pooling",         "Dense",          "Normalize",
+                                 "Dropout",     "SpladePooling",  "MultiVectorMask", "StaticEmbedding"};
   base::Problems unknown;
   for (std::size_t i = 0; i < modules.size(); ++i) {
     const bool ours = modules[i].type.starts_with("sentence_transformers.");
     if (ours && std::find(kKnown.begin(), kKnown.end(), modules[i].kind) != kKnown.end()) continue;
     if (modules[i].type == kPylateDense) continue;
     unknown.add("field \"[" + std::to_string(i) + "].type\": berth does not have the module " + base::quoted(modules[i].type, 200) +
-                "; it has Transformer, MLMTransformer, Pooling, Dense, Normalize, Dropout, SpladePooling, MultiVectorMask and StaticEmbedding of sentence_transformers, and Dense of pylate");
+                "; it has Transformer, MLMTransformer, Pooling, Dense, Normalize, Dropout, SpladePooling, MultiVectorMask and StaticEmbedding of "
+                "sentence_transformers, and Dense of pylate");
   }
   unknown.throw_if_any(ErrorCode::unsupported, label);
   for (std::size_t i = 0; i < modules.size(); ++i) {
@@ -108,8 +111,8 @@ std::string read_model_config(const fs::path& directory, SentenceTransformersSpe
   spec.similarity = config.string_or("similarity_fn_name", "cosine");
   constexpr std::array kSimilarities = {"cosine", "dot", "euclidean", "manhattan", "MaxSim", "maxsim"};
   if (std::find(kSimilarities.begin(), kSimilarities.end(), spec.similarity) == kSimilarities.end()) {
-    throw Error(ErrorCode::unsupported,
-                config.label() + ": field \"similarity_fn_name\": got " + base::quoted(spec.similarity) + ", expected cosine, dot, euclidean, manhattan or maxsim");
+    throw Error(ErrorCode::unsupported, config.label() + ": field \"similarity_fn_name\": got " + base::quoted(spec.similarity) +
+                                            ", expected cosine, dot, euclidean, manhattan or maxsim");
   }
   const std::string type = config.string_or("model_type", "SentenceTransformer");
   constexpr std::array kTypes = {"SentenceTransformer", "CrossEncoder", "SparseEncoder", "MultiVectorEncoder", "ColBERT"};
@@ -130,8 +133,8 @@ bool makes_token_vectors(const std::vector<Module>& modules, const std::string& 
 void add_token_modules(const std::vector<Module>& modules, const fs::path& directory, const std::string& label, base::FileAccess access,
                        const std::string& model_type, SentenceTransformersSpec& spec) {
   constexpr const char* kTokens = "token_embeddings";
-  const bool pylate = model_type != "MultiVectorEncoder" &&
-                      std::none_of(modules.begin(), modules.end(), [](const Module& module) { return module.kind == "MultiVectorMask"; });
+  const bool pylate =
+      model_type != "MultiVectorEncoder" && std::none_of(modules.begin(), modules.end(), [](const Module& module) { return module.kind == "MultiVectorMask"; });
   fs::path mask;
   for (const Module& module : std::span(modules).subspan(1)) {
     if (module.kind == "MultiVectorMask") {
@@ -146,7 +149,8 @@ void add_token_modules(const std::vector<Module>& modules, const fs::path& direc
       }
       spec.modules.push_back({ModuleType::normalize, module.path, {}, {}});
     } else if (module.kind != "Dropout") {
-      throw Error(ErrorCode::unsupported, label + ": module " + base::quoted(module.type, 200) + ": a late-interaction model has Dense, MultiVectorMask and Normalize");
+      throw Error(ErrorCode::unsupported,
+                  label + ": module " + base::quoted(module.type, 200) + ": a late-interaction model has Dense, MultiVectorMask and Normalize");
     }
   }
   // PyLate normalises when it encodes, whatever its modules are.

@@ -44,7 +44,7 @@ class TensorStore {
   const TensorView* find(std::string_view name) const;                       // null when absent; valid as long as the store
   std::span<const TensorView> tensors() const noexcept { return tensors_; }  // sorted by name
   std::uint64_t total_bytes() const noexcept;
-  const std::string& label() const noexcept { return label_; }  // the path of model.safetensors or of the index, as messages show it
+  const std::string& label() const noexcept { return label_; }                    // the path of model.safetensors or of the index, as messages show it
   const std::vector<std::string>& files() const noexcept { return file_names_; }  // names inside the directory
 
   // `data`, a tensor's or a part of it, need not stay resident: pages of a map come back when they are read again; a copy stays. Safe from any thread.

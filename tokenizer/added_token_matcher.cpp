@@ -20,9 +20,7 @@ bool ends_with_word(std::string_view text) {
   return !text.empty() && CharTable::instance().has(base::decode_utf8(text, previous_code_point(text, text.size())).value, kWordCharacter);
 }
 
-bool starts_with_word(std::string_view text) {
-  return !text.empty() && CharTable::instance().has(base::decode_utf8(text, 0).value, kWordCharacter);
-}
+bool starts_with_word(std::string_view text) { return !text.empty() && CharTable::instance().has(base::decode_utf8(text, 0).value, kWordCharacter); }
 
 std::size_t skip_spaces_back(std::string_view text, std::size_t end, std::size_t limit) {
   const CharTable& chars = CharTable::instance();

@@ -62,14 +62,14 @@ class AddedVocabulary {
   // Gives ids as the reference does: the model's own id for a text it knows, else one past the largest in use.
   AddedVocabulary(std::vector<AddedToken> tokens, const Vocabulary& model, const Normalizer* normalizer);
 
-  const AddedTokenMatcher& raw() const { return *raw_; }                // in the text as given
-  const AddedTokenMatcher& normalized() const { return *normalized_; }  // in the normalized text
-  std::optional<std::int32_t> id(std::string_view text) const;          // of an added token
+  const AddedTokenMatcher& raw() const { return *raw_; }                            // in the text as given
+  const AddedTokenMatcher& normalized() const { return *normalized_; }              // in the normalized text
+  std::optional<std::int32_t> id(std::string_view text) const;                      // of an added token
   std::int32_t required_id(std::string_view text, const std::string& label) const;  // corrupt_file naming `label` when it is none
-  std::string_view text(std::int32_t id) const;                         // "" when it is none
+  std::string_view text(std::int32_t id) const;                                     // "" when it is none
   bool is_special(std::string_view text) const;
   std::int32_t max_id() const { return max_id_; }
-  std::size_t new_tokens() const { return new_tokens_; }                // those the model does not know
+  std::size_t new_tokens() const { return new_tokens_; }  // those the model does not know
 
  private:
   struct Known {

@@ -12,9 +12,7 @@ std::uint32_t label(std::uint32_t unit) { return unit & 0x8000'00FF; }
 std::uint32_t value(std::uint32_t unit) { return unit & 0x7FFF'FFFF; }
 std::uint32_t offset(std::uint32_t unit) { return (unit >> 10) << ((unit & 0x200) >> 6); }
 
-[[noreturn]] void corrupt(const std::string& field, const std::string& problem) {
-  throw base::Error(base::ErrorCode::corrupt_file, field + ": " + problem);
-}
+[[noreturn]] void corrupt(const std::string& field, const std::string& problem) { throw base::Error(base::ErrorCode::corrupt_file, field + ": " + problem); }
 
 std::uint32_t read_u32(std::string_view bytes, std::size_t at) {
   std::uint32_t result = 0;

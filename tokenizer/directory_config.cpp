@@ -51,7 +51,8 @@ AddedToken special_token(std::string content, bool lstrip) {
 }
 
 DirectoryConfig::DirectoryConfig(std::filesystem::path directory)
-    : directory_(std::move(directory)), config_json_(read_optional(directory_ / "tokenizer_config.json").value_or(base::Json::object())),
+    : directory_(std::move(directory)),
+      config_json_(read_optional(directory_ / "tokenizer_config.json").value_or(base::Json::object())),
       map_json_(read_optional(directory_ / "special_tokens_map.json")) {
   config_.emplace(config_json_, (directory_ / "tokenizer_config.json").string());
   if (map_json_) map_.emplace(*map_json_, (directory_ / "special_tokens_map.json").string());

@@ -38,7 +38,8 @@ class DirectoryConfig {
       known += (known.empty() ? "" : ", ") + std::string(row.class_name);
     }
     if (name.empty()) return nullptr;
-    throw base::Error(base::ErrorCode::unsupported, tokenizer().label() + ": field \"tokenizer_class\": " + base::quoted(tokenizer().string("tokenizer_class")) +
+    throw base::Error(base::ErrorCode::unsupported, tokenizer().label() +
+                                                        ": field \"tokenizer_class\": " + base::quoted(tokenizer().string("tokenizer_class")) +
                                                         " is not supported with " + std::string(file) + "; known classes: " + known);
   }
 

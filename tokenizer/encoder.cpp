@@ -47,8 +47,8 @@ class Encoder::Lease {
 
 namespace {
 
-constexpr std::size_t kMaxIdle = 64;              // scratches kept for the next calls
-constexpr std::size_t kMaxIdleBytes = 4u << 20;   // of one of them
+constexpr std::size_t kMaxIdle = 64;             // scratches kept for the next calls
+constexpr std::size_t kMaxIdleBytes = 4u << 20;  // of one of them
 constexpr std::int32_t kMaxSpacesTable = 1 << 20;
 
 // White space, and the byte-level alphabet's stand-in for a space, at both ends of `text`, in code points.
@@ -116,8 +116,8 @@ Encoding Encoder::encode(std::string_view text, const std::string_view* pair, co
     const Truncation& truncation = *options.truncation;
     const std::size_t added = options.add_special_tokens ? post.added(pair != nullptr) : 0;
     if (truncation.max_length < added) {
-      throw base::Error(base::ErrorCode::invalid_argument, "maximum length " + std::to_string(truncation.max_length) +
-                                                               " leaves no room for the " + std::to_string(added) + " special tokens");
+      throw base::Error(base::ErrorCode::invalid_argument,
+                        "maximum length " + std::to_string(truncation.max_length) + " leaves no room for the " + std::to_string(added) + " special tokens");
     }
     const auto second = pair != nullptr ? std::optional(sequences[1].ids.size()) : std::nullopt;
     const KeptLengths kept = kept_lengths(sequences[0].ids.size(), second, truncation.max_length - added, truncation.strategy);

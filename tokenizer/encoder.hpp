@@ -37,12 +37,12 @@ struct TokenSequence {
 };
 
 struct TokenizerParts {
-  std::unique_ptr<Normalizer> normalizer;        // may be null
-  std::unique_ptr<PreTokenizer> pre_tokenizer;   // may be null
+  std::unique_ptr<Normalizer> normalizer;       // may be null
+  std::unique_ptr<PreTokenizer> pre_tokenizer;  // may be null
   std::unique_ptr<Model> model;
   std::unique_ptr<AddedVocabulary> added;
   PostProcessor post_processor;
-  std::unique_ptr<Decoder> decoder;              // may be null
+  std::unique_ptr<Decoder> decoder;  // may be null
 };
 
 class Encoder {

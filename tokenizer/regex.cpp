@@ -128,7 +128,8 @@ class Regex final : public Pattern {
         steps = std::min(steps, steps_left_);
         onig_set_retry_limit_in_search_of_match_param(param_.get(), steps);
         onig_set_retry_limit_in_match_of_match_param(param_.get(), steps);
-        const int code = onig_search_with_param(regex_.regex_.get(), start, start + text_.size(), start + begin, start + range, region_.get(), ONIG_OPTION_NONE, param_.get());
+        const int code = onig_search_with_param(regex_.regex_.get(), start, start + text_.size(), start + begin, start + range, region_.get(), ONIG_OPTION_NONE,
+                                                param_.get());
         if (code >= 0 || code == ONIG_MISMATCH) return code;
         const bool too_long = code == ONIGERR_RETRY_LIMIT_IN_SEARCH_OVER || code == ONIGERR_RETRY_LIMIT_IN_MATCH_OVER;
         if (!too_long) throw base::Error(base::ErrorCode::invalid_argument, regex_.field_ + ": " + message_of(code, nullptr));

@@ -82,9 +82,9 @@ class Rewriter {
   TextView in_;
   NormalizedWriter writer_;
   std::size_t at_ = 0;
-  Offset last_;     // origin of the source code point before at_
+  Offset last_;               // origin of the source code point before at_
   std::size_t inserted_ = 0;  // bytes of the last code point when it was inserted
-  Offset running_;  // code point of the original at at_, when there are no origins
+  Offset running_;            // code point of the original at at_, when there are no origins
 };
 
 }  // namespace berth::tokenizer

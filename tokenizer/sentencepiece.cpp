@@ -16,8 +16,8 @@ namespace {
 
 using base::Json;
 
-enum class Ids { as_in_file, fairseq, camembert, t5 };                  // which ids the pieces get
-enum class Cleaning { plain, albert, rembert, deberta };                // normalizer and pre-tokenizer
+enum class Ids { as_in_file, fairseq, camembert, t5 };    // which ids the pieces get
+enum class Cleaning { plain, albert, rembert, deberta };  // normalizer and pre-tokenizer
 enum class Template { roberta, bert, t5 };
 
 struct PieceClass {
@@ -58,8 +58,9 @@ const PieceClass& guess_class(std::string_view file, const SentencePieceModel& m
   if (file == "sentencepiece.bpe.model") return row_of("XLMRobertaTokenizer");
   if (file == "spm.model") return row_of("DebertaV2Tokenizer");
   if (file == "spiece.model") return row_of(has_piece(model.pieces, "[CLS]") ? "AlbertTokenizer" : "T5Tokenizer");
-  throw base::Error(base::ErrorCode::unsupported, label + ": which tokenizer it belongs to is unknown; tokenizer_config.json's tokenizer_class or config.json's "
-                                                          "model_type would say");
+  throw base::Error(base::ErrorCode::unsupported, label +
+                                                      ": which tokenizer it belongs to is unknown; tokenizer_config.json's tokenizer_class or config.json's "
+                                                      "model_type would say");
 }
 
 // A comma after a digit is a token of its own for ALBERT: pieces that end so are made unattractive.
@@ -169,7 +170,8 @@ std::vector<AddedToken> own_tokens(const PieceClass& row, const SentencePieceMod
     tokens.back().special = model.types[i] == PieceType::control;
   }
   const auto add = [&](const char* key, const char* text, bool lstrip = false) {
-    if (AddedToken token = files.role(key, text != nullptr ? special_token(text, lstrip) : AddedToken{}); !token.content.empty()) tokens.push_back(std::move(token));
+    if (AddedToken token = files.role(key, text != nullptr ? special_token(text, lstrip) : AddedToken{}); !token.content.empty())
+      tokens.push_back(std::move(token));
   };
   const bool deberta = row.cleaning == Cleaning::deberta;
   const bool bert = row.special == Template::bert;
@@ -212,8 +214,8 @@ TokenizerParts load_sentencepiece(const std::filesystem::path& directory, const 
   const Json stages = {{"normalizer", normalizer(row.cleaning, model.charsmap, files.tokenizer())},
                        {"pre_tokenizer", pre_tokenizer(row, files.tokenizer())},
                        {"decoder", metaspace(row, files.tokenizer())}};
-  TokenizerParts parts = assemble_parts(base::JsonObject(stages, label), make_model(row, model, extra_ids, label),
-                                        files.added_tokens(own_tokens(row, model, files, extra_ids)));
+  TokenizerParts parts =
+      assemble_parts(base::JsonObject(stages, label), make_model(row, model, extra_ids, label), files.added_tokens(own_tokens(row, model, files, extra_ids)));
   parts.post_processor = post_processor(row.special, *parts.added, label);
   return parts;
 }

@@ -50,9 +50,8 @@ MergeList sentencepiece_merges(const VocabularyEntries& pieces, const std::strin
     std::sort(cuts.begin() + static_cast<std::ptrdiff_t>(first), cuts.end(),
               [](const Cut& a, const Cut& b) { return std::tie(a.left_id, a.right_id) < std::tie(b.left_id, b.right_id); });
   }
-  std::stable_sort(cuts.begin(), cuts.end(), [](const Cut& a, const Cut& b) {
-    return std::tie(a.score, a.left_chars, a.right_chars) > std::tie(b.score, b.left_chars, b.right_chars);
-  });
+  std::stable_sort(cuts.begin(), cuts.end(),
+                   [](const Cut& a, const Cut& b) { return std::tie(a.score, a.left_chars, a.right_chars) > std::tie(b.score, b.left_chars, b.right_chars); });
   MergeList merges;
   for (const Cut& cut : cuts) merges.add(cut.left, cut.right);
   return merges;

@@ -11,10 +11,18 @@ namespace berth::tokenizer {
 namespace {
 
 // Field numbers of sentencepiece_model.proto.
-namespace model_field { constexpr std::uint32_t pieces = 1, trainer = 2, normalizer = 3; }
-namespace piece_field { constexpr std::uint32_t text = 1, score = 2, type = 3; }
-namespace trainer_field { constexpr std::uint32_t model_type = 3, unk_id = 40, unk_piece = 45; }
-namespace normalizer_field { constexpr std::uint32_t charsmap = 2; }
+namespace model_field {
+constexpr std::uint32_t pieces = 1, trainer = 2, normalizer = 3;
+}
+namespace piece_field {
+constexpr std::uint32_t text = 1, score = 2, type = 3;
+}
+namespace trainer_field {
+constexpr std::uint32_t model_type = 3, unk_id = 40, unk_piece = 45;
+}
+namespace normalizer_field {
+constexpr std::uint32_t charsmap = 2;
+}
 
 struct Field {
   std::uint32_t number = 0;
@@ -35,11 +43,20 @@ class MessageReader {
     if (tag >> 3 == 0 || tag >> 3 > 0x1FFFFFFF) fail("a field number out of range");
     field.number = static_cast<std::uint32_t>(tag >> 3);
     switch (tag & 7) {
-      case 0: field.wire = Field::Wire::varint, field.integer = varint(); break;
-      case 1: field.wire = Field::Wire::fixed64, field.integer = fixed(8); break;
-      case 2: field.wire = Field::Wire::bytes, field.bytes = take(varint()); break;
-      case 5: field.wire = Field::Wire::fixed32, field.integer = fixed(4); break;
-      default: fail("wire type " + std::to_string(tag & 7));
+      case 0:
+        field.wire = Field::Wire::varint, field.integer = varint();
+        break;
+      case 1:
+        field.wire = Field::Wire::fixed64, field.integer = fixed(8);
+        break;
+      case 2:
+        field.wire = Field::Wire::bytes, field.bytes = take(varint());
+        break;
+      case 5:
+        field.wire = Field::Wire::fixed32, field.integer = fixed(4);
+        break;
+      default:
+        fail("wire type " + std::to_string(tag & 7));
     }
     return true;
   }
@@ -115,7 +132,8 @@ void read_trainer(std::string_view message, SentencePieceModel& model, const std
     } else if (field.number == trainer_field::unk_id) {
       reader.expect(field, Field::Wire::varint);
       if (field.integer > static_cast<std::uint64_t>(kMaxTokenId)) {
-        reader.fail("trainer_spec.unk_id " + std::to_string(static_cast<std::int64_t>(field.integer)) + ", expected one in [0, " + std::to_string(kMaxTokenId) + "]");
+        reader.fail("trainer_spec.unk_id " + std::to_string(static_cast<std::int64_t>(field.integer)) + ", expected one in [0, " + std::to_string(kMaxTokenId) +
+                    "]");
       }
       model.unk_id = static_cast<std::int32_t>(field.integer);
     } else if (field.number == trainer_field::unk_piece) {

@@ -60,11 +60,8 @@ constexpr std::array kModels = {
     Row{"WordLevel", &load_wordlevel},
 };
 constexpr std::array kPostProcessors = {
-    Row{"TemplateProcessing", &load_template_processing},
-    Row{"BertProcessing", &load_bert_processing},
-    Row{"RobertaProcessing", &load_roberta_processing},
-    Row{"ByteLevel", &load_byte_level_processing},
-    Row{"Sequence", &load_post_processor_sequence},
+    Row{"TemplateProcessing", &load_template_processing}, Row{"BertProcessing", &load_bert_processing},   Row{"RobertaProcessing", &load_roberta_processing},
+    Row{"ByteLevel", &load_byte_level_processing},        Row{"Sequence", &load_post_processor_sequence},
 };
 
 constexpr std::array kDecoders = {
@@ -87,8 +84,8 @@ auto find_type(const Rows& rows, const StageSource& source, std::string_view typ
     if (row.type == type) return row.load;
     known += (known.empty() ? "" : ", ") + std::string(row.type);
   }
-  throw base::Error(base::ErrorCode::unsupported, source.object.label() + ": field \"" + source.path + ".type\": " + base::quoted(type) +
-                                                      " is not supported; known types: " + known);
+  throw base::Error(base::ErrorCode::unsupported,
+                    source.object.label() + ": field \"" + source.path + ".type\": " + base::quoted(type) + " is not supported; known types: " + known);
 }
 
 // Files written before every stage had a "type" are told apart by their fields, in the order the reference tries them.
@@ -167,22 +164,16 @@ std::vector<std::pair<std::string_view, std::vector<std::string_view>>> supporte
           {"decoder", types(kDecoders)}};
 }
 
-std::unique_ptr<Normalizer> make_normalizer(const StageSource& source) {
-  return find_type(kNormalizers, source, normalizer_type(source))(source);
-}
+std::unique_ptr<Normalizer> make_normalizer(const StageSource& source) { return find_type(kNormalizers, source, normalizer_type(source))(source); }
 
-std::unique_ptr<PreTokenizer> make_pre_tokenizer(const StageSource& source) {
-  return find_type(kPreTokenizers, source, source.type())(source);
-}
+std::unique_ptr<PreTokenizer> make_pre_tokenizer(const StageSource& source) { return find_type(kPreTokenizers, source, source.type())(source); }
 
 std::unique_ptr<Model> make_model(const StageSource& source, ModelData data) {
   const std::string type = model_type(source, data.vocabulary);
   return find_type(kModels, source, type)(source, std::move(data));
 }
 
-PostProcessor make_post_processor(const StageSource& source) {
-  return find_type(kPostProcessors, source, post_processor_type(source))(source);
-}
+PostProcessor make_post_processor(const StageSource& source) { return find_type(kPostProcessors, source, post_processor_type(source))(source); }
 
 std::unique_ptr<Decoder> make_decoder(const StageSource& source) { return find_type(kDecoders, source, source.type())(source); }
 

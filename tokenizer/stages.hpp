@@ -53,14 +53,14 @@ class Model {
 // What every known post-processor comes down to: two templates, and whether spaces are trimmed from offsets.
 struct PostProcessor {
   struct Piece {
-    int sequence = -1;               // 0 or 1: the tokens of that text; -1: `ids`
-    std::vector<std::int32_t> ids;   // special tokens
+    int sequence = -1;              // 0 or 1: the tokens of that text; -1: `ids`
+    std::vector<std::int32_t> ids;  // special tokens
     std::int32_t type_id = 0;
   };
   std::vector<Piece> single;
   std::vector<Piece> pair;
-  bool trim_offsets = false;      // RobertaProcessing: a token's own leading and trailing spaces are no part of its offsets...
-  bool add_prefix_space = false;  // ...apart from a single leading one of the first token
+  bool trim_offsets = false;         // RobertaProcessing: a token's own leading and trailing spaces are no part of its offsets...
+  bool add_prefix_space = false;     // ...apart from a single leading one of the first token
   bool overflow_keeps_type = false;  // RobertaProcessing: overflow windows have the pieces' type ids, too (with special tokens only)
 
   std::size_t added(bool is_pair) const;

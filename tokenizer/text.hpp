@@ -80,9 +80,9 @@ struct Change {
 
 // What normalizers need while they work. A caller keeps one and hands it on, so that nothing is allocated in the long run.
 struct NormalizerScratch {
-  NormalizedText between;        // parts of a Sequence
-  NormalizedText raw;            // the original text with its origins
-  std::vector<Change> changes;   // a run that is decomposed and composed
+  NormalizedText between;       // parts of a Sequence
+  NormalizedText raw;           // the original text with its origins
+  std::vector<Change> changes;  // a run that is decomposed and composed
   std::vector<Span> matches;
 };
 

@@ -62,7 +62,8 @@ bool Tokenizer::present(const std::filesystem::path& directory) { return find_fi
 
 Tokenizer Tokenizer::load(const std::filesystem::path& directory) {
   const auto files = find_files(directory);
-  if (!files) throw base::Error(base::ErrorCode::not_found, directory.string() + ": no tokenizer.json, vocab.txt, vocab.json with merges.txt, or sentencepiece model");
+  if (!files)
+    throw base::Error(base::ErrorCode::not_found, directory.string() + ": no tokenizer.json, vocab.txt, vocab.json with merges.txt, or sentencepiece model");
   ConfigLimits limits;
   const std::filesystem::path config_path = directory / "tokenizer_config.json", map_path = directory / "special_tokens_map.json";
   if (base::file_exists(config_path)) {
@@ -117,9 +118,7 @@ std::optional<std::int32_t> Tokenizer::id(std::string_view token) const {
   return added ? added : parts.model->vocabulary().id(token);
 }
 
-std::size_t Tokenizer::vocab_size() const {
-  return impl_->encoder.parts().model->vocabulary().size() + impl_->encoder.parts().added->new_tokens();
-}
+std::size_t Tokenizer::vocab_size() const { return impl_->encoder.parts().model->vocabulary().size() + impl_->encoder.parts().added->new_tokens(); }
 
 std::int32_t Tokenizer::max_id() const { return impl_->max_id; }
 std::optional<std::size_t> Tokenizer::model_max_length() const { return impl_->limits.model_max_length; }

@@ -21,7 +21,7 @@ struct Truncation {
   std::size_t max_length = 0;  // special tokens included
   TruncationStrategy strategy = TruncationStrategy::longest_first;
   TruncationSide side = TruncationSide::right;
-  std::size_t stride = 0;      // tokens shared by consecutive overflow windows
+  std::size_t stride = 0;  // tokens shared by consecutive overflow windows
 };
 
 struct EncodeOptions {
@@ -33,10 +33,10 @@ struct EncodeOptions {
 struct Encoding {
   std::vector<std::int32_t> ids;
   std::vector<std::int32_t> type_ids;
-  std::vector<std::uint8_t> special_mask;                       // 1: added by the post-processor
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> offsets; // [begin, end) in code points of the text the token came from
-  std::vector<std::int32_t> sequence;                           // which text a token came from: 0, 1, or -1 for special tokens
-  std::vector<std::int32_t> words;                              // index of the pre-tokenizer's word, -1 for special tokens
+  std::vector<std::uint8_t> special_mask;                        // 1: added by the post-processor
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> offsets;  // [begin, end) in code points of the text the token came from
+  std::vector<std::int32_t> sequence;                            // which text a token came from: 0, 1, or -1 for special tokens
+  std::vector<std::int32_t> words;                               // index of the pre-tokenizer's word, -1 for special tokens
   bool truncated = false;
   std::vector<Encoding> overflow;
 
@@ -71,8 +71,8 @@ class Tokenizer {
 
   std::string_view token(std::int32_t id) const;  // "" when there is none
   std::optional<std::int32_t> id(std::string_view token) const;
-  std::size_t vocab_size() const;   // entries, added tokens included
-  std::int32_t max_id() const;      // the largest id encode() can give: must be below the embedding table's rows
+  std::size_t vocab_size() const;                       // entries, added tokens included
+  std::int32_t max_id() const;                          // the largest id encode() can give: must be below the embedding table's rows
   std::optional<std::size_t> model_max_length() const;  // tokenizer_config.json, when it is there and below 10^9
   TruncationSide truncation_side() const;               // tokenizer_config.json, default right
   std::size_t num_special_tokens(bool pair) const;      // that the post-processor adds
@@ -81,7 +81,7 @@ class Tokenizer {
   std::optional<std::int32_t> unknown_id() const;       // likewise
   // What tokens that continue a word begin with ("##"); "" where the vocabulary does not mark them so.
   std::string_view continuing_prefix() const;
-  std::string_view type() const;                        // "WordPiece"
+  std::string_view type() const;  // "WordPiece"
 
  private:
   struct Impl;

@@ -59,9 +59,7 @@ TokenizerParts load_tokenizer_json(std::string_view text, const std::string& lab
   ModelReader model_data(label);
   const base::Json json = base::parse_json_streaming(
       text, label, {"/model/vocab", "/model/merges"},
-      [&](const base::JsonStreamElement& element) {
-        element.path == "/model/vocab" ? model_data.add_token(element) : model_data.add_merge(element);
-      },
+      [&](const base::JsonStreamElement& element) { element.path == "/model/vocab" ? model_data.add_token(element) : model_data.add_merge(element); },
       {.max_bytes = kMaxTokenizerFile, .max_depth = 64}, read_score);
   const base::JsonObject document(json, label);
   if (const std::string version = document.string_or("version", "1.0"); version != "1.0") {

@@ -34,13 +34,13 @@ KeptLengths kept_lengths(std::size_t first, std::optional<std::size_t> second, s
       if (!second) return {room, 0};
       return longest_first(first, *second, room);
     case TruncationStrategy::only_first:
-      if (first <= excess) reject("truncation only_first: the first text has " + std::to_string(first) + " tokens, but " +
-                                  std::to_string(excess) + " have to go");
+      if (first <= excess)
+        reject("truncation only_first: the first text has " + std::to_string(first) + " tokens, but " + std::to_string(excess) + " have to go");
       return {first - excess, second.value_or(0)};
     case TruncationStrategy::only_second:
       if (!second) reject("truncation only_second: there is no second text");
-      if (*second <= excess) reject("truncation only_second: the second text has " + std::to_string(*second) + " tokens, but " +
-                                    std::to_string(excess) + " have to go");
+      if (*second <= excess)
+        reject("truncation only_second: the second text has " + std::to_string(*second) + " tokens, but " + std::to_string(excess) + " have to go");
       return {first, *second - excess};
   }
   reject("unknown truncation strategy");

@@ -17,8 +17,10 @@ bool is_space(char32_t c, utf8proc_category_t category) {
   switch (category) {
     case UTF8PROC_CATEGORY_ZS:
     case UTF8PROC_CATEGORY_ZL:
-    case UTF8PROC_CATEGORY_ZP: return true;
-    default: return (c >= 0x09 && c <= 0x0D) || c == 0x85;
+    case UTF8PROC_CATEGORY_ZP:
+      return true;
+    default:
+      return (c >= 0x09 && c <= 0x0D) || c == 0x85;
   }
 }
 
@@ -27,15 +29,16 @@ bool is_control(char32_t c, utf8proc_category_t category) {
   switch (category) {
     case UTF8PROC_CATEGORY_CC:
     case UTF8PROC_CATEGORY_CF:
-    case UTF8PROC_CATEGORY_CO: return true;
-    default: return false;
+    case UTF8PROC_CATEGORY_CO:
+      return true;
+    default:
+      return false;
   }
 }
 
 bool is_ideograph(char32_t c) {
-  return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x20000 && c <= 0x2A6DF) ||
-         (c >= 0x2A700 && c <= 0x2B73F) || (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B820 && c <= 0x2CEAF) ||
-         (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
+  return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x20000 && c <= 0x2A6DF) || (c >= 0x2A700 && c <= 0x2B73F) ||
+         (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B820 && c <= 0x2CEAF) || (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
 }
 
 bool is_punctuation(char32_t c, utf8proc_category_t category) {
@@ -55,8 +58,10 @@ bool is_word_character(utf8proc_category_t category) {
     case UTF8PROC_CATEGORY_ME:
     case UTF8PROC_CATEGORY_ND:
     case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_PC: return true;
-    default: return false;
+    case UTF8PROC_CATEGORY_PC:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -70,13 +75,18 @@ unsigned grapheme_flags(unsigned bound_class) {
     case UTF8PROC_BOUNDCLASS_EXTEND:
     case UTF8PROC_BOUNDCLASS_ZWJ:
     case UTF8PROC_BOUNDCLASS_E_MODIFIER:
-    case UTF8PROC_BOUNDCLASS_SPACINGMARK: return kGraphemeExtend;
-    case UTF8PROC_BOUNDCLASS_PREPEND: return kGraphemePrepend;
+    case UTF8PROC_BOUNDCLASS_SPACINGMARK:
+      return kGraphemeExtend;
+    case UTF8PROC_BOUNDCLASS_PREPEND:
+      return kGraphemePrepend;
     case UTF8PROC_BOUNDCLASS_CR:
     case UTF8PROC_BOUNDCLASS_LF:
-    case UTF8PROC_BOUNDCLASS_CONTROL: return kGraphemeControl;
-    case UTF8PROC_BOUNDCLASS_EXTENDED_PICTOGRAPHIC: return kPictograph;
-    default: return 0;
+    case UTF8PROC_BOUNDCLASS_CONTROL:
+      return kGraphemeControl;
+    case UTF8PROC_BOUNDCLASS_EXTENDED_PICTOGRAPHIC:
+      return kPictograph;
+    default:
+      return 0;
   }
 }
 
@@ -122,8 +132,8 @@ CharSequence library_lower_case(char32_t c) {
 }
 
 std::optional<CharSequence> find_mapping(std::span<const MappingDifference> differences, char32_t c) {
-  const auto it = std::lower_bound(differences.begin(), differences.end(), c,
-                                   [](const MappingDifference& mapping, char32_t value) { return mapping.from < value; });
+  const auto it =
+      std::lower_bound(differences.begin(), differences.end(), c, [](const MappingDifference& mapping, char32_t value) { return mapping.from < value; });
   if (it == differences.end() || it->from != c) return std::nullopt;
   CharSequence result;
   while (result.size < 4 && it->to[result.size] != 0) {
@@ -155,9 +165,7 @@ CharInfo library_info(char32_t c) {
 }
 
 // Whole planes without a character of their own need no look-up per code point.
-bool is_sparse_page(unsigned page) {
-  return (page > 0x323 && page < 0xE00) || (page > 0xE01 && page < 0xF00) || page >= 0xF01;
-}
+bool is_sparse_page(unsigned page) { return (page > 0x323 && page < 0xE00) || (page > 0xE01 && page < 0xF00) || page >= 0xF01; }
 
 }  // namespace
 
@@ -192,9 +200,7 @@ CharSequence lower_case(char32_t code_point) noexcept {
 }
 
 CharTable::CharTable() {
-  const auto key_of = [](const Page& page) {
-    return std::string_view(reinterpret_cast<const char*>(page.data()), sizeof(Page));
-  };
+  const auto key_of = [](const Page& page) { return std::string_view(reinterpret_cast<const char*>(page.data()), sizeof(Page)); };
   std::vector<Page> all(page_of_.size());
   for (unsigned page = 0; page < all.size(); ++page) {
     const char32_t first = page << 8;

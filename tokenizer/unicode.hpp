@@ -11,18 +11,18 @@
 namespace berth::tokenizer {
 
 enum CharFlag : std::uint16_t {
-  kSpace = 1,         // Unicode White_Space
-  kControl = 2,       // general category C*, apart from tab, line feed and carriage return
-  kIdeograph = 4,     // the blocks BERT puts spaces around
-  kPunctuation = 8,   // category P*, and every ASCII symbol
-  kNonspacing = 16,   // category Mn
-  kDecomposes = 32,   // its canonical decomposition is not itself
-  kLowercases = 64,   // its lower case is not itself
-  kWordCharacter = 128,  // \w of the regular expression library of added tokens and of Whitespace
-  kMark = 256,        // category M*
-  kNumeric = 512,     // category N*, for Digits
-  kLetter = 1024,     // \p{L} of the regular expression library of Split and ByteLevel
-  kNumber = 2048,     // \p{N} of the same
+  kSpace = 1,                // Unicode White_Space
+  kControl = 2,              // general category C*, apart from tab, line feed and carriage return
+  kIdeograph = 4,            // the blocks BERT puts spaces around
+  kPunctuation = 8,          // category P*, and every ASCII symbol
+  kNonspacing = 16,          // category Mn
+  kDecomposes = 32,          // its canonical decomposition is not itself
+  kLowercases = 64,          // its lower case is not itself
+  kWordCharacter = 128,      // \w of the regular expression library of added tokens and of Whitespace
+  kMark = 256,               // category M*
+  kNumeric = 512,            // category N*, for Digits
+  kLetter = 1024,            // \p{L} of the regular expression library of Split and ByteLevel
+  kNumber = 2048,            // \p{N} of the same
   kGraphemeExtend = 4096,    // joins the grapheme cluster before it (Extend, ZWJ, SpacingMark)
   kGraphemePrepend = 8192,   // joins the cluster after it
   kGraphemeControl = 16384,  // joins nothing
@@ -39,9 +39,7 @@ class CharTable {
  public:
   static const CharTable& instance();
 
-  CharInfo operator[](char32_t code_point) const noexcept {
-    return pages_[page_of_[code_point >> 8]][code_point & 0xFF];
-  }
+  CharInfo operator[](char32_t code_point) const noexcept { return pages_[page_of_[code_point >> 8]][code_point & 0xFF]; }
   bool has(char32_t code_point, unsigned flags) const noexcept { return ((*this)[code_point].flags & flags) != 0; }
 
  private:

@@ -76,8 +76,8 @@ std::uint8_t FormTable::facts(char32_t c) const {
   if (chars[c].combining_class != 0 || joins(canonical.chars[0])) facts |= kJoins;
   if (chars[c].combining_class != 0 || joins(compatible[0])) facts |= kJoinsCompatible;
   const bool decomposes = chars.has(c, kDecomposes);
-  const bool recomposes =
-      in(c, kSyllable, kSyllables) || (decomposes && canonical.size > 1 && std::any_of(pairs_.begin(), pairs_.end(), [c](const Pair& pair) { return pair.composite == c; }));
+  const bool recomposes = in(c, kSyllable, kSyllables) || (decomposes && canonical.size > 1 &&
+                                                           std::any_of(pairs_.begin(), pairs_.end(), [c](const Pair& pair) { return pair.composite == c; }));
   const bool same = size == canonical.size && std::equal(canonical.begin(), canonical.end(), compatible.begin());
   if (decomposes) facts |= kChangesNfd;
   if (decomposes && !recomposes) facts |= kChangesNfc;

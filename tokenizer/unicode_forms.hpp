@@ -11,9 +11,9 @@ namespace berth::tokenizer {
 class FormTable {
  public:
   enum Fact : std::uint8_t {
-    kJoins = 1,             // canonically: may be reordered or composed with what stands before it
-    kJoinsCompatible = 2,   // the same after compatibility decomposition
-    kChangesNfd = 4,        // the code point alone is not in that form
+    kJoins = 1,            // canonically: may be reordered or composed with what stands before it
+    kJoinsCompatible = 2,  // the same after compatibility decomposition
+    kChangesNfd = 4,       // the code point alone is not in that form
     kChangesNfkd = 8,
     kChangesNfc = 16,
     kChangesNfkc = 32,
@@ -37,8 +37,8 @@ class FormTable {
 
   std::array<std::uint16_t, 0x1100> page_of_{};
   std::vector<Page> pages_;
-  std::vector<Pair> pairs_;          // sorted by key
-  std::vector<char32_t> seconds_;    // sorted
+  std::vector<Pair> pairs_;        // sorted by key
+  std::vector<char32_t> seconds_;  // sorted
 };
 
 }  // namespace berth::tokenizer

@@ -26,9 +26,7 @@ void MergeList::add(std::string_view left, std::string_view right) {
   arena.append(left).append(right);
 }
 
-StringTable::StringTable(std::size_t expected) : slots_(std::bit_ceil(expected * 2 + 16)), mask_(slots_.size() - 1) {
-  entries_.reserve(expected);
-}
+StringTable::StringTable(std::size_t expected) : slots_(std::bit_ceil(expected * 2 + 16)), mask_(slots_.size() - 1) { entries_.reserve(expected); }
 
 bool StringTable::insert(std::string_view text, std::int32_t value) {
   if ((entries_.size() + 1) * 2 > slots_.size()) grow();
@@ -108,8 +106,7 @@ std::optional<std::int32_t> Vocabulary::id(std::string_view text) const {
 
 std::string_view Vocabulary::text(std::int32_t id) const {
   if (entries_.is_array) return id >= 0 && id <= max_id_ ? entries_.text(entries_.entries[static_cast<std::size_t>(id)]) : std::string_view();
-  const auto it = std::lower_bound(by_id_.begin(), by_id_.end(), id,
-                                   [this](std::uint32_t i, std::int32_t value) { return entries_.entries[i].id < value; });
+  const auto it = std::lower_bound(by_id_.begin(), by_id_.end(), id, [this](std::uint32_t i, std::int32_t value) { return entries_.entries[i].id < value; });
   if (it == by_id_.end() || entries_.entries[*it].id != id) return {};
   return entries_.text(entries_.entries[*it]);
 }

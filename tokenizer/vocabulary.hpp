@@ -21,7 +21,10 @@ inline constexpr std::size_t kMaxTokenBytes = 1024;
 // A hash that can be carried on byte by byte, so that all prefixes of a word are hashed in one pass.
 class PrefixHash {
  public:
-  void add(char byte) noexcept { state_ = (state_ ^ static_cast<unsigned char>(byte)) * 0x9E3779B97F4A7C15ull; state_ ^= state_ >> 29; }
+  void add(char byte) noexcept {
+    state_ = (state_ ^ static_cast<unsigned char>(byte)) * 0x9E3779B97F4A7C15ull;
+    state_ ^= state_ >> 29;
+  }
   std::uint32_t value() const noexcept { return static_cast<std::uint32_t>(state_ >> 16) ^ static_cast<std::uint32_t>(state_); }
   static std::uint32_t of(std::string_view text) noexcept {
     PrefixHash hash;
@@ -119,9 +122,9 @@ class Vocabulary {
   Vocabulary& operator=(const Vocabulary&) = delete;
 
   std::optional<std::int32_t> id(std::string_view text) const;
-  std::string_view text(std::int32_t id) const;  // "" when there is none
+  std::string_view text(std::int32_t id) const;                                                     // "" when there is none
   std::size_t size() const { return entries_.is_array ? entries_.entries.size() : table_.size(); }  // of a list all entries, else distinct texts
-  std::int32_t max_id() const { return max_id_; }     // -1 when empty
+  std::int32_t max_id() const { return max_id_; }                                                   // -1 when empty
   const VocabularyEntries& entries() const { return entries_; }
   const StringTable& table() const { return table_; }  // empty for a list
   const PrefixTrie& trie() const { return trie_; }     // empty for an object

@@ -87,9 +87,7 @@ template Option Command::add_option(const std::string&, double&, const std::stri
 template Option Command::add_option(const std::string&, std::optional<double>&, const std::string&);
 template Option Command::add_option(const std::string&, InputFormat&, const std::string&);
 
-Option Command::add_flag(const std::string& names, bool& target, const std::string& description) {
-  return Option(app_->add_flag(names, target, description));
-}
+Option Command::add_flag(const std::string& names, bool& target, const std::string& description) { return Option(app_->add_flag(names, target, description)); }
 
 void Command::callback(std::function<void()> callback) { app_->callback(std::move(callback)); }
 
@@ -99,8 +97,7 @@ std::string Command::name() const { return app_->get_name(); }
 
 std::vector<std::string> Command::remaining() const { return app_->remaining(); }
 
-CommandLine::CommandLine()
-    : app_(std::make_unique<CLI::App>("Runs BERT-style encoders on CPUs: text in, labels and embeddings out.", "berth")) {
+CommandLine::CommandLine() : app_(std::make_unique<CLI::App>("Runs BERT-style encoders on CPUs: text in, labels and embeddings out.", "berth")) {
   app_->require_subcommand(1);
   app_->set_version_flag("--version", version_text);
   app_->formatter(std::make_shared<Formatter>());

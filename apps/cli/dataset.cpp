@@ -42,12 +42,28 @@ std::string lower_case(std::string_view text) {
 
 // What the columns of well-known data sets are called.
 constexpr std::array<std::pair<std::string_view, Column>, 22> kKnownNames = {{
-    {"text", Column::text},         {"sentence", Column::text},        {"sentence1", Column::text},      {"sentence_1", Column::text},
-    {"question", Column::text},     {"question1", Column::text},       {"premise", Column::text},        {"query", Column::text},
-    {"text_pair", Column::text_pair}, {"sentence2", Column::text_pair}, {"sentence_2", Column::text_pair}, {"question2", Column::text_pair},
-    {"hypothesis", Column::text_pair}, {"answer", Column::text_pair},  {"label", Column::label},         {"labels", Column::label},
-    {"category", Column::label},    {"class", Column::label},          {"intent", Column::label},        {"score", Column::label},
-    {"similarity_score", Column::label}, {"similarity", Column::label},
+    {"text", Column::text},
+    {"sentence", Column::text},
+    {"sentence1", Column::text},
+    {"sentence_1", Column::text},
+    {"question", Column::text},
+    {"question1", Column::text},
+    {"premise", Column::text},
+    {"query", Column::text},
+    {"text_pair", Column::text_pair},
+    {"sentence2", Column::text_pair},
+    {"sentence_2", Column::text_pair},
+    {"question2", Column::text_pair},
+    {"hypothesis", Column::text_pair},
+    {"answer", Column::text_pair},
+    {"label", Column::label},
+    {"labels", Column::label},
+    {"category", Column::label},
+    {"class", Column::label},
+    {"intent", Column::label},
+    {"score", Column::label},
+    {"similarity_score", Column::label},
+    {"similarity", Column::label},
 }};
 
 Column column_by_header(std::string_view header) {
@@ -254,7 +270,8 @@ std::vector<Column> parse_columns(const std::string& names) {
 void add_dataset_options(Command& command, DatasetOptions& options) {
   command.add_option("--data-format", options.format, "Default auto: by the name (.csv, .tsv), else jsonl when the first non-blank byte is {, else tsv")
       .choices("auto|tsv|csv|jsonl");
-  command.add_option("--columns", options.columns, "What the columns hold: text, text_pair, label, score, or - for none; default: by the header, else text,label")
+  command
+      .add_option("--columns", options.columns, "What the columns hold: text, text_pair, label, score, or - for none; default: by the header, else text,label")
       .type_name("LIST");
   command.add_flag("--header", options.header, "Leave out the first line");
   command.add_option("--text-field", options.text_field, "The column (by the first line) or JSON field with the text; default text").type_name("NAME");
@@ -269,8 +286,7 @@ std::size_t label_index(std::string_view label, std::span<const std::string> nam
   const auto found = std::find(names.begin(), names.end(), label);
   if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
   const auto like = [lower = lower_case(label)](const std::string& name) { return lower_case(name) == lower; };
-  if (std::count_if(names.begin(), names.end(), like) == 1)
-    return static_cast<std::size_t>(std::find_if(names.begin(), names.end(), like) - names.begin());
+  if (std::count_if(names.begin(), names.end(), like) == 1) return static_cast<std::size_t>(std::find_if(names.begin(), names.end(), like) - names.begin());
   std::size_t index = 0;
   const auto [end, error] = std::from_chars(label.data(), label.data() + label.size(), index);
   if (!label.empty() && error == std::errc() && end == label.data() + label.size() && index < names.size()) return index;

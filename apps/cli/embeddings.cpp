@@ -6,7 +6,6 @@
 #include <string_view>
 #include <utility>
 
-
 #include "apps/cli/errors.hpp"
 #include "apps/cli/json_text.hpp"
 #include "apps/cli/option_checks.hpp"
@@ -59,8 +58,9 @@ void add_truncate_dim_option(Command& command, EmbeddingOptions& options) {
 }
 
 void add_prompt_options(Command& command, EmbeddingOptions& options) {
-  const Option name = command.add_option("--prompt-name", options.prompt_name, "Put this prompt of the model's before every text (query, passage, ...; see berth info)")
-                   .type_name("NAME");
+  const Option name =
+      command.add_option("--prompt-name", options.prompt_name, "Put this prompt of the model's before every text (query, passage, ...; see berth info)")
+          .type_name("NAME");
   command.add_option("--prompt", options.prompt, "Put this text before every text; an empty one keeps the model's default prompt out")
       .type_name("TEXT")
       .excludes(name);
@@ -91,8 +91,9 @@ RunOptions run_options(const Model& model, const RunLimits& limits, const Embedd
 }
 
 void add_quantize_options(Command& command, QuantizeOptions& options) {
-  command.add_option("--output-type", options.type,
-                 "float32 (default), float16, int8 and uint8 (one byte a value, with --ranges), binary and ubinary (one bit a value)")
+  command
+      .add_option("--output-type", options.type,
+                  "float32 (default), float16, int8 and uint8 (one byte a value, with --ranges), binary and ubinary (one bit a value)")
       .type_name("NAME")
       .check(check_type);
   command.add_flag("--base64", options.base64, "Write an embedding as its bytes, little-endian, in base64 instead of an array of numbers");

@@ -98,12 +98,17 @@ void check_labels(const Question& question) {
 
 Verdict judge(const Question& question, const Outputs& outputs, const Outputs& examples) {
   switch (question.measure) {
-    case Measure::single_label: return judge_single(question, outputs);
-    case Measure::multi_label: return judge_multi(question, outputs);
+    case Measure::single_label:
+      return judge_single(question, outputs);
+    case Measure::multi_label:
+      return judge_multi(question, outputs);
     case Measure::number:
-    case Measure::similarity: return judge_numbers(question, outputs);
-    case Measure::nearest: return judge_nearest(question, outputs, examples);
-    case Measure::embedding: break;
+    case Measure::similarity:
+      return judge_numbers(question, outputs);
+    case Measure::nearest:
+      return judge_nearest(question, outputs, examples);
+    case Measure::embedding:
+      break;
   }
   return {{}, std::vector<Prediction>(question.data->records.size())};
 }
@@ -126,7 +131,8 @@ Comparison compare(Measure measure, const Outputs& a, const Verdict& answers_a, 
       difference = std::max(difference, 1.0 - same);
     }
     if (measure == Measure::similarity) difference = std::abs(*answers_a.answers[row].value - *answers_b.answers[row].value);
-    if (!is_embedding(measure)) difference = largest_difference(std::span(a.values).subspan(row * width, width), std::span(b.values).subspan(row * width, width));
+    if (!is_embedding(measure))
+      difference = largest_difference(std::span(a.values).subspan(row * width, width), std::span(b.values).subspan(row * width, width));
     result.differences.push_back(difference);
   }
   if (is_embedding(measure)) {

@@ -33,7 +33,7 @@ struct Outputs {
 struct Prediction {
   std::vector<std::pair<std::string, double>> labels;  // with their scores, or the cosine of the nearest
   std::optional<double> value;                         // of Measure::number and Measure::similarity
-  bool says_the_same(const Prediction& other) const;       // the same labels
+  bool says_the_same(const Prediction& other) const;   // the same labels
 };
 
 struct Verdict {
@@ -44,8 +44,8 @@ struct Verdict {
 struct Question {
   Measure measure = Measure::embedding;
   const Dataset* data = nullptr;
-  std::span<const std::string> labels;  // the model's, for single_label and multi_label
-  double threshold = 0.5;               // for multi_label
+  std::span<const std::string> labels;          // the model's, for single_label and multi_label
+  double threshold = 0.5;                       // for multi_label
   std::span<const std::string> example_labels;  // for nearest: the examples' labels; none: the other rows are the examples
 };
 // Reads every label of the data, so that a bad one is met before the model runs. Throws DataError naming its line.
@@ -54,9 +54,9 @@ void check_labels(const Question& question);
 Verdict judge(const Question& question, const Outputs& outputs, const Outputs& examples);
 
 struct Comparison {
-  std::optional<double> agreement;             // fraction of rows with the same labels
+  std::optional<double> agreement;                // fraction of rows with the same labels
   std::optional<double> mean_cosine, min_cosine;  // of embeddings
-  std::vector<double> differences;             // of each row: of the cosines of a pair, 1 - cosine of embeddings, else the largest of a score
+  std::vector<double> differences;                // of each row: of the cosines of a pair, 1 - cosine of embeddings, else the largest of a score
 };
 Comparison compare(Measure measure, const Outputs& a, const Verdict& answers_a, const Outputs& b, const Verdict& answers_b);
 

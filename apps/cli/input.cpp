@@ -262,8 +262,7 @@ std::optional<Record> Source::next_csv(LineReader::Wait wait) {
     csv_break_ = reader_->line_break();
     if (state == CsvRecord::State::bad) throw bad(csv_->problem());
     if (state == CsvRecord::State::open) {
-      if (csv_->raw().size() > LineReader::kMaxLineBytes)
-        throw bad("a quoted field is longer than 64 MiB");
+      if (csv_->raw().size() > LineReader::kMaxLineBytes) throw bad("a quoted field is longer than 64 MiB");
       csv_open_ = true;
       continue;
     }

@@ -59,18 +59,20 @@ void add_batch_tokens_option(Command& command, std::size_t& batch_tokens) {
 void add_run_options(Command& command, RunLimits& limits, LongTexts kind) {
   add_max_length_option(command, limits.max_length, "Longest text in tokens, special tokens included; default: the model's limit");
   const bool windows = kind == LongTexts::windows;
-  command.add_option("--long-text", limits.long_text,
-                 windows ? "What becomes of longer texts: truncate (they are cut, the default), error, or window (they run as overlapping windows)"
-                         : "What becomes of longer texts: truncate (they are cut, the default) or error")
+  command
+      .add_option("--long-text", limits.long_text,
+                  windows ? "What becomes of longer texts: truncate (they are cut, the default), error, or window (they run as overlapping windows)"
+                          : "What becomes of longer texts: truncate (they are cut, the default) or error")
       .choices(windows ? "truncate|error|window" : "truncate|error");
   if (windows)
-    command.add_option("--stride", limits.stride, "Tokens that neighbouring windows share; default 64. Means --long-text window").type_name("N").check(check_positive);
+    command.add_option("--stride", limits.stride, "Tokens that neighbouring windows share; default 64. Means --long-text window")
+        .type_name("N")
+        .check(check_positive);
   add_batch_tokens_option(command, limits.batch_tokens);
 }
 
 void add_window_scores_option(Command& command, std::string& scores, const std::string& by_default) {
-  command.add_option("--window-scores", scores, "What the scores of windows become: their mean or their max; default " + by_default)
-      .choices("mean|max");
+  command.add_option("--window-scores", scores, "What the scores of windows become: their mean or their max; default " + by_default).choices("mean|max");
 }
 
 std::string RunLimits::long_text_mode() const {

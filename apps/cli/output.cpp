@@ -14,14 +14,15 @@ namespace berth::cli {
 namespace {
 constexpr std::size_t kBufferBytes = std::size_t{256} << 10;
 constexpr std::uint64_t kStartWritingBytes = std::uint64_t{1} << 20;
-}
+}  // namespace
 
 Output::Output(bool json, bool table) : fd_(STDOUT_FILENO), terminal_(::isatty(STDOUT_FILENO) == 1), people_(table || (terminal_ && !json)) {
   winsize size{};
   if (terminal_ && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) columns_ = size.ws_col;
 }
 
-Output::Output(const std::string& path, std::uint64_t kept) : name_(path), fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666)), flushed_(kept), started_(kept) {
+Output::Output(const std::string& path, std::uint64_t kept)
+    : name_(path), fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666)), flushed_(kept), started_(kept) {
   struct stat status {};
   if (fd_ < 0 || ::fstat(fd_, &status) != 0) throw DataError(path + ": cannot open for writing: " + std::strerror(errno));
   regular_ = S_ISREG(status.st_mode);

@@ -7,7 +7,6 @@
 #include <numeric>
 #include <string_view>
 
-
 #include "apps/cli/errors.hpp"
 #include "apps/cli/people.hpp"
 #include "apps/cli/progress.hpp"
@@ -26,8 +25,9 @@ void add_text_options(Command& command, TextOptions& options) {
   command.add_option("-i,--input", options.input, "Read texts from this file, \"-\" for standard input").type_name("FILE").check([](const std::string& path) {
     return path.empty() ? std::string("expected a file, got nothing") : std::string();
   });
-  command.add_option("--input-format", options.format,
-                 "What a line is: a text, a JSON object, or a record with a header; default auto: jsonl when the first non-blank byte is {")
+  command
+      .add_option("--input-format", options.format,
+                  "What a line is: a text, a JSON object, or a record with a header; default auto: jsonl when the first non-blank byte is {")
       .type_name("auto|lines|jsonl|csv|tsv")
       .transform([](std::string& name) {
         const auto found = kFormats.find(name);

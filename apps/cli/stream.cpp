@@ -65,7 +65,7 @@ void add_stream_options(Command& command, StreamOptions& options, Npy npy) {
       .type_name("NAME");
   command.add_option("--pair-field", options.pair_field, "The same of the second text; default text_pair").type_name("NAME");
   command.add_flag("--keep-fields", options.keep_fields,
-               "Write every field of the input as it was, and the answer as a field of its own (CSV and TSV are always kept)");
+                   "Write every field of the input as it was, and the answer as a field of its own (CSV and TSV are always kept)");
   command.add_option("--result-field", options.result_field, "What the answer is called there; default result").type_name("NAME");
   command.add_flag("--no-header", options.no_header, "CSV and TSV: the first line is a record, too");
   command.add_option("--errors", options.errors, "Put lines that cannot be answered here, with number and reason, and go on").type_name("FILE");
@@ -317,8 +317,7 @@ void Stream::finish() {
 void Stream::save_what_there_is() {
   try {
     return save_progress();
-  } catch (const DataError&) {
-  }
+  } catch (const DataError&) {}
   try {
     output_->cut(settled_bytes_);
     if (errors_ && errors_->regular_file()) errors_->cut(settled_errors_);

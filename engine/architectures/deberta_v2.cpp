@@ -92,7 +92,10 @@ const DenseStep kPooler{.name = "pooler.dense", .activation = kernels::Activatio
 HeadSpec newer_masked_lm() {
   return {.kind = HeadKind::masked_lm,
           .class_suffix = kForMaskedLm,
-          .steps = {{.name = "lm_predictions.lm_head.dense", .activation = kernels::Activation::gelu, .activation_key = "hidden_act", .norm = "lm_predictions.lm_head.LayerNorm"}},
+          .steps = {{.name = "lm_predictions.lm_head.dense",
+                     .activation = kernels::Activation::gelu,
+                     .activation_key = "hidden_act",
+                     .norm = "lm_predictions.lm_head.LayerNorm"}},
           .decoder_bias = {"lm_predictions.lm_head.bias"}};
 }
 

@@ -27,9 +27,12 @@ struct Inner {
   bool gated;
 };
 constexpr Inner kInner[] = {
-    {"swiglu", kernels::Activation::silu, true},         {"geglu", kernels::Activation::gelu, true},
-    {"glu", kernels::Activation::sigmoid, true},         {"gelu", kernels::Activation::gelu, false},
-    {"gelu_new", kernels::Activation::gelu_tanh, false}, {"gelu_fast", kernels::Activation::gelu_tanh, false},
+    {"swiglu", kernels::Activation::silu, true},
+    {"geglu", kernels::Activation::gelu, true},
+    {"glu", kernels::Activation::sigmoid, true},
+    {"gelu", kernels::Activation::gelu, false},
+    {"gelu_new", kernels::Activation::gelu_tanh, false},
+    {"gelu_fast", kernels::Activation::gelu_tanh, false},
     {"gelu_pytorch_tanh", kernels::Activation::gelu_tanh, false},
 };
 

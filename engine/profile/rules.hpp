@@ -63,7 +63,7 @@ class RuleSet {
   std::unordered_map<std::string, std::vector<Phrase>, Hash, std::equal_to<>> by_first_word_;
   std::vector<Phrase> others_;  // that begin with something else than a word
   std::vector<Pattern> patterns_;
-  mutable base::ForkMutex mutex_;                          // of idle_
+  mutable base::ForkMutex mutex_;                        // of idle_
   mutable std::vector<std::unique_ptr<Automata>> idle_;  // as many as there ever were callers at once
 };
 

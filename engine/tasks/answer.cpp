@@ -64,7 +64,8 @@ bool better(const Candidate& a, const Candidate& b) {
   return a.first != b.first ? a.first < b.first : a.last < b.last;
 }
 
-std::vector<Candidate> candidates_of(const std::vector<double>& start, const std::vector<double>& end, const std::vector<bool>& context, const AnswerOptions& options) {
+std::vector<Candidate> candidates_of(const std::vector<double>& start, const std::vector<double>& end, const std::vector<bool>& context,
+                                     const AnswerOptions& options) {
   std::vector<Candidate> best;  // a heap whose front is the worst
   for (std::size_t first = 0; first < context.size(); ++first) {
     if (!context[first]) continue;
@@ -120,7 +121,8 @@ Finding no_answer(double score, bool tokenized) {
 }
 
 // One input's answers, from all its windows; logits: [tokens of the windows, 2].
-std::vector<Finding> answers_of(const Model& model, std::span<const Window> windows, std::span<const float> logits, const TextSpans& text, const AnswerOptions& options) {
+std::vector<Finding> answers_of(const Model& model, std::span<const Window> windows, std::span<const float> logits, const TextSpans& text,
+                                const AnswerOptions& options) {
   std::vector<Finding> found;
   double least_empty = 1;
   std::size_t first_token = 0;
@@ -167,7 +169,8 @@ void answer(const Model& model, std::span<const berth_input> inputs, const Answe
     for (std::size_t begin = 0, input = 0; input < part.size(); ++input) {
       std::size_t end = begin;
       while (end < windows.size() && windows[end].input == input) ++end;
-      const auto values = std::span<const float>(logits.values).subspan(2 * logits.first_token[begin], 2 * (logits.first_token[end] - logits.first_token[begin]));
+      const auto values =
+          std::span<const float>(logits.values).subspan(2 * logits.first_token[begin], 2 * (logits.first_token[end] - logits.first_token[begin]));
       const berth_string& context = part[input].text_pair;
       const TextSpans text(part[input].ids != nullptr ? std::string_view() : std::string_view(context.data, context.size));
       std::vector<Finding> found = answers_of(model, std::span<const Window>(windows).subspan(begin, end - begin), values, text, options);

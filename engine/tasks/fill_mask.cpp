@@ -113,7 +113,8 @@ void fill_mask(const Model& model, std::span<const berth_input> inputs, const Fi
   out.logits_size = vocabulary;
   for (std::size_t first = 0; first < inputs.size(); first += kTaskRowsAtATime) {
     const auto part = inputs.subspan(first, std::min(kTaskRowsAtATime, inputs.size() - first));
-    const std::vector<Window> windows = windows_of(model, part, first, {.max_length = options.run.max_length, .long_text = options.run.long_text}, rows == nullptr ? nullptr : rows + first);
+    const std::vector<Window> windows =
+        windows_of(model, part, first, {.max_length = options.run.max_length, .long_text = options.run.long_text}, rows == nullptr ? nullptr : rows + first);
     for (std::size_t begin = 0; begin < windows.size();) {
       std::size_t end = begin, masks = 0;
       for (; end < windows.size(); ++end) {

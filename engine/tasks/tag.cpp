@@ -182,10 +182,10 @@ void check(const Model& model, std::span<const berth_input> inputs, const TagOpt
 
 Aggregation aggregation_by_name(std::string_view name) {
   constexpr std::pair<std::string_view, Aggregation> kNames[] = {{"none", Aggregation::none},
-                                                                  {"simple", Aggregation::simple},
-                                                                  {"first", Aggregation::first},
-                                                                  {"average", Aggregation::average},
-                                                                  {"max", Aggregation::max}};
+                                                                 {"simple", Aggregation::simple},
+                                                                 {"first", Aggregation::first},
+                                                                 {"average", Aggregation::average},
+                                                                 {"max", Aggregation::max}};
   for (const auto& [known, aggregation] : kNames)
     if (known == name) return aggregation;
   throw Error(ErrorCode::invalid_argument, "aggregation: expected none, simple, first, average or max, got " + base::quoted(std::string(name)));
@@ -201,11 +201,13 @@ void tag(const Model& model, std::span<const berth_input> inputs, const TagOptio
   for (std::size_t first = 0; first < inputs.size(); first += kTaskRowsAtATime) {
     const auto part = inputs.subspan(first, std::min(kTaskRowsAtATime, inputs.size() - first));
     const std::vector<Window> windows =
-        windows_of(model, part, first, {.max_length = options.run.max_length, .long_text = options.run.long_text, .stride = options.run.stride}, rows == nullptr ? nullptr : rows + first);
+        windows_of(model, part, first, {.max_length = options.run.max_length, .long_text = options.run.long_text, .stride = options.run.stride},
+                   rows == nullptr ? nullptr : rows + first);
     TokenValues logits;
     model.token_logits(rows_of(windows), {.max_length = 0, .batch_tokens = options.run.batch_tokens}, logits, nullptr);
     for (std::size_t window = 0, input = 0; input < part.size(); ++input) {
-      const TextSpans text(part[input].ids != nullptr || part[input].text.data == nullptr ? std::string_view() : std::string_view(part[input].text.data, part[input].text.size));
+      const TextSpans text(part[input].ids != nullptr || part[input].text.data == nullptr ? std::string_view()
+                                                                                          : std::string_view(part[input].text.data, part[input].text.size));
       std::vector<Finding> found;
       const std::size_t first_window = window;
       for (; window < windows.size() && windows[window].input == input; ++window) {

@@ -13,20 +13,20 @@
 namespace berth::engine {
 
 enum class Aggregation {
-  none,    // every token by itself
-  simple,  // neighbouring tokens of one tag together
-  first,   // a word is what its first token is; then as simple
-  average, // ...what the mean of its tokens' scores is
-  max,     // ...what its token with the highest score is
+  none,     // every token by itself
+  simple,   // neighbouring tokens of one tag together
+  first,    // a word is what its first token is; then as simple
+  average,  // ...what the mean of its tokens' scores is
+  max,      // ...what its token with the highest score is
 };
 // base::Error{invalid_argument} listing the names.
 Aggregation aggregation_by_name(std::string_view name);
 
 struct TagOptions {
-  RunOptions run;                     // LongText::window not with Aggregation::none
+  RunOptions run;  // LongText::window not with Aggregation::none
   Aggregation aggregation = Aggregation::none;
   std::vector<std::string> ignore_labels = {"O"};
-  bool logits = false;                // keep them: [labels] a token
+  bool logits = false;  // keep them: [labels] a token
 };
 
 // rows: [inputs] or null. base::Error{unsupported} without a token-classification head.

@@ -26,7 +26,9 @@ Body body_of(const tokenizer::Encoding& whole, tokenizer::TruncationStrategy str
   const auto of = [&](std::int32_t which) {
     const auto first = std::find(whole.sequence.begin(), whole.sequence.end(), which);
     const auto last = std::find(whole.sequence.rbegin(), whole.sequence.rend(), which).base();
-    return first == whole.sequence.end() ? Body{} : Body{static_cast<std::size_t>(first - whole.sequence.begin()), static_cast<std::size_t>(last - whole.sequence.begin())};
+    return first == whole.sequence.end()
+               ? Body{}
+               : Body{static_cast<std::size_t>(first - whole.sequence.begin()), static_cast<std::size_t>(last - whole.sequence.begin())};
   };
   const Body first = of(0), second = of(1);
   if (strategy == tokenizer::TruncationStrategy::longest_first) return second.size() > first.size() ? second : first;
@@ -59,7 +61,8 @@ std::vector<tokenizer::Encoding> cut_into_windows(const tokenizer::Encoding& who
   body.begin = std::clamp(options.prompt_tokens, body.begin, body.end);
   const std::size_t fixed = whole.size() - body.size();
   if (fixed >= limit)
-    throw Error(ErrorCode::too_long, "the " + std::to_string(fixed) + " tokens that every window has leave no room for the long text in " + std::to_string(limit));
+    throw Error(ErrorCode::too_long,
+                "the " + std::to_string(fixed) + " tokens that every window has leave no room for the long text in " + std::to_string(limit));
   const std::size_t room = limit - fixed;
   const std::size_t step = room - std::min(options.stride == 0 ? kDefaultStride : options.stride, room / 2);  // every window has something new
   std::vector<tokenizer::Encoding> windows;
@@ -115,8 +118,7 @@ std::vector<Window> windows_of(const Model& model, std::span<const berth_input> 
     const std::size_t index = first + i / options.rows_per_input;
     try {
       if (inputs[i].ids == nullptr) {
-        if (model.tokenizer() == nullptr)
-          throw Error(ErrorCode::invalid_argument, "the model's directory has no tokenizer files: give ids instead of text");
+        if (model.tokenizer() == nullptr) throw Error(ErrorCode::invalid_argument, "the model's directory has no tokenizer files: give ids instead of text");
         encodings[i] = encode(model, inputs[i], index, options, limit);
         check_encoding(encodings[i].front(), index, model.config());
       } else {

@@ -19,19 +19,19 @@ inline constexpr std::size_t kTaskRowsAtATime = 256;  // inputs, so that a long 
 struct WindowOptions {
   std::size_t max_length = 0;  // 0: the model's limit
   LongText long_text = LongText::truncate;
-  std::size_t stride = 0;      // LongText::window: tokens that neighbouring windows share, at most half a window; 0: kDefaultStride
+  std::size_t stride = 0;  // LongText::window: tokens that neighbouring windows share, at most half a window; 0: kDefaultStride
   // What is cut, or runs as windows. longest_first with LongText::window: of a pair's texts the longer one runs as windows, the other is in all of them.
   tokenizer::TruncationStrategy strategy = tokenizer::TruncationStrategy::longest_first;
   std::size_t rows_per_input = 1;  // so many of the inputs stand for one of the caller's: messages name that one
   TextRules text = {};
-  std::size_t prompt_tokens = 0;   // that a text begins with and every window has, special ones before them included
+  std::size_t prompt_tokens = 0;  // that a text begins with and every window has, special ones before them included
 };
 
 struct Window {
-  std::size_t input = 0;          // which of the inputs
-  bool tokenized = false;         // from text; otherwise `encoding` has ids and type_ids alone
+  std::size_t input = 0;   // which of the inputs
+  bool tokenized = false;  // from text; otherwise `encoding` has ids and type_ids alone
   tokenizer::Encoding encoding;
-  berth_input row() const;        // borrows from this
+  berth_input row() const;  // borrows from this
 };
 
 // In the inputs' order, a text's windows from its begin to its end. `rows` ([inputs.size()] or null) is filled: the tokens of all windows, and whether a text was cut.

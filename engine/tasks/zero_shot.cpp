@@ -22,11 +22,12 @@ struct Verdicts {
 Verdicts verdicts_of(const Model& model) {
   const std::vector<std::string>& labels = model.config().labels;
   if (!model.config().has_sequence_classifier() || labels.size() < 2)
-    throw Error(ErrorCode::unsupported, "zero-shot classification takes a model of natural-language inference: a sequence-classification head with an entailment label");
+    throw Error(ErrorCode::unsupported,
+                "zero-shot classification takes a model of natural-language inference: a sequence-classification head with an entailment label");
   const auto entails = [](const std::string& label) {
     constexpr std::string_view kStart = "entail";
-    return label.size() >= kStart.size() &&
-           std::equal(kStart.begin(), kStart.end(), label.begin(), [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b - 'A' + 'a') : b); });
+    return label.size() >= kStart.size() && std::equal(kStart.begin(), kStart.end(), label.begin(),
+                                                       [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b - 'A' + 'a') : b); });
   };
   const auto found = std::find_if(labels.begin(), labels.end(), entails);
   const std::size_t last = labels.size() - 1;
@@ -46,8 +47,7 @@ std::vector<std::string> hypotheses_of(std::span<const std::string> labels, cons
 
 // What a pair adds behind the tokens of its first text and their frame: separator, hypothesis, separator.
 tokenizer::Encoding tail_of(const Model& model, const std::string& hypothesis) {
-  if (model.tokenizer() == nullptr)
-    throw Error(ErrorCode::invalid_argument, "the model's directory has no tokenizer files, which the labels' hypotheses need");
+  if (model.tokenizer() == nullptr) throw Error(ErrorCode::invalid_argument, "the model's directory has no tokenizer files, which the labels' hypotheses need");
   const tokenizer::Encoding frame = model.tokenizer()->encode("");
   tokenizer::Encoding pair = model.tokenizer()->encode("", hypothesis);
   if (pair.size() < frame.size() || !std::equal(frame.ids.begin(), frame.ids.end(), pair.ids.begin()))
@@ -109,7 +109,8 @@ void score(std::span<const float> logits, std::size_t columns, const Verdicts& v
   const std::size_t count = logits.size() / columns;
   const auto logit = [&](std::size_t i, std::size_t column) { return static_cast<double>(logits[i * columns + column]); };
   if (each_for_itself) {
-    for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<float>(1.0 / (1.0 + std::exp(logit(i, verdicts.contradiction) - logit(i, verdicts.entailment))));
+    for (std::size_t i = 0; i < count; ++i)
+      out[i] = static_cast<float>(1.0 / (1.0 + std::exp(logit(i, verdicts.contradiction) - logit(i, verdicts.entailment))));
     return;
   }
   double largest = logit(0, verdicts.entailment), sum = 0;
@@ -120,7 +121,8 @@ void score(std::span<const float> logits, std::size_t columns, const Verdicts& v
 
 }  // namespace
 
-void zero_shot(const Model& model, std::span<const berth_input> inputs, std::span<const std::string> labels, const ZeroShotOptions& options, float* out, berth_row* rows) {
+void zero_shot(const Model& model, std::span<const berth_input> inputs, std::span<const std::string> labels, const ZeroShotOptions& options, float* out,
+               berth_row* rows) {
   if (options.run.long_text == LongText::window)
     throw Error(ErrorCode::invalid_argument, "long_text: windows are not there for zero-shot classification: expected truncate or error");
   const Verdicts verdicts = verdicts_of(model);
@@ -137,7 +139,10 @@ void zero_shot(const Model& model, std::span<const berth_input> inputs, std::spa
     const Pairs pairs(part, first, model, hypotheses, tails);
     std::vector<berth_row> pair_rows(pairs.rows.size());
     // The hypothesis stays whole.
-    const WindowOptions how{.max_length = options.run.max_length, .long_text = options.run.long_text, .strategy = tokenizer::TruncationStrategy::only_first, .rows_per_input = labels.size()};
+    const WindowOptions how{.max_length = options.run.max_length,
+                            .long_text = options.run.long_text,
+                            .strategy = tokenizer::TruncationStrategy::only_first,
+                            .rows_per_input = labels.size()};
     const std::vector<Window> windows = windows_of(model, pairs.rows, first, how, pair_rows.data());
     logits.resize(pairs.rows.size() * columns);
     model.classify(rows_of(windows), {.max_length = 0, .batch_tokens = options.run.batch_tokens}, true, logits.data(), nullptr);

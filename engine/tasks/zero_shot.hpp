@@ -18,6 +18,7 @@ struct ZeroShotOptions {
 
 // out: [inputs, labels]; rows: [inputs] or null, the tokens of all pairs of a text with a label. Rows of ids are single texts with their special tokens.
 // base::Error: unsupported without a sequence-classification head of two labels or more; invalid_argument.
-void zero_shot(const Model& model, std::span<const berth_input> inputs, std::span<const std::string> labels, const ZeroShotOptions& options, float* out, berth_row* rows);
+void zero_shot(const Model& model, std::span<const berth_input> inputs, std::span<const std::string> labels, const ZeroShotOptions& options, float* out,
+               berth_row* rows);
 
 }  // namespace berth::engine

@@ -419,7 +419,8 @@ BERTH_API berth_status berth_tokenize(const berth_tokenizer* tokenizer, const be
 /* The row that berth_encode, berth_classify and berth_rerank run of a text or a pair without a prompt: as berth_tokenize, and the text is prepared as the
  * directory asks (white space, lower case), and cut to the model's limit or to max_length where that is less. Its ids and type_ids as a row of ids give the
  * same bits. Not for models with a vector for each token. no_special_tokens must be 0. */
-BERTH_API berth_status berth_model_tokenize(const berth_model* model, const berth_input* input, const berth_tokenize_options* options, berth_encoding** encoding);
+BERTH_API berth_status berth_model_tokenize(const berth_model* model, const berth_input* input, const berth_tokenize_options* options,
+                                            berth_encoding** encoding);
 
 /* The text of ids, by the tokenizer's decoder; ids that no token has are left out, and special tokens, too, with skip_special_tokens 1. *size is the text's
  * bytes; up to `capacity` of them are written to `text`, which may be NULL for a capacity of 0. No NUL follows. */

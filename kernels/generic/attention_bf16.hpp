@@ -27,17 +27,17 @@ struct AttentionBf16 {
 
   // Parts of the scratch memory, in bytes; each begins on a cache line.
   struct Plan {
-    std::size_t width;    // tokens, rounded up to whole panels
-    std::size_t depth;    // head_size, padded
-    std::size_t tokens;   // tokens, padded as the k of the second product
-    std::size_t columns;  // head_size, rounded up to whole panels
-    std::size_t queries;  // BF16 [tokens up to whole tiles, depth]
-    std::size_t keys;     // BF16 panels of 16 tokens: [depth / 2, 16, 2]
-    std::size_t values;   // BF16 panels of 16 columns: [tokens / 2, 16, 2]
-    std::size_t scores;   // FP32 [kRows, scores_stride]
+    std::size_t width;          // tokens, rounded up to whole panels
+    std::size_t depth;          // head_size, padded
+    std::size_t tokens;         // tokens, padded as the k of the second product
+    std::size_t columns;        // head_size, rounded up to whole panels
+    std::size_t queries;        // BF16 [tokens up to whole tiles, depth]
+    std::size_t keys;           // BF16 panels of 16 tokens: [depth / 2, 16, 2]
+    std::size_t values;         // BF16 panels of 16 columns: [tokens / 2, 16, 2]
+    std::size_t scores;         // FP32 [kRows, scores_stride]
     std::size_t scores_stride;  // width and a vector more: a row's last vector may begin anywhere
-    std::size_t weights;  // BF16 [kRows, tokens]
-    std::size_t result;   // FP32 [kRows, columns]
+    std::size_t weights;        // BF16 [kRows, tokens]
+    std::size_t result;         // FP32 [kRows, columns]
     std::size_t total;
   };
   static Plan plan(std::size_t tokens, std::size_t head_size) noexcept {
@@ -119,7 +119,7 @@ struct AttentionBf16 {
   // Whether no exponent of a head, to the base of 2, is beyond kBound: |q k| <= |q| |k|. Then e^score neither overflows nor loses its smallest parts, and
   // the softmax needs no maximum: it can follow the products block by block. False for what is not a number, and where something else is added to scores
   // or not every query sees every key. A matter of the head's own values alone, so that results stay independent of the batch.
-  static constexpr float kBound = 60.0F;  // 2^60 times as many keys as there may be, and 2^-60, are far from the ends of FP32
+  static constexpr float kBound = 60.0F;         // 2^60 times as many keys as there may be, and 2^-60, are far from the ends of FP32
   static constexpr std::size_t kFewTokens = 64;  // below, lengths cost as much as maxima
   static bool are_bounded(const AttentionShape& args, const std::uint16_t* queries, std::size_t stride, const std::uint16_t* keys, const Plan& p) noexcept {
     if (args.relative_bias != nullptr || args.position_index != nullptr || args.window < args.tokens || args.tokens < kFewTokens) return false;

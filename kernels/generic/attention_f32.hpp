@@ -22,13 +22,13 @@ struct AttentionF32 {
 
   // Where the parts of the scratch memory are, in floats. Every part is a multiple of a vector.
   struct Plan {
-    std::size_t keys_width;    // tokens, rounded up to whole vectors
-    std::size_t values_width;  // head_size, rounded up to whole vectors
-    std::size_t keys;          // k^T packed in panels: [panels, head_size, panel width]
-    std::size_t values;        // v packed in panels: [panels, tokens, panel width]
-    std::size_t scores;        // [kRows, scores_stride]
+    std::size_t keys_width;     // tokens, rounded up to whole vectors
+    std::size_t values_width;   // head_size, rounded up to whole vectors
+    std::size_t keys;           // k^T packed in panels: [panels, head_size, panel width]
+    std::size_t values;         // v packed in panels: [panels, tokens, panel width]
+    std::size_t scores;         // [kRows, scores_stride]
     std::size_t scores_stride;  // keys_width and a vector more: a row's last vector may begin anywhere
-    std::size_t result;        // [kRows, values_width]
+    std::size_t result;         // [kRows, values_width]
     std::size_t total;
   };
   static Plan plan(std::size_t tokens, std::size_t head_size) noexcept {
@@ -63,8 +63,8 @@ struct AttentionF32 {
                first_column + round_up(keys_seen.end - first_column), p.keys_width, scores, p.scores_stride);
       float sums[kRows];
       for (std::size_t r = 0; r < rows;) r += numerators(args, row + r, rows - r, keys_seen, scores + r * p.scores_stride, p.scores_stride, sums + r);
-      multiply({scores + keys_seen.begin, p.scores_stride, rows}, {values, args.tokens, keys_seen.begin, keys_seen.end - keys_seen.begin}, 0,
-               p.values_width, p.values_width, result, p.values_width);
+      multiply({scores + keys_seen.begin, p.scores_stride, rows}, {values, args.tokens, keys_seen.begin, keys_seen.end - keys_seen.begin}, 0, p.values_width,
+               p.values_width, result, p.values_width);
       for (std::size_t r = 0; r < rows; ++r)
         store_row(args.out + (row + r) * args.out_stride, result + r * p.values_width, Isa::set1(1.0F / sums[r]), args.head_size);
       row += rows;

@@ -28,11 +28,11 @@ struct Gate {
   template <Activation kind>
   static void run_row(const float* gate, const float* value, float* out, std::size_t size) noexcept {
     std::size_t i = 0;
-    for (; i + kLanes <= size; i += kLanes)
-      Isa::store(out + i, Isa::mul(VectorMath<Isa>::template activate<kind>(Isa::load(gate + i)), Isa::load(value + i)));
+    for (; i + kLanes <= size; i += kLanes) Isa::store(out + i, Isa::mul(VectorMath<Isa>::template activate<kind>(Isa::load(gate + i)), Isa::load(value + i)));
     if (i == size) return;
     const std::size_t left = size - i;
-    Isa::store_partial(out + i, Isa::mul(VectorMath<Isa>::template activate<kind>(Isa::load_partial(gate + i, left)), Isa::load_partial(value + i, left)), left);
+    Isa::store_partial(out + i, Isa::mul(VectorMath<Isa>::template activate<kind>(Isa::load_partial(gate + i, left)), Isa::load_partial(value + i, left)),
+                       left);
   }
 };
 

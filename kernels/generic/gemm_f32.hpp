@@ -34,16 +34,16 @@ struct GemmF32 {
   static constexpr std::size_t kPrefetch = 24;
 
   struct Tile {
-    const float* a;     // [rows, k], row stride lda
+    const float* a;  // [rows, k], row stride lda
     std::size_t lda;
-    const float* b;     // [k, width], contiguous; the next panel follows it
+    const float* b;  // [k, width], contiguous; the next panel follows it
     std::size_t k;
     const float* init;  // [panels * width]: what every sum starts from
     float* c;           // [rows, panels * width], row stride ldc
     std::size_t ldc;
-    const float* ahead;       // what is wanted next, fetched into L2 in steps of
-    std::size_t ahead_step;   // so many floats for each step of k
-    const float* residual;    // [rows, panels * width], row stride ldr, added behind: fetched into L1 meanwhile; null: none
+    const float* ahead;      // what is wanted next, fetched into L2 in steps of
+    std::size_t ahead_step;  // so many floats for each step of k
+    const float* residual;   // [rows, panels * width], row stride ldr, added behind: fetched into L1 meanwhile; null: none
     std::size_t ldr;
   };
 
@@ -195,11 +195,9 @@ struct GemmF32 {
       const std::size_t rows = next_tile_rows(args.rows - row);
       float* c = args.c + row * args.ldc + column;
       const TileFunction function = width > kPanelWidth ? select_pair(rows) : select(rows, width / kLanes);
-      function({args.a + row * args.lda, args.lda, b, args.b.k, init, c, args.ldc, ahead, row == 0 ? 0 : share,
-                residual_at(args, row, column), args.ldr});
+      function({args.a + row * args.lda, args.lda, b, args.b.k, init, c, args.ldc, ahead, row == 0 ? 0 : share, residual_at(args, row, column), args.ldr});
       ahead += args.b.k * (row == 0 ? width : share);
-      if (kind != Activation::none || args.residual != nullptr)
-        finish<kind>(c, args.ldc, residual_at(args, row, column), args.ldr, rows, width);
+      if (kind != Activation::none || args.residual != nullptr) finish<kind>(c, args.ldc, residual_at(args, row, column), args.ldr, rows, width);
       row += rows;
     }
   }

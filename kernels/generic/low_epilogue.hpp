@@ -16,7 +16,7 @@ namespace berth::kernels {
 struct LowBlock {
   const float* sums = nullptr;  // [rows, 16 * panels], row stride lds
   std::size_t lds = 0;
-  std::size_t row = 0;     // of the product, that sums begins at
+  std::size_t row = 0;  // of the product, that sums begins at
   std::size_t rows = 0;
   std::size_t column = 0;  // likewise
   std::size_t width = 0;   // outputs that exist
@@ -40,7 +40,7 @@ struct LowEpilogue {
     return rows;
   }
 
-  static constexpr int kRows = 2;     // rows and vectors that go in step
+  static constexpr int kRows = 2;  // rows and vectors that go in step
   static constexpr int kVectors = 2;
 
   // A row of a block from one of its columns on: its sums and what they become.

@@ -76,9 +76,7 @@ struct VectorMath {
   }
 
   // Absolute error below 2e-7: 2 sigmoid(2x) - 1.
-  static F32 tanh(F32 x) {
-    return Isa::sub(Isa::div(Isa::set1(2.0F), Isa::add(Isa::set1(1.0F), exp(Isa::mul(x, Isa::set1(-2.0F))))), Isa::set1(1.0F));
-  }
+  static F32 tanh(F32 x) { return Isa::sub(Isa::div(Isa::set1(2.0F), Isa::add(Isa::set1(1.0F), exp(Isa::mul(x, Isa::set1(-2.0F))))), Isa::set1(1.0F)); }
 
   // x Phi(x) with Phi the normal distribution function (GELU by erf), absolute error below 7e-7 everywhere.
   // Phi(x) = 1/2 + x p(x^2) for |x| <= 5.5 (p: near-minimax of degree 16 over s = 2 x^2 / 5.5^2 - 1, which keeps the coefficients
@@ -170,8 +168,8 @@ struct VectorMath {
 
  private:
   static constexpr float kPhiLow[7] = {0.175970763F, -0.0844245479F, 0.0553951152F, -0.0354760773F, 0.0241478942F, -0.0165345091F, 0.00592136197F};
-  static constexpr float kPhi[17] = {0.12855193F,   -0.064172313F,  0.047737334F,   -0.038793795F, 0.03207691F,   -0.026036151F,
-                                     0.020307317F,  -0.015062524F,  0.010468637F,   -0.0066506783F, 0.0040741297F, -0.0026587024F,
+  static constexpr float kPhi[17] = {0.12855193F,   -0.064172313F,   0.047737334F,   -0.038793795F,  0.03207691F,   -0.026036151F,
+                                     0.020307317F,  -0.015062524F,   0.010468637F,   -0.0066506783F, 0.0040741297F, -0.0026587024F,
                                      0.0014074265F, -0.00035675464F, 0.00018391665F, -0.0002856763F, 0.00011808F};
 };
 
@@ -183,16 +181,36 @@ struct ActivationTag {
 template <class F>
 void with_activation(Activation activation, F&& f) {
   switch (activation) {
-    case Activation::none: f(ActivationTag<Activation::none>{}); return;
-    case Activation::relu: f(ActivationTag<Activation::relu>{}); return;
-    case Activation::relu6: f(ActivationTag<Activation::relu6>{}); return;
-    case Activation::gelu: f(ActivationTag<Activation::gelu>{}); return;
-    case Activation::gelu_tanh: f(ActivationTag<Activation::gelu_tanh>{}); return;
-    case Activation::quick_gelu: f(ActivationTag<Activation::quick_gelu>{}); return;
-    case Activation::silu: f(ActivationTag<Activation::silu>{}); return;
-    case Activation::mish: f(ActivationTag<Activation::mish>{}); return;
-    case Activation::tanh: f(ActivationTag<Activation::tanh>{}); return;
-    case Activation::sigmoid: f(ActivationTag<Activation::sigmoid>{}); return;
+    case Activation::none:
+      f(ActivationTag<Activation::none>{});
+      return;
+    case Activation::relu:
+      f(ActivationTag<Activation::relu>{});
+      return;
+    case Activation::relu6:
+      f(ActivationTag<Activation::relu6>{});
+      return;
+    case Activation::gelu:
+      f(ActivationTag<Activation::gelu>{});
+      return;
+    case Activation::gelu_tanh:
+      f(ActivationTag<Activation::gelu_tanh>{});
+      return;
+    case Activation::quick_gelu:
+      f(ActivationTag<Activation::quick_gelu>{});
+      return;
+    case Activation::silu:
+      f(ActivationTag<Activation::silu>{});
+      return;
+    case Activation::mish:
+      f(ActivationTag<Activation::mish>{});
+      return;
+    case Activation::tanh:
+      f(ActivationTag<Activation::tanh>{});
+      return;
+    case Activation::sigmoid:
+      f(ActivationTag<Activation::sigmoid>{});
+      return;
   }
 }
 

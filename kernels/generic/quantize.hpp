@@ -17,8 +17,8 @@ struct Quantize {
   // q = round(x / scale) with scale = max|x| / 127: one scale per row, so a row's numbers depend on nothing but the row. Zeros follow up to
   // `padded`. A row of zeros has scale 0. NaN or infinity in x gives a NaN scale, which the products carry on.
   // `factors` multiply the columns first, where they are not null.
-  static void f32_rows_to_s8(const float* x, std::size_t stride, std::size_t rows, std::size_t size, const float* factors, std::int8_t* q,
-                             std::size_t padded, float* scales) noexcept {
+  static void f32_rows_to_s8(const float* x, std::size_t stride, std::size_t rows, std::size_t size, const float* factors, std::int8_t* q, std::size_t padded,
+                             float* scales) noexcept {
     if (factors == nullptr) {
       rows_to_s8<false>(x, stride, rows, size, nullptr, q, padded, scales);
     } else {
@@ -35,8 +35,7 @@ struct Quantize {
     const std::size_t whole = size / kLanes * kLanes;
     for (std::size_t row = 0; row < rows; ++row, x += stride, out += padded) {
       for (std::size_t i = 0; i < whole; i += kLanes) Isa::store_bf16(out + i, Isa::load(x + i));
-      for (std::size_t i = whole; i < padded; i += kLanes)
-        Isa::store_bf16(out + i, i == whole ? Isa::load_partial(x + whole, size - whole) : Isa::set1(0.0F));
+      for (std::size_t i = whole; i < padded; i += kLanes) Isa::store_bf16(out + i, i == whole ? Isa::load_partial(x + whole, size - whole) : Isa::set1(0.0F));
     }
   }
 

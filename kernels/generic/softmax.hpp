@@ -35,8 +35,7 @@ struct Softmax {
     for (; i + 2 * kLanes <= in_pairs; i += 2 * kLanes) {
       F32 e[2 * rows];
       for (int r = 0; r < rows; ++r)
-        for (int v = 0; v < 2; ++v)
-          e[2 * r + v] = Isa::fma(Isa::load(x + row_of(r) * ldx + i + row_of(v) * kLanes), factor, shift[r]);
+        for (int v = 0; v < 2; ++v) e[2 * r + v] = Isa::fma(Isa::load(x + row_of(r) * ldx + i + row_of(v) * kLanes), factor, shift[r]);
       VectorMath<Isa>::exp2_low(e);
       for (int r = 0; r < rows; ++r) {
         Isa::store_bf16(w + row_of(r) * ldw + i, e[2 * r], e[2 * r + 1]);

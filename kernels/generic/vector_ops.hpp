@@ -38,14 +38,14 @@ struct VectorOps {
   }
 
   static void load_row(float* out, const void* row, TableType type, std::size_t size) noexcept {
-    visit_row(row, type, size, [out](std::size_t i, F32 value) { Isa::store(out + i, value); },
-              [out](std::size_t i, F32 value, std::size_t count) { Isa::store_partial(out + i, value, count); });
+    visit_row(
+        row, type, size, [out](std::size_t i, F32 value) { Isa::store(out + i, value); },
+        [out](std::size_t i, F32 value, std::size_t count) { Isa::store_partial(out + i, value, count); });
   }
   static void add_row(float* out, const void* row, TableType type, std::size_t size) noexcept {
-    visit_row(row, type, size, [out](std::size_t i, F32 value) { Isa::store(out + i, Isa::add(Isa::load(out + i), value)); },
-              [out](std::size_t i, F32 value, std::size_t count) {
-                Isa::store_partial(out + i, Isa::add(Isa::load_partial(out + i, count), value), count);
-              });
+    visit_row(
+        row, type, size, [out](std::size_t i, F32 value) { Isa::store(out + i, Isa::add(Isa::load(out + i), value)); },
+        [out](std::size_t i, F32 value, std::size_t count) { Isa::store_partial(out + i, Isa::add(Isa::load_partial(out + i, count), value), count); });
   }
 
   static void scale(float* x, float factor, std::size_t size) noexcept {

@@ -87,10 +87,18 @@ struct AmxTile {
       }
     } else {
       switch (panels) {
-        case 4: tile<1, 4>(at, meanwhile); break;
-        case 3: tile<1, 3>(at, meanwhile); break;
-        case 2: tile<1, 2>(at, meanwhile); break;
-        default: tile<1, 1>(at, meanwhile); break;
+        case 4:
+          tile<1, 4>(at, meanwhile);
+          break;
+        case 3:
+          tile<1, 3>(at, meanwhile);
+          break;
+        case 2:
+          tile<1, 2>(at, meanwhile);
+          break;
+        default:
+          tile<1, 1>(at, meanwhile);
+          break;
       }
     }
   }
@@ -128,47 +136,48 @@ struct AmxTile {
     if constexpr (panels > 1) _tile_zero(1);
     if constexpr (panels > 2 || row_tiles == 2) _tile_zero(2);
     if constexpr (panels > 3 || (row_tiles == 2 && panels == 2)) _tile_zero(3);
-    meanwhile.run(at.steps, [&](auto& now) __attribute__((always_inline)) {
-      const unsigned char* a = at.a;
-      const unsigned char* b = at.b;
-      const std::size_t stride = at.stride;
-      const std::size_t panel_bytes = at.panel_bytes;
-      for (const unsigned char* const end = b + at.steps * kTileBytes; b != end; a += 64, b += kTileBytes) {
-        if constexpr (row_tiles == 1) {  // so few rows wait for the weights: ask for the ones to come
-          for (int p = 0; p < panels; ++p) {
-            const unsigned char* lines = b + static_cast<std::size_t>(p) * panel_bytes + kPrefetch;
-            __asm__("" : "+r"(lines));  // GCC 12 would else keep 64 offsets in memory
-            for (int line = 0; line < 16; ++line) __builtin_prefetch(lines + line * 64);
+    meanwhile.run(
+        at.steps, [&](auto& now) __attribute__((always_inline)) {
+          const unsigned char* a = at.a;
+          const unsigned char* b = at.b;
+          const std::size_t stride = at.stride;
+          const std::size_t panel_bytes = at.panel_bytes;
+          for (const unsigned char* const end = b + at.steps * kTileBytes; b != end; a += 64, b += kTileBytes) {
+            if constexpr (row_tiles == 1) {  // so few rows wait for the weights: ask for the ones to come
+              for (int p = 0; p < panels; ++p) {
+                const unsigned char* lines = b + static_cast<std::size_t>(p) * panel_bytes + kPrefetch;
+                __asm__("" : "+r"(lines));  // GCC 12 would else keep 64 offsets in memory
+                for (int line = 0; line < 16; ++line) __builtin_prefetch(lines + line * 64);
+              }
+            }
+            load<6, row_tiles == 1>(b, 64);
+            load<4, cached>(a, stride);
+            Type::template step<0, 4, 6>();
+            if constexpr (row_tiles == 2) {
+              now.template pair<0>();
+              load<5, cached>(a + 16 * stride, stride);
+              Type::template step<2, 5, 6>();
+              now.template pair<1>();
+            }
+            if constexpr (panels > 1) {
+              load<7, row_tiles == 1>(b + panel_bytes, 64);
+              Type::template step<1, 4, 7>();
+              if constexpr (row_tiles == 2) {
+                now.template pair<2>();
+                Type::template step<3, 5, 7>();
+              }
+            }
+            if constexpr (panels > 2) {
+              load<5, row_tiles == 1>(b + 2 * panel_bytes, 64);
+              Type::template step<2, 4, 5>();
+            }
+            if constexpr (panels > 3) {
+              load<6, row_tiles == 1>(b + 3 * panel_bytes, 64);
+              Type::template step<3, 4, 6>();
+            }
+            now.step();
           }
-        }
-        load<6, row_tiles == 1>(b, 64);
-        load<4, cached>(a, stride);
-        Type::template step<0, 4, 6>();
-        if constexpr (row_tiles == 2) {
-          now.template pair<0>();
-          load<5, cached>(a + 16 * stride, stride);
-          Type::template step<2, 5, 6>();
-          now.template pair<1>();
-        }
-        if constexpr (panels > 1) {
-          load<7, row_tiles == 1>(b + panel_bytes, 64);
-          Type::template step<1, 4, 7>();
-          if constexpr (row_tiles == 2) {
-            now.template pair<2>();
-            Type::template step<3, 5, 7>();
-          }
-        }
-        if constexpr (panels > 2) {
-          load<5, row_tiles == 1>(b + 2 * panel_bytes, 64);
-          Type::template step<2, 4, 5>();
-        }
-        if constexpr (panels > 3) {
-          load<6, row_tiles == 1>(b + 3 * panel_bytes, 64);
-          Type::template step<3, 4, 6>();
-        }
-        now.step();
-      }
-    });
+        });
     const std::size_t bytes = at.ldo * sizeof(float);
     _tile_stored(0, at.out, bytes);
     if constexpr (panels > 1) _tile_stored(1, at.out + 16, bytes);

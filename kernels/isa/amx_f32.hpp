@@ -35,7 +35,7 @@ struct AmxF32 {
   static constexpr std::size_t kBlockRows = 160;  // with a stretch of 768: 740 KB of split rows beside 150 KB of split weights
   static constexpr std::size_t kStretch = 768;
   static constexpr std::size_t kStride = kPanelVectors * kLanes;  // floats between two steps of k, in all but the last panel
-  static constexpr std::size_t kMostColumns = 3;  // tiles of 16 outputs at a time
+  static constexpr std::size_t kMostColumns = 3;                  // tiles of 16 outputs at a time
 
   // In floats, for any number of rows.
   static std::size_t scratch(std::size_t rows, std::size_t k) noexcept {
@@ -204,9 +204,8 @@ struct AmxF32 {
       while (split < kAhead && split < steps) split_step();
       for (std::size_t s = 0; s < steps; ++s, a += row_tiles * kParts * kTileBytes, b_step = next(b_step)) {
         if (split < whole) {
-          step<row_tiles, columns>(a, b_step, [&]<int slot>() __attribute__((always_inline)) {
-            split_pairs<columns, pairs * slot / slots, pairs * (slot + 1) / slots>(from, to);
-          });
+          step<row_tiles, columns>(
+              a, b_step, [&]<int slot>() __attribute__((always_inline)) { split_pairs<columns, pairs * slot / slots, pairs*(slot + 1) / slots>(from, to); });
           ++split;
           to = next(to);
         } else {
@@ -217,10 +216,11 @@ struct AmxF32 {
     } else {
       const unsigned char* ahead = at.ahead;
       for (std::size_t s = 0; s < steps; ++s, a += row_tiles * kParts * kTileBytes, b_step += kStepBytes)
-        step<row_tiles, columns>(a, b_step, [&]<int slot>() __attribute__((always_inline)) {
-          if constexpr (slot * 6 % slots != 0) return;
-          for (std::size_t line = 0; line < at.ahead_lines; ++line, ahead += 64) _mm_prefetch(reinterpret_cast<const char*>(ahead), _MM_HINT_T1);
-        });
+        step<row_tiles, columns>(
+            a, b_step, [&]<int slot>() __attribute__((always_inline)) {
+              if constexpr (slot * 6 % slots != 0) return;
+              for (std::size_t line = 0; line < at.ahead_lines; ++line, ahead += 64) _mm_prefetch(reinterpret_cast<const char*>(ahead), _MM_HINT_T1);
+            });
     }
     store_tiles<row_tiles, columns>(sums);
     if (at.k + at.size == args.b.k) {
@@ -274,7 +274,7 @@ struct AmxF32 {
   // 32 steps of k: the products of these parts of rows and weights, of which neighbours share one. `meanwhile` is called kSlots times, between them:
   // vector work, in portions so small that the processor looks beyond them to the next tiles.
   template <int row_tiles, std::size_t columns>
-  static constexpr int kSlots = 6 * row_tiles * static_cast<int>(columns);
+  static constexpr int kSlots = 6 * row_tiles* static_cast<int>(columns);
   template <int row_tiles, std::size_t columns, class Meanwhile>
   [[gnu::always_inline]] static void step(const unsigned char* a, const unsigned char* b, Meanwhile&& meanwhile) noexcept {
     load_rows<row_tiles, 0>(a);
@@ -302,9 +302,8 @@ struct AmxF32 {
     if constexpr (fresh) load<first>(from, 64);
     if constexpr (fresh && columns > 1) load<first + 1>(from + kTileBytes, 64);
     if constexpr (fresh && columns > 2) load<first + 2>(from + 2 * kTileBytes, 64);
-    for_sums<row_tiles, columns>([&]<int tile, int r, int c>() __attribute__((always_inline)) {
-      product<tile, 4 + r, first + c, slot + r * static_cast<int>(columns) + c>(meanwhile);
-    });
+    for_sums<row_tiles, columns>([&]<int tile, int r, int c>()
+                                     __attribute__((always_inline)) { product<tile, 4 + r, first + c, slot + r* static_cast<int>(columns) + c>(meanwhile); });
   }
   template <int sum, int row, int weights, int slot, class Meanwhile>
   [[gnu::always_inline]] static void product(Meanwhile&& meanwhile) noexcept {
@@ -345,7 +344,8 @@ struct AmxF32 {
       const float* x = column.weights;
       Isa::prefetch(x + kPrefetch * kStride);
       Isa::prefetch(x + (kPrefetch + 1) * kStride);
-      SplitF32<Isa>::template split<Order::of_two_rows>(Isa::load(x), Isa::load(x + column.stride), to + i % columns * kTileBytes + i / columns * 64, columns * kTileBytes);
+      SplitF32<Isa>::template split<Order::of_two_rows>(Isa::load(x), Isa::load(x + column.stride), to + i % columns * kTileBytes + i / columns * 64,
+                                                        columns * kTileBytes);
       column.weights += 2 * column.stride;
     }
   }
@@ -353,9 +353,7 @@ struct AmxF32 {
   template <std::size_t columns>
   static void split_last(const Column (&from)[columns], std::size_t size, unsigned char* to) noexcept {
     for (std::size_t j = 0; j < columns; ++j) {
-      const auto at = [&](std::size_t k) {
-        return k < size ? Isa::load(from[j].weights + k * from[j].stride) : Isa::set1(0.0F);
-      };
+      const auto at = [&](std::size_t k) { return k < size ? Isa::load(from[j].weights + k * from[j].stride) : Isa::set1(0.0F); };
       for (std::size_t pair = 0; pair < kTileRows; ++pair)
         SplitF32<Isa>::template split<Order::of_two_rows>(at(2 * pair), at(2 * pair + 1), to + j * kTileBytes + pair * 64, columns * kTileBytes);
     }

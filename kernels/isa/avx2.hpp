@@ -38,7 +38,9 @@ struct Avx2 {
   [[gnu::always_inline]] static F32 max(F32 x, F32 y) { return _mm256_max_ps(x, y); }
   [[gnu::always_inline]] static F32 abs(F32 x) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0F), x); }
   [[gnu::always_inline]] static F32 clamp_magnitude(F32 x, F32 limit) { return _mm256_or_ps(min(abs(x), limit), _mm256_and_ps(x, _mm256_set1_ps(-0.0F))); }
-  [[gnu::always_inline]] static F32 max_magnitude(F32 largest, F32 x) { return _mm256_castsi256_ps(_mm256_max_epi32(_mm256_castps_si256(largest), _mm256_castps_si256(abs(x)))); }
+  [[gnu::always_inline]] static F32 max_magnitude(F32 largest, F32 x) {
+    return _mm256_castsi256_ps(_mm256_max_epi32(_mm256_castps_si256(largest), _mm256_castps_si256(abs(x))));
+  }
   [[gnu::always_inline]] static F32 sqrt(F32 x) { return _mm256_sqrt_ps(x); }
   [[gnu::always_inline]] static F32 round(F32 x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
   [[gnu::always_inline]] static F32 scale_by_power_of_two(F32 x, F32 n) {

@@ -39,7 +39,9 @@ struct Avx512 {
   [[gnu::always_inline]] static F32 max(F32 x, F32 y) { return _mm512_max_ps(x, y); }
   [[gnu::always_inline]] static F32 abs(F32 x) { return _mm512_abs_ps(x); }
   [[gnu::always_inline]] static F32 clamp_magnitude(F32 x, F32 limit) { return _mm512_range_ps(x, limit, 2); }
-  [[gnu::always_inline]] static F32 max_magnitude(F32 largest, F32 x) { return _mm512_castsi512_ps(_mm512_max_epi32(_mm512_castps_si512(largest), _mm512_castps_si512(abs(x)))); }
+  [[gnu::always_inline]] static F32 max_magnitude(F32 largest, F32 x) {
+    return _mm512_castsi512_ps(_mm512_max_epi32(_mm512_castps_si512(largest), _mm512_castps_si512(abs(x))));
+  }
   [[gnu::always_inline]] static F32 sqrt(F32 x) { return _mm512_sqrt_ps(x); }
   [[gnu::always_inline]] static F32 round(F32 x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
   [[gnu::always_inline]] static F32 scale_by_power_of_two(F32 x, F32 n) { return _mm512_scalef_ps(x, n); }

@@ -5,6 +5,7 @@
 
 namespace berth::kernels {
 
-constinit const LowKernelTable kAvx512Bf16LowTable = make_low_table<Avx512Bf16, LowTile<Avx512Bf16, S8Product<Avx512Bf16>>, LowTile<Avx512Bf16, Bf16Product<Avx512Bf16>>>();
+constinit const LowKernelTable kAvx512Bf16LowTable =
+    make_low_table<Avx512Bf16, LowTile<Avx512Bf16, S8Product<Avx512Bf16>>, LowTile<Avx512Bf16, Bf16Product<Avx512Bf16>>>();
 
 }  // namespace berth::kernels

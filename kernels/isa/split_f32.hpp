@@ -25,8 +25,8 @@ struct SplitF32 {
     for (std::size_t i = 0; i < kParts; ++i) {
       const __m512i a = _mm512_castps_si512(x);
       const __m512i b = _mm512_castps_si512(y);
-      const __m512i both = order == Order::of_a_row ? _mm512_permutex2var_epi16(a, upper_halves(), b)
-                                                    : _mm512_mask_shuffle_epi8(b, 0x3333333333333333U, a, upper_to_lower());
+      const __m512i both =
+          order == Order::of_a_row ? _mm512_permutex2var_epi16(a, upper_halves(), b) : _mm512_mask_shuffle_epi8(b, 0x3333333333333333U, a, upper_to_lower());
       _mm512_store_si512(reinterpret_cast<__m512i*>(to + i * part), both);
       x = _mm512_sub_ps(x, _mm512_castsi512_ps(_mm512_and_si512(a, upper)));
       y = _mm512_sub_ps(y, _mm512_castsi512_ps(_mm512_and_si512(b, upper)));
@@ -40,8 +40,8 @@ struct SplitF32 {
 
   // Bytes 2 and 3 of every float to its bytes 0 and 1.
   [[gnu::always_inline]] static __m512i upper_to_lower() noexcept {
-    return _mm512_set_epi32(0x0F0E0F0E, 0x0B0A0B0A, 0x07060706, 0x03020302, 0x0F0E0F0E, 0x0B0A0B0A, 0x07060706, 0x03020302, 0x0F0E0F0E, 0x0B0A0B0A,
-                            0x07060706, 0x03020302, 0x0F0E0F0E, 0x0B0A0B0A, 0x07060706, 0x03020302);
+    return _mm512_set_epi32(0x0F0E0F0E, 0x0B0A0B0A, 0x07060706, 0x03020302, 0x0F0E0F0E, 0x0B0A0B0A, 0x07060706, 0x03020302, 0x0F0E0F0E, 0x0B0A0B0A, 0x07060706,
+                            0x03020302, 0x0F0E0F0E, 0x0B0A0B0A, 0x07060706, 0x03020302);
   }
 };
 

@@ -16,9 +16,7 @@ using Labels = std::vector<std::string>;
 
 class CliDataset : public ::testing::Test {
  protected:
-  Dataset read(const std::string& content, const DatasetOptions& options = {}) {
-    return read_as("data.tsv", content, options);
-  }
+  Dataset read(const std::string& content, const DatasetOptions& options = {}) { return read_as("data.tsv", content, options); }
   Dataset read_as(const std::string& name, const std::string& content, const DatasetOptions& options = {}) {
     const std::string path = (folder_.path() / name).string();
     std::ofstream(path, std::ios::binary) << content;
@@ -121,7 +119,8 @@ TEST_F(CliDataset, JsonLines) {
   expect_problem<DataError>([&] { read_as("d", "{\"text\":\"a\",\"label\":{}}\n"); }, "line 1: field \"label\": expected a string, a number, or an array");
   expect_problem<DataError>([&] { read_as("d", "{\"text\":\"a\",\"label\":[\"x,y\",\"z\"]}\n"); }, "one of several labels has a comma");
   expect_problem<DataError>([&] { read_as("d", "{\"ids\":[1],\"label\":\"a\"}\n"); }, "line 1: has \"ids\"");
-  expect_problem<DataError>([&] { read_as("d", "{\"text\":\"a\",\"text_pair\":\"b\"}\n{\"text\":\"c\"}\n"); }, "line 2: has no \"text_pair\", unlike the first line");
+  expect_problem<DataError>([&] { read_as("d", "{\"text\":\"a\",\"text_pair\":\"b\"}\n{\"text\":\"c\"}\n"); },
+                            "line 2: has no \"text_pair\", unlike the first line");
   EXPECT_THROW(read_as("d", "{\"text\":\"a\"}\n", {.columns = "text"}), UsageError);
 }
 

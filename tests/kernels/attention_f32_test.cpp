@@ -27,8 +27,7 @@ class AttentionF32Test : public KernelTest {
     const std::size_t out_stride = head.head_size + 2 * gap;
     const auto place = [&](GuardedMemory& memory, const std::vector<float>& matrix) {
       auto* to = memory.place<float>((head.tokens - 1) * stride + head.head_size);
-      for (std::size_t i = 0; i < head.tokens; ++i)
-        std::memcpy(to + i * stride, matrix.data() + i * head.head_size, head.head_size * sizeof(float));
+      for (std::size_t i = 0; i < head.tokens; ++i) std::memcpy(to + i * stride, matrix.data() + i * head.head_size, head.head_size * sizeof(float));
       return to;
     };
     const std::size_t scratch = kernels().attention_f32_scratch(head.tokens, head.head_size);
@@ -172,8 +171,7 @@ TEST_P(AttentionF32Test, GivesEqualQueriesEqualBits) {
     Head head = random_head(tokens, 32, random);
     for (std::size_t i = 1; i < tokens; ++i) std::copy_n(head.q.begin(), 32, head.q.begin() + static_cast<std::ptrdiff_t>(i * 32));
     const std::vector<float> out = run(head);
-    for (std::size_t i = 1; i < tokens; ++i)
-      ASSERT_EQ(std::memcmp(out.data(), out.data() + i * 32, 32 * sizeof(float)), 0) << "row " << i << " of " << tokens;
+    for (std::size_t i = 1; i < tokens; ++i) ASSERT_EQ(std::memcmp(out.data(), out.data() + i * 32, 32 * sizeof(float)), 0) << "row " << i << " of " << tokens;
   }
 }
 

@@ -16,9 +16,9 @@ struct Case {
   std::size_t tokens;
   std::size_t head_size;
   std::size_t window = static_cast<std::size_t>(-1);
-  std::vector<float> bias = {};            // [2 tokens - 1]
-  std::vector<std::int32_t> index = {};    // [2 tokens - 1]
-  std::vector<float> query_positions = {}; // [tokens, kPositions]
+  std::vector<float> bias = {};             // [2 tokens - 1]
+  std::vector<std::int32_t> index = {};     // [2 tokens - 1]
+  std::vector<float> query_positions = {};  // [tokens, kPositions]
   std::vector<float> key_positions = {};
 };
 constexpr std::size_t kPositions = 11;
@@ -33,7 +33,8 @@ void PrintTo(const Kernel& kernel, std::ostream* out) { *out << kernel.name; }
 
 std::vector<Kernel> all_kernels() {
   std::vector<Kernel> all;
-  for (const TableUnderTest& table : usable_tables()) all.push_back({table.name + "_f32", table.kernels->attention_f32_scratch, table.kernels->attention_f32, 3e-6});
+  for (const TableUnderTest& table : usable_tables())
+    all.push_back({table.name + "_f32", table.kernels->attention_f32_scratch, table.kernels->attention_f32, 3e-6});
   for (const IsaStatus& status : isa_statuses()) {
     if (!status.usable || low_kernel_table(status.isa).attention_bf16 == nullptr) continue;
     const LowKernelTable& low = low_kernel_table(status.isa);
@@ -186,7 +187,8 @@ TEST_P(RotaryTest, TurnsPairsAndNothingElse) {
         cosines.push_back(std::cos(angle));
         sines.push_back(std::sin(angle));
       }
-      kernels().rotary({.x = x, .stride = stride, .tokens = tokens, .pairs = pairs, .cosines = cosines.data(), .sines = sines.data(), .interleaved = interleaved});
+      kernels().rotary(
+          {.x = x, .stride = stride, .tokens = tokens, .pairs = pairs, .cosines = cosines.data(), .sines = sines.data(), .interleaved = interleaved});
       ASSERT_TRUE(memory.intact());
       std::vector<double> exact(before.begin(), before.end());
       for (std::size_t t = 0; t < tokens; ++t)

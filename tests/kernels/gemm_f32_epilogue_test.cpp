@@ -86,8 +86,8 @@ TEST_P(GemmF32EpilogueTest, IsCloseToTheSameInDouble) {
           const Product::Exact exact = product.exact(i, j, true);
           const double activated = exact_activation(activation, exact.value);
           const double expected = activated + (residual ? double{product.residual[i * product.n + j]} : 0.0);
-          const double tolerance = kSteepest * static_cast<double>(product.k) * kEpsilon * exact.magnitude +
-                                   activation_tolerance(activation, exact.value) + kEpsilon * std::fabs(expected);
+          const double tolerance = kSteepest * static_cast<double>(product.k) * kEpsilon * exact.magnitude + activation_tolerance(activation, exact.value) +
+                                   kEpsilon * std::fabs(expected);
           ASSERT_NEAR(c[i * product.n + j], expected, tolerance) << name_of(activation) << " at [" << i << ", " << j << "]";
         }
     }

@@ -46,8 +46,8 @@ void expect_bits(const KernelTable& kernels, const Product& product, const Packe
     const float* want = expected.data() + (run.first + i) * product.n;
     if (begin < end) {
       ASSERT_EQ(std::memcmp(row + begin, want + begin, (end - begin) * sizeof(float)), 0)
-          << "row " << run.first + i << " of " << run.rows << " rows from " << run.first << ", n " << n << ", k " << k << ", panels "
-          << run.panel_begin << " to " << run.panel_end << ", bias " << run.with_bias;
+          << "row " << run.first + i << " of " << run.rows << " rows from " << run.first << ", n " << n << ", k " << k << ", panels " << run.panel_begin
+          << " to " << run.panel_end << ", bias " << run.with_bias;
     }
     for (std::size_t j = 0; j < (i + 1 < run.rows ? ldc : n); ++j) {
       if (j >= begin && j < end) continue;
@@ -84,8 +84,8 @@ TEST_P(GemmF32Test, EqualsTheChainOfMultiplyAddsAtEveryRemainder) {
       const PackedF32 packed = pack_first(product, n, kernels());
       for (std::size_t rows = 1; rows <= most_rows; ++rows) {
         const bool bias = (rows + n) % 2 == 0;
-        ASSERT_NO_FATAL_FAILURE(expect_bits(kernels(), product, packed, {0, rows, 0, packed.panels(), k % 3, bias}, bias ? with_bias : without_bias,
-                                            a_memory, bias_memory, c_memory));
+        ASSERT_NO_FATAL_FAILURE(expect_bits(kernels(), product, packed, {0, rows, 0, packed.panels(), k % 3, bias}, bias ? with_bias : without_bias, a_memory,
+                                            bias_memory, c_memory));
       }
     }
   }
@@ -104,8 +104,7 @@ TEST_P(GemmF32Test, GivesARowTheSameBitsWhereverItStandsAndHoweverThePanelsAreSp
         for (std::size_t first = 0; first < most_rows; ++first)
           for (const std::size_t rows : {std::size_t{1}, std::size_t{2}, std::size_t{3}, kernels().tile_rows, most_rows}) {
             if (first + rows > most_rows) continue;
-            ASSERT_NO_FATAL_FAILURE(
-                expect_bits(kernels(), product, packed, {first, rows, begin, end, 5, true}, expected, a_memory, bias_memory, c_memory));
+            ASSERT_NO_FATAL_FAILURE(expect_bits(kernels(), product, packed, {first, rows, begin, end, 5, true}, expected, a_memory, bias_memory, c_memory));
           }
   }
 }

@@ -13,8 +13,8 @@ class LayerNormTest : public KernelTest {
     std::size_t gap;
     float epsilon;
   };
-  std::vector<float> run(const std::vector<float>& x, std::size_t rows, std::size_t size, const std::vector<float>& weight,
-                         const std::vector<float>& bias, const Options& options) {
+  std::vector<float> run(const std::vector<float>& x, std::size_t rows, std::size_t size, const std::vector<float>& weight, const std::vector<float>& bias,
+                         const Options& options) {
     const std::size_t stride = size + options.gap;
     const std::size_t extent = (rows - 1) * stride + size;
     auto* from = x_.place<float>(extent);
@@ -85,8 +85,7 @@ TEST_P(LayerNormTest, IsCloseToTheDefinitionForEverySize) {
           const Options options{size % 2 == 0, rows == 3, rows == 3 ? size % 5 : 0, size % 3 == 0 ? 1e-5F : 1e-12F};
           const std::vector<float> y = run(x, rows, size, weight, bias, options);
           for (std::size_t i = 0; i < rows; ++i)
-            ASSERT_NO_FATAL_FAILURE(expect_norm(x.data() + i * size, y.data() + i * size, size, weight, bias, options.bias, options.epsilon,
-                                                kernels().lanes))
+            ASSERT_NO_FATAL_FAILURE(expect_norm(x.data() + i * size, y.data() + i * size, size, weight, bias, options.bias, options.epsilon, kernels().lanes))
                 << size << ", centre " << centre << ", spread " << spread;
         }
     }

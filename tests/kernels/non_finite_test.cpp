@@ -189,7 +189,8 @@ TEST_P(NonFiniteTest, PoolingKeepsNaN) {
     }
   // The identity of the maximum.
   std::vector<float> out(20, -kInfinity);
-  const std::vector<float> x = {-3.0F, 0.0F, 2.5F, kInfinity, -kInfinity, 1e-20F, 7.0F, 8.0F, 9.0F, 3e38F, -3e38F, 1.0F, 2.0F, 3.0F, 4.0F, 5.0F, 6.0F, 0.1F, 0.2F, 0.3F};
+  const std::vector<float> x = {-3.0F,  0.0F, 2.5F, kInfinity, -kInfinity, 1e-20F, 7.0F, 8.0F, 9.0F, 3e38F,
+                                -3e38F, 1.0F, 2.0F, 3.0F,      4.0F,       5.0F,   6.0F, 0.1F, 0.2F, 0.3F};
   kernels().max_into(out.data(), x.data(), x.size());
   EXPECT_EQ(out, x);
 }

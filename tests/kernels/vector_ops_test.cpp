@@ -49,8 +49,7 @@ TEST_P(VectorOpsTest, AddScaledIsOneMultiplyAddPerElement) {
     const std::vector<float> b = random.normals(size);
     float* out = place(out_, a);
     kernels().add_scaled(out, place(x_, b), -1.7F, size);
-    for (std::size_t i = 0; i < size; ++i)
-      ASSERT_EQ(out[i], fuses() ? std::fma(b[i], -1.7F, a[i]) : a[i] + b[i] * -1.7F) << i << " of " << size;
+    for (std::size_t i = 0; i < size; ++i) ASSERT_EQ(out[i], fuses() ? std::fma(b[i], -1.7F, a[i]) : a[i] + b[i] * -1.7F) << i << " of " << size;
     ASSERT_TRUE(out_.intact());
   }
 }

@@ -119,12 +119,10 @@ TEST_F(Directory, BadMaxSeqLength) {
 }
 
 TEST_F(Directory, UnknownModulesAreRefusedByNameAllAtOnce) {
-  modules({{"", kOldTransformer},
-           {"1_Pooling", kOldPooling},
-           {"2_CNN", "sentence_transformers.models.CNN"},
-           {"3", "sentence_transformers.models.WordWeights"}});
-  rejects(ErrorCode::unsupported,
-          {"modules.json", "2 problems", "\"[2].type\"", "sentence_transformers.models.CNN", "WordWeights", "Transformer, MLMTransformer, Pooling, Dense, Normalize"});
+  modules(
+      {{"", kOldTransformer}, {"1_Pooling", kOldPooling}, {"2_CNN", "sentence_transformers.models.CNN"}, {"3", "sentence_transformers.models.WordWeights"}});
+  rejects(ErrorCode::unsupported, {"modules.json", "2 problems", "\"[2].type\"", "sentence_transformers.models.CNN", "WordWeights",
+                                   "Transformer, MLMTransformer, Pooling, Dense, Normalize"});
   for (const char* type : {"custom_st.Transformer", "Transformer", "sentence_transformers.models.Pooling2", "", "sentence_transformers.models.", "os.system"}) {
     modules({{"", type}, {"1_Pooling", kOldPooling}});
     rejects(ErrorCode::unsupported, {"modules.json", "\"[0].type\"", std::string("\"") + type + "\""});

@@ -40,9 +40,7 @@ class Fingerprint {
     add(other.a_);
     add(other.b_);
   }
-  char short_form() const {
-    return "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[(a_ ^ (a_ >> 11) ^ b_) & 63];
-  }
+  char short_form() const { return "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[(a_ ^ (a_ >> 11) ^ b_) & 63]; }
   std::string hex() const {
     char text[17];
     std::snprintf(text, sizeof text, "%08x%08x", a_, b_);

@@ -53,19 +53,15 @@ class CtcDecoder final : public Decoder {
 }  // namespace
 
 void clean_up(std::string& text) {
-  static const TextReplacer kRules[] = {{" .", "."},   {" ?", "?"},   {" !", "!"},           {" ,", ","},   {" ' ", "'"},  {" n't", "n't"},
+  static const TextReplacer kRules[] = {{" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},
                                         {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
   if (text.find(' ') == std::string::npos) return;
   for (const TextReplacer& rule : kRules) rule.apply(text);
 }
 
-std::unique_ptr<Decoder> make_wordpiece_decoder(std::string prefix, bool cleanup) {
-  return std::make_unique<WordPieceDecoder>(std::move(prefix), cleanup);
-}
+std::unique_ptr<Decoder> make_wordpiece_decoder(std::string prefix, bool cleanup) { return std::make_unique<WordPieceDecoder>(std::move(prefix), cleanup); }
 
-std::unique_ptr<Decoder> load_wordpiece_decoder(const StageSource& source) {
-  return make_wordpiece_decoder(source.text("prefix"), source.boolean("cleanup"));
-}
+std::unique_ptr<Decoder> load_wordpiece_decoder(const StageSource& source) { return make_wordpiece_decoder(source.text("prefix"), source.boolean("cleanup")); }
 
 std::unique_ptr<Decoder> load_ctc_decoder(const StageSource& source) {
   return std::make_unique<CtcDecoder>(source.text("pad_token"), source.text("word_delimiter_token"), source.boolean("cleanup"));

@@ -14,9 +14,9 @@ namespace {
 constexpr std::size_t kShortWord = 128;  // symbols; up to here looking at every pair again beats a queue
 constexpr unsigned kPlaceBits = 7;       // of a place in a short word
 static_assert(kShortWord == std::size_t{1} << kPlaceBits && kMaxMerges <= std::size_t{1} << (31 - kPlaceBits));
-constexpr std::size_t kPage = 256;      // code points
+constexpr std::size_t kPage = 256;  // code points
 constexpr char32_t kMaxCodePoint = 0x10FFFF;
-constexpr std::size_t kMaxWhole = 64;   // bytes of the tokens that are tried as whole words
+constexpr std::size_t kMaxWhole = 64;  // bytes of the tokens that are tried as whole words
 
 class Bpe final : public Model {
  public:
@@ -40,8 +40,8 @@ class Bpe final : public Model {
     if (id != StringTable::kNone && (options_.ignore_merges || whole_[static_cast<std::size_t>(id)])) {
       tokens.push_back({id, {0, static_cast<std::uint32_t>(word.size())}});
     } else if (!merge_word(word, scratch, tokens)) {
-      throw base::Error(base::ErrorCode::invalid_argument, "the text has characters unknown to the tokenizer, and its vocabulary has no unknown token " +
-                                                               base::quoted(*options_.unk_token));
+      throw base::Error(base::ErrorCode::invalid_argument,
+                        "the text has characters unknown to the tokenizer, and its vocabulary has no unknown token " + base::quoted(*options_.unk_token));
     }
   }
 
@@ -149,7 +149,7 @@ class Bpe final : public Model {
   // no prefix that merges drop, no two tokens with one id, no empty token. A symbol merged into the one before keeps its place, with length 0.
   void merge_short(std::vector<MergeSymbol>& symbols) const noexcept {
     constexpr std::int32_t kClosed = std::numeric_limits<std::int32_t>::max();
-    constexpr std::size_t kStep = 16;  // the search for the lowest goes by vectors
+    constexpr std::size_t kStep = 16;                       // the search for the lowest goes by vectors
     alignas(64) std::array<std::int32_t, kShortWord> open;  // [i]: rank of symbol i with the next one, then i: the lowest comes first, of equals the leftmost
     std::array<std::int32_t, kShortWord> merged;            // [i]: what the two become
     const auto count = static_cast<std::int32_t>(symbols.size());
@@ -227,7 +227,7 @@ class Bpe final : public Model {
   bool plain_ = false;    // characters are looked up as they are
   bool ordered_ = false;  // merge_short is allowed
   std::array<std::int32_t, 256> byte_ids_{};
-  std::size_t longest_ = 0;               // bytes of the longest token
+  std::size_t longest_ = 0;  // bytes of the longest token
   // The tokens of one character, by pages of code points; page 0 has none.
   std::array<std::uint16_t, (kMaxCodePoint + 1) / kPage> pages_{};
   std::vector<std::int32_t> character_ids_ = std::vector<std::int32_t>(kPage, -1);

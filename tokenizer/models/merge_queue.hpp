@@ -35,7 +35,7 @@ class MergeQueue {
   std::vector<std::uint32_t> bucket_of_;  // [rank]: index + 1; 0: none yet
   std::vector<Bucket> buckets_;           // the first used_ of them
   std::size_t used_ = 0;
-  std::vector<std::uint32_t> ranks_;      // a heap of the ranks whose bucket is not empty, smallest first
+  std::vector<std::uint32_t> ranks_;  // a heap of the ranks whose bucket is not empty, smallest first
 };
 
 }  // namespace berth::tokenizer

@@ -51,7 +51,7 @@ class MergeTable {
 
   std::vector<Slot> slots_;
   std::vector<std::uint8_t> tags_;  // [slot]: 0: empty. Most pairs are no merge, and these few bytes, which stay in the cache, say so
-  std::vector<std::int32_t> ids_;  // [rank]
+  std::vector<std::int32_t> ids_;   // [rank]
   std::size_t mask_ = 0;
   unsigned shift_ = 0;
 };

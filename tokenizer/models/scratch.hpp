@@ -31,9 +31,7 @@ struct ModelScratch {
   MergeQueue queue;
   std::string text;
 
-  std::size_t bytes() const {
-    return path.capacity() * sizeof(PathNode) + symbols.capacity() * sizeof(MergeSymbol) + queue.bytes() + text.capacity();
-  }
+  std::size_t bytes() const { return path.capacity() * sizeof(PathNode) + symbols.capacity() * sizeof(MergeSymbol) + queue.bytes() + text.capacity(); }
 };
 
 }  // namespace berth::tokenizer

@@ -20,7 +20,9 @@ unsigned utf8_length(char lead) {
 class Unigram final : public Model {
  public:
   Unigram(const UnigramOptions& options, VocabularyEntries entries, const std::string& label)
-      : unk_id_(options.unk_id.value_or(-1)), byte_fallback_(options.byte_fallback), scores_(std::move(entries.scores)),
+      : unk_id_(options.unk_id.value_or(-1)),
+        byte_fallback_(options.byte_fallback),
+        scores_(std::move(entries.scores)),
         vocabulary_(std::move(entries), label) {
     double lowest = std::numeric_limits<double>::infinity();
     for (const double score : scores_) lowest = std::min(lowest, score);

@@ -17,8 +17,8 @@ class WordLevel final : public Model {
     std::int32_t id = vocabulary_.table().find(word);
     if (id == StringTable::kNone) {
       if (!unk_id_) {
-        throw base::Error(base::ErrorCode::invalid_argument,
-                          "the text has the unknown word " + base::quoted(word) + ", and the tokenizer's vocabulary has no unknown token " + base::quoted(unk_token_));
+        throw base::Error(base::ErrorCode::invalid_argument, "the text has the unknown word " + base::quoted(word) +
+                                                                 ", and the tokenizer's vocabulary has no unknown token " + base::quoted(unk_token_));
       }
       id = *unk_id_;
     }

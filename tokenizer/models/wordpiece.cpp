@@ -37,9 +37,7 @@ class WordPiece final : public Model {
   }
 
  private:
-  bool too_long(std::string_view word) const {
-    return word.size() > max_chars_ && base::count_code_points(word) > max_chars_;
-  }
+  bool too_long(std::string_view word) const { return word.size() > max_chars_ && base::count_code_points(word) > max_chars_; }
 
   bool split(std::string_view word, std::vector<ModelToken>& tokens) const {
     std::size_t begin = 0;
@@ -93,8 +91,7 @@ std::unique_ptr<Model> make_wordpiece(const WordPieceOptions& options, Vocabular
     if (entries.text(entry) == options.unk_token) unk = entry.id;
   }
   if (!unk) {
-    throw base::Error(base::ErrorCode::corrupt_file,
-                      label + ": the vocabulary has no entry for the unknown token " + base::quoted(options.unk_token));
+    throw base::Error(base::ErrorCode::corrupt_file, label + ": the vocabulary has no entry for the unknown token " + base::quoted(options.unk_token));
   }
   return std::make_unique<WordPiece>(options, std::move(entries), *unk);
 }
@@ -103,8 +100,7 @@ std::unique_ptr<Model> load_wordpiece(const StageSource& source, ModelData data)
   WordPieceOptions options;
   options.unk_token = source.object.string("unk_token");
   options.continuing_subword_prefix = source.object.string("continuing_subword_prefix");
-  options.max_input_chars_per_word =
-      static_cast<std::uint64_t>(source.object.integer("max_input_chars_per_word", 0, std::numeric_limits<std::int64_t>::max()));
+  options.max_input_chars_per_word = static_cast<std::uint64_t>(source.object.integer("max_input_chars_per_word", 0, std::numeric_limits<std::int64_t>::max()));
   require_vocabulary_object(source, data.vocabulary);
   return make_wordpiece(options, std::move(data.vocabulary), source.object.label() + ": field \"" + source.path + ".vocab\"");
 }

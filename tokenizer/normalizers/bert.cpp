@@ -182,9 +182,7 @@ class BertNormalizer final : public Normalizer {
 
 }  // namespace
 
-std::unique_ptr<Normalizer> make_bert_normalizer(const BertNormalizerOptions& options) {
-  return std::make_unique<BertNormalizer>(options);
-}
+std::unique_ptr<Normalizer> make_bert_normalizer(const BertNormalizerOptions& options) { return std::make_unique<BertNormalizer>(options); }
 
 std::unique_ptr<Normalizer> load_bert_normalizer(const StageSource& source) {
   BertNormalizerOptions options;

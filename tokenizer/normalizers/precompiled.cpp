@@ -11,9 +11,9 @@
 namespace berth::tokenizer {
 namespace {
 
-constexpr std::size_t kLongCluster = 6;  // bytes
-constexpr char32_t kTable = 0x10000;         // code points that are looked at beforehand
-constexpr std::size_t kMaxMap = 6 << 20;     // bytes of base64
+constexpr std::size_t kLongCluster = 6;   // bytes
+constexpr char32_t kTable = 0x10000;      // code points that are looked at beforehand
+constexpr std::size_t kMaxMap = 6 << 20;  // bytes of base64
 
 class Precompiled final : public Normalizer {
  public:

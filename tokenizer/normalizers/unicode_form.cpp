@@ -107,9 +107,9 @@ class UnicodeForm final : public Normalizer {
 
   void compose(Rewriter& rewriter, std::vector<Change>& changes) const {
     bool has_starter = false;
-    std::size_t starter = 0;       // changes[starter]: what may take marks
-    std::size_t kept = 0;          // changes[starter + 1, starter + 1 + kept): what stands after it and did not compose
-    int last_class = -1;           // of the last of those
+    std::size_t starter = 0;  // changes[starter]: what may take marks
+    std::size_t kept = 0;     // changes[starter + 1, starter + 1 + kept): what stands after it and did not compose
+    int last_class = -1;      // of the last of those
     const auto emit = [&] {
       for (std::size_t i = starter; has_starter && i <= starter + kept; ++i) rewriter.put(changes[i].code_point, changes[i].change);
     };

@@ -15,8 +15,7 @@ constexpr std::size_t kMaxOverflow = 100'000;
 
 class Assembler {
  public:
-  Assembler(const PostProcessor& post, bool is_pair, bool add_special_tokens, const std::array<TokenSequence, 2>& sequences,
-            const WindowLists& windows)
+  Assembler(const PostProcessor& post, bool is_pair, bool add_special_tokens, const std::array<TokenSequence, 2>& sequences, const WindowLists& windows)
       : post_(post), pieces_(is_pair ? post.pair : post.single), special_(add_special_tokens), sequences_(sequences), windows_(windows) {}
 
   Encoding run() const {
@@ -42,8 +41,7 @@ class Assembler {
       if (count == 1) continue;
       std::vector<Choice> next;
       if ((choices.size() + 1) * count > kMaxOverflow) {
-        throw base::Error(base::ErrorCode::invalid_argument,
-                          "truncation gives more than " + std::to_string(kMaxOverflow) + " overflow windows");
+        throw base::Error(base::ErrorCode::invalid_argument, "truncation gives more than " + std::to_string(kMaxOverflow) + " overflow windows");
       }
       choices.push_back(Choice(pieces_.size(), 0));
       for (std::size_t c = 0; c < choices.size(); ++c) {
@@ -72,9 +70,7 @@ class Assembler {
     return out;
   }
 
-  const Window& window_of(const PostProcessor::Piece& piece, std::size_t choice) const {
-    return windows_[static_cast<std::size_t>(piece.sequence)][choice];
-  }
+  const Window& window_of(const PostProcessor::Piece& piece, std::size_t choice) const { return windows_[static_cast<std::size_t>(piece.sequence)][choice]; }
 
   void reserve(Encoding& out, const Choice& choice) const {
     std::size_t size = 0;
@@ -141,8 +137,7 @@ class Assembler {
 
 }  // namespace
 
-Encoding assemble(const PostProcessor& post, bool is_pair, bool add_special_tokens, const std::array<TokenSequence, 2>& sequences,
-                  const WindowLists& windows) {
+Encoding assemble(const PostProcessor& post, bool is_pair, bool add_special_tokens, const std::array<TokenSequence, 2>& sequences, const WindowLists& windows) {
   return Assembler(post, is_pair, add_special_tokens, sequences, windows).run();
 }
 

@@ -72,13 +72,10 @@ PostProcessor t5_post_processor(std::int32_t eos) {
   return result;
 }
 
-PostProcessor load_bert_processing(const StageSource& source) {
-  return bert_post_processor(token_id(source, "cls"), token_id(source, "sep"));
-}
+PostProcessor load_bert_processing(const StageSource& source) { return bert_post_processor(token_id(source, "cls"), token_id(source, "sep")); }
 
 PostProcessor load_roberta_processing(const StageSource& source) {
-  return roberta_post_processor(token_id(source, "cls"), token_id(source, "sep"), source.boolean("trim_offsets"),
-                                source.boolean("add_prefix_space"));
+  return roberta_post_processor(token_id(source, "cls"), token_id(source, "sep"), source.boolean("trim_offsets"), source.boolean("add_prefix_space"));
 }
 
 }  // namespace berth::tokenizer

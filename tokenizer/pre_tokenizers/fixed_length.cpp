@@ -34,8 +34,7 @@ class FixedLength final : public PreTokenizer {
 
 std::unique_ptr<PreTokenizer> load_fixed_length(const StageSource& source) {
   constexpr std::int64_t kDefault = 5;
-  return std::make_unique<FixedLength>(
-      static_cast<std::uint64_t>(source.object.integer_or("length", kDefault, 1, std::numeric_limits<std::int64_t>::max())));
+  return std::make_unique<FixedLength>(static_cast<std::uint64_t>(source.object.integer_or("length", kDefault, 1, std::numeric_limits<std::int64_t>::max())));
 }
 
 }  // namespace berth::tokenizer

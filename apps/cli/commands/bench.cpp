@@ -35,7 +35,8 @@ struct BenchCommand {
 
 struct Result {
   Summary latency_ms;  // of one call with the whole batch
-  double sequences_per_second = 0, tokens_per_second = 0, load_ms = 0, load_peak_rss_mb = 0, peak_rss_mb = 0, rss_anon_mb = 0, rss_file_mb = 0, model_size_mb = 0, gflop = 0, peak_gflops = 0;
+  double sequences_per_second = 0, tokens_per_second = 0, load_ms = 0, load_peak_rss_mb = 0, peak_rss_mb = 0, rss_anon_mb = 0, rss_file_mb = 0,
+         model_size_mb = 0, gflop = 0, peak_gflops = 0;
   std::uint64_t parameters = 0, threads = 0;
   std::string isa, precision;
 
@@ -132,8 +133,10 @@ std::string for_people(const Result& result) {
          field("throughput", grouped(result.sequences_per_second) + " sequences/s, " + grouped(result.tokens_per_second) + " tokens/s, " +
                                  fixed(result.gflops(), 1) + " GFLOP/s") +
          field("of the peak", fixed(100 * result.of_peak(), 1) + "% of " + grouped(result.peak_gflops) + " GFLOP/s, measured in registers") +
-         field("work per call", fixed(result.gflop, 3) + " GFLOP") + field("load", fixed(result.load_ms, 1) + " ms, " + fixed(result.load_peak_rss_mb, 1) + " MiB at its peak") +
-         field("memory", fixed(result.peak_rss_mb, 1) + " MiB peak, " + fixed(result.rss_anon_mb, 1) + " MiB anonymous, " + fixed(result.rss_file_mb, 1) + " MiB of files") +
+         field("work per call", fixed(result.gflop, 3) + " GFLOP") +
+         field("load", fixed(result.load_ms, 1) + " ms, " + fixed(result.load_peak_rss_mb, 1) + " MiB at its peak") +
+         field("memory", fixed(result.peak_rss_mb, 1) + " MiB peak, " + fixed(result.rss_anon_mb, 1) + " MiB anonymous, " + fixed(result.rss_file_mb, 1) +
+                             " MiB of files") +
          field("model", fixed(result.model_size_mb, 1) + " MiB, " + grouped(static_cast<double>(result.parameters)) + " parameters") +
          field("instruction set", result.isa) + field("precision", result.precision) + field("threads", std::to_string(result.threads));
 }

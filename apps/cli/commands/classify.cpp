@@ -113,10 +113,10 @@ void run(const ClassifyCommand& options, std::vector<std::string> arguments) {
   const Model model = load_model(options.model, kDefaultClassifier);
   if (model.num_labels() == 0)
     throw DataError(model_directory(options.model, kDefaultClassifier) + ": the model has no sequence-classification head; berth encode gives its embeddings");
-  stream.open_output({"label", "score", "tokens", "truncated"}, "classify " + model_directory(options.model, kDefaultClassifier) + " " + options.model.precision +
-                                                                    " " + std::to_string(options.top_k) + " " + std::to_string(options.limits.max_length) +
-                                                                    " " + options.limits.long_text_mode() + " " + std::to_string(options.limits.stride) + " " +
-                                                                    options.window_scores + (options.raw_scores ? " raw" : ""));
+  stream.open_output({"label", "score", "tokens", "truncated"},
+                     "classify " + model_directory(options.model, kDefaultClassifier) + " " + options.model.precision + " " + std::to_string(options.top_k) +
+                         " " + std::to_string(options.limits.max_length) + " " + options.limits.long_text_mode() + " " + std::to_string(options.limits.stride) +
+                         " " + options.window_scores + (options.raw_scores ? " raw" : ""));
   Output& output = stream.output();
   RunOptions run_options;
   run_options.max_length = options.limits.max_length;

@@ -100,9 +100,8 @@ class Encoder {
       });
     } else if (kinds_ == BERTH_DENSE) {
       const Matrix embeddings = model_.encode(inputs, run_options_);
-      write(records, [&](std::size_t i) -> RowVectors {
-        return {.embedding = embeddings[i], .sparse = {}, .multi = {}, .tokens = {}, .row = embeddings.rows[i]};
-      });
+      write(records,
+            [&](std::size_t i) -> RowVectors { return {.embedding = embeddings[i], .sparse = {}, .multi = {}, .tokens = {}, .row = embeddings.rows[i]}; });
     } else {
       const Vectors vectors = model_.encode_vectors(inputs, vector_options());
       write(records, [&](std::size_t i) -> RowVectors {
@@ -244,7 +243,8 @@ void run(const EncodeCommand& options, std::vector<std::string> arguments) {
                          options.quantize.ranges + (options.quantize.base64 ? " base64 " : " ") + std::to_string(embedding.truncate_dim) +
                          (embedding.normalize ? " normalize " : " ") + embedding.prompt_name + " " + embedding.prompt.value_or("") + " " +
                          std::to_string(options.limits.max_length) + " " + options.limits.long_text_mode() + " " + std::to_string(options.limits.stride) + " " +
-                         std::to_string(options.kinds()) + " " + options.role + " " + std::to_string(options.max_active_dims) + (options.tokens ? " tokens" : ""),
+                         std::to_string(options.kinds()) + " " + options.role + " " + std::to_string(options.max_active_dims) +
+                         (options.tokens ? " tokens" : ""),
                      matrix);
   stream.run(encoder.limits(), encoder);
 }

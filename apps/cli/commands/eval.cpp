@@ -177,7 +177,10 @@ Json difference_json(const Report& report, std::size_t row) {
 }
 
 std::string json_line(const Report& report, const EvalCommand& options) {
-  Json out = {{"rows", report.data.records.size()}, {"truncated", report.given.outputs.truncated}, {"isa", report.isa}, {"precision", report.precision},
+  Json out = {{"rows", report.data.records.size()},
+              {"truncated", report.given.outputs.truncated},
+              {"isa", report.isa},
+              {"precision", report.precision},
               {"scores", scores_json(report.given.verdict)}};
   if (!report.comparison) return out.dump() + "\n";
   const Comparison& comparison = *report.comparison;
@@ -202,14 +205,16 @@ std::string answer_cell(const Prediction& answer) {
 std::string for_people(const Report& report, const EvalCommand& options, int columns) {
   const auto field = [](std::string_view name, const std::string& value) { return pad_right(name, 20) + value + "\n"; };
   const std::size_t cut = report.given.outputs.truncated;
-  std::string out = field("rows", grouped(static_cast<double>(report.data.records.size())) + (cut > 0 ? " (" + grouped(static_cast<double>(cut)) + " texts cut)" : ""));
+  std::string out =
+      field("rows", grouped(static_cast<double>(report.data.records.size())) + (cut > 0 ? " (" + grouped(static_cast<double>(cut)) + " texts cut)" : ""));
   out += field("precision", report.precision + " on " + report.isa);
   const std::vector<std::pair<std::string, double>>& scores = report.given.verdict.scores;
   for (std::size_t i = 0; i < scores.size(); ++i) {
     std::string value = fixed(scores[i].second, 4);
     if (report.against) {
       const double other = report.against->verdict.scores[i].second;
-      value += "    " + options.against + " " + fixed(other, 4) + "    " + (scores[i].second < other ? "" : "+") + fixed(100 * (scores[i].second - other), 2) + " points";
+      value += "    " + options.against + " " + fixed(other, 4) + "    " + (scores[i].second < other ? "" : "+") + fixed(100 * (scores[i].second - other), 2) +
+               " points";
     }
     out += field(scores[i].first, value);
   }
@@ -247,7 +252,8 @@ void add_eval(CommandLine& line) {
   const auto options = std::make_shared<EvalCommand>();
   add_model_options(command, options->model, "");
   add_run_options(command, options->limits);
-  command.add_option("-d,--data", options->data, "Texts with labels (columns separated by tabs, CSV, or JSON Lines), \"-\" for standard input").type_name("FILE");
+  command.add_option("-d,--data", options->data, "Texts with labels (columns separated by tabs, CSV, or JSON Lines), \"-\" for standard input")
+      .type_name("FILE");
   add_dataset_options(command, options->dataset);
   command.add_option("--examples", options->examples, "Embeddings: labelled texts among which the nearest is looked for; default: the other rows of the data")
       .type_name("FILE");

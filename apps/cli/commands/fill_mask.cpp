@@ -68,7 +68,8 @@ void run(FillMaskCommand options, std::vector<std::string> arguments) {
   if (options.fill.raw_scores && options.fill.top_k == 0 && output.people())
     throw UsageError("--raw-scores --top-k 0 gives every token's logit, which only JSON has: --json");
   ChunkLimits limits = chunk_limits(options.limits);
-  if (options.fill.top_k == 0) limits.rows = std::clamp<std::size_t>(kLogitBytes / (std::max<std::size_t>(1, model.vocab_size()) * sizeof(berth_finding)), 1, limits.rows);
+  if (options.fill.top_k == 0)
+    limits.rows = std::clamp<std::size_t>(kLogitBytes / (std::max<std::size_t>(1, model.vocab_size()) * sizeof(berth_finding)), 1, limits.rows);
   for_each_chunk(source, output, limits, [&](std::span<const Record> records) {
     const Findings found = model.fill_mask(inputs_of(records), options.fill);
     for (std::size_t i = 0; i < records.size(); ++i)

@@ -316,7 +316,8 @@ void add_profile(CommandLine& line) {
   add_model_options(command, options->model, "");
   command.add_flag("--no-model", options->no_model, "check: the file alone, without loading its model");
   command.add_flag("--rules-only", options->rules_only, "eval: without the model");
-  command.add_option("--data", options->data, "eval, tune: labelled texts (columns separated by tabs, CSV, or JSON Lines), \"-\" for standard input").type_name("FILE");
+  command.add_option("--data", options->data, "eval, tune: labelled texts (columns separated by tabs, CSV, or JSON Lines), \"-\" for standard input")
+      .type_name("FILE");
   add_dataset_options(command, options->dataset);
   command.add_option("--worst", options->errors, "Errors to show, the worst first; default 20").type_name("N").check(check_count);
   command.add_option("--report", options->report, "Write a page of HTML with the matrix of confusion, curves and errors").type_name("FILE");

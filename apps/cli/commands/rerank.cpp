@@ -133,7 +133,8 @@ void run(const RerankCommand& options, std::vector<std::string> arguments) {
         ranking.row.truncated |= row.truncated;
         ranking.row.windows += row.windows;
       }
-      output.write(output.people() ? people_lines(records[i], ranking, output.columns()) : json_line(records[i], ranking, options.return_texts, options.limits.windows()));
+      output.write(output.people() ? people_lines(records[i], ranking, output.columns())
+                                   : json_line(records[i], ranking, options.return_texts, options.limits.windows()));
     }
   });
 }
@@ -150,8 +151,9 @@ void add_rerank(CommandLine& line) {
   command.add_option("-k,--top-k", options->top_k, "Texts to report, best first; 0: all, the default").type_name("N").check(check_count);
   command.add_flag("--return-texts", options->return_texts, "Report the texts besides their numbers");
   command.add_flag("--raw-scores", options->raw_scores, "Report the head's logits instead of scores");
-  command.add_flag("--maxsim", options->max_similarity,
-                "Score by late interaction: the sum over the query's vectors of the best product with any of the text's; the default for models made for it");
+  command.add_flag(
+      "--maxsim", options->max_similarity,
+      "Score by late interaction: the sum over the query's vectors of the best product with any of the text's; the default for models made for it");
   add_text_options(command, options->text);
   command.callback([&line, command, options] { line.run = [=, texts = text_arguments(line, command)] { run(*options, texts); }; });
 }

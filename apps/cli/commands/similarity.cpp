@@ -70,8 +70,7 @@ void write_table(const Collected& all, Output& output) {
   const int index_columns = static_cast<int>(std::to_string(all.records.size()).size());
   const int cells = kCellWidth * static_cast<int>(all.records.size());
   int text_columns = 0;
-  for (std::size_t i = 0; i < all.records.size(); ++i)
-    text_columns = std::max(text_columns, display_width(describe(all.records[i], all.rows[i], 60)));
+  for (std::size_t i = 0; i < all.records.size(); ++i) text_columns = std::max(text_columns, display_width(describe(all.records[i], all.rows[i], 60)));
   text_columns = std::min(text_columns, output.columns() - cells - index_columns - 2);
 
   std::string out(static_cast<std::size_t>(index_columns + 2 + text_columns), ' ');

@@ -44,7 +44,8 @@ std::string entity_lines(const Record& record, const Findings& found, std::size_
   for (const berth_finding& entity : found[row]) {
     std::string line = "  " + pad_right(one_line({entity.label.data, entity.label.size}, 16), 16) + score_cell(entity.score) + "  ";
     const std::string token = "token " + std::to_string(entity.first_token);
-    line += one_line(entity.text.data == nullptr ? std::string_view(token) : std::string_view(entity.text.data, entity.text.size), columns - display_width(line));
+    line +=
+        one_line(entity.text.data == nullptr ? std::string_view(token) : std::string_view(entity.text.data, entity.text.size), columns - display_width(line));
     out += line + "\n";
   }
   return out;
@@ -72,7 +73,8 @@ void add_tag(CommandLine& line) {
   const auto options = std::make_shared<TagCommand>();
   add_model_options(command, options->model, "");
   add_run_options(command, options->limits);
-  command.add_option("-a,--aggregation", options->tag.aggregation,
+  command
+      .add_option("-a,--aggregation", options->tag.aggregation,
                   "Tokens put together: none (default), simple (neighbours of one tag), or whole words by their first, average or max scores")
       .choices("none|simple|first|average|max");
   command.add_option("--ignore-labels", options->tag.ignore_labels, "Labels to leave out, separated by commas; default O").type_name("LIST").separator(',');

@@ -234,7 +234,8 @@ class Verifier {
     const auto measure = [](const Found& each) { return each.absolute / std::max(1.0, each.scale); };
     std::stable_sort(totals_.worst.begin(), totals_.worst.end(),
                      [&](const Found& a, const Found& b) { return a.beyond != b.beyond ? a.beyond : measure(a) > measure(b); });
-    if (totals_.worst.size() > options_.differences) totals_.worst.erase(totals_.worst.begin() + static_cast<std::ptrdiff_t>(options_.differences), totals_.worst.end());
+    if (totals_.worst.size() > options_.differences)
+      totals_.worst.erase(totals_.worst.begin() + static_cast<std::ptrdiff_t>(options_.differences), totals_.worst.end());
   }
 
   const Model& model_;
@@ -255,7 +256,11 @@ std::string json_line(const Totals& totals) {
     line["beyond"] = each.beyond;
     differences.push_back(std::move(line));
   }
-  Json out = {{"rows", totals.rows}, {"compared", std::move(compared)}, {"beyond", totals.beyond}, {"largest_absolute", totals.absolute}, {"largest_relative", totals.relative}};
+  Json out = {{"rows", totals.rows},
+              {"compared", std::move(compared)},
+              {"beyond", totals.beyond},
+              {"largest_absolute", totals.absolute},
+              {"largest_relative", totals.relative}};
   if (totals.cosine_count > 0) out["cosine"] = {{"mean", totals.cosines / static_cast<double>(totals.cosine_count)}, {"min", totals.min_cosine}};
   out["differences"] = std::move(differences);
   return out.dump() + "\n";
@@ -271,10 +276,12 @@ std::string for_people(const Totals& totals) {
   const auto field = [](std::string_view name, const std::string& value) { return pad_right(name, 20) + value + "\n"; };
   std::string compared;
   for (std::size_t kind = 0; kind < kKinds.size(); ++kind)
-    if (totals.compared[kind] > 0) compared += (compared.empty() ? "" : ", ") + std::string(kKinds[kind]) + " of " + grouped(static_cast<double>(totals.compared[kind]));
+    if (totals.compared[kind] > 0)
+      compared += (compared.empty() ? "" : ", ") + std::string(kKinds[kind]) + " of " + grouped(static_cast<double>(totals.compared[kind]));
   std::string out = field("rows", grouped(static_cast<double>(totals.rows)) + ": " + compared);
   out += field("largest difference", small(totals.absolute) + " absolute, " + small(totals.relative) + " of a row's largest value");
-  if (totals.cosine_count > 0) out += field("cosine", "mean " + fixed(totals.cosines / static_cast<double>(totals.cosine_count), 6) + ", least " + fixed(totals.min_cosine, 6));
+  if (totals.cosine_count > 0)
+    out += field("cosine", "mean " + fixed(totals.cosines / static_cast<double>(totals.cosine_count), 6) + ", least " + fixed(totals.min_cosine, 6));
   out += field("beyond tolerance", grouped(static_cast<double>(totals.beyond)));
   for (const Found& each : totals.worst)
     out += "  " + each.where + ": " + each.kind + ": " + small(each.absolute) + " absolute, " + small(each.relative) + " relative" +
@@ -309,7 +316,9 @@ void add_verify(CommandLine& line) {
   command.add_option("--tolerance", options->tolerance, "How far a value may be off, times the largest of its row where that is above 1; default 1e-4")
       .type_name("X")
       .check([](const std::string& text) { return check_between(text, 0, 1e9, ""); });
-  command.add_option("--min-cosine", options->min_cosine, "Least cosine of a row with the stored one; without --tolerance the only measure").type_name("X").check(check_fraction);
+  command.add_option("--min-cosine", options->min_cosine, "Least cosine of a row with the stored one; without --tolerance the only measure")
+      .type_name("X")
+      .check(check_fraction);
   command.add_flag("--raw-scores", options->raw_scores, "The stored scores of labels are logits");
   command.add_option("--differences", options->differences, "Rows to show; default 5").type_name("N").check(check_positive);
   add_output_options(command, options->text);

@@ -36,7 +36,8 @@ void check_entailment(const Model& model) {
     std::cerr << "berth: no label of the model begins with \"entail\"; its last, \"" << model.label(model.num_labels() - 1) << "\", is taken for that\n";
 }
 
-std::string json_line(const Record& record, std::span<const std::string> labels, std::span<const float> scores, std::span<const std::size_t> order, const Row& row) {
+std::string json_line(const Record& record, std::span<const std::string> labels, std::span<const float> scores, std::span<const std::size_t> order,
+                      const Row& row) {
   std::string out = "{";
   if (!record.ids) {
     out += "\"sequence\":";
@@ -57,8 +58,8 @@ std::string json_line(const Record& record, std::span<const std::string> labels,
   return out + "}\n";
 }
 
-std::string people_lines(const Record& record, std::span<const std::string> labels, std::span<const float> scores, std::span<const std::size_t> order, const Row& row,
-                         int columns) {
+std::string people_lines(const Record& record, std::span<const std::string> labels, std::span<const float> scores, std::span<const std::size_t> order,
+                         const Row& row, int columns) {
   std::string out = describe(record, row.truncated != 0, columns) + "\n";
   for (const std::size_t label : order) {
     const std::string cell = "  " + score_cell(scores[label]) + "  ";
@@ -96,11 +97,14 @@ void add_zero_shot(CommandLine& line) {
   add_run_options(command, options->limits, LongTexts::cut);
   command.add_option("-l,--labels", options->labels, "The labels, separated by commas").type_name("LIST").required();
   command.add_flag("--multi-label", options->zero_shot.multi_label, "Score every label for itself; otherwise the scores of a text add up to 1");
-  command.add_option("--hypothesis-template", options->zero_shot.hypothesis_template, "The sentence that a label makes in place of {}; default \"This example is {}.\"")
+  command
+      .add_option("--hypothesis-template", options->zero_shot.hypothesis_template,
+                  "The sentence that a label makes in place of {}; default \"This example is {}.\"")
       .type_name("TEXT")
       .check([](const std::string& text) {
         const auto place = text.find("{}");
-        return place != std::string::npos && text.find("{}", place + 2) == std::string::npos ? std::string() : "expected one {}, where the label goes, got \"" + text + "\"";
+        return place != std::string::npos && text.find("{}", place + 2) == std::string::npos ? std::string()
+                                                                                             : "expected one {}, where the label goes, got \"" + text + "\"";
       });
   command.add_option("-k,--top-k", options->top_k, "Labels to report, best first; 0: all, the default").type_name("N").check(check_count);
   add_text_options(command, options->text);

@@ -85,10 +85,21 @@ void print_mappings(std::ostream& out, const std::string& name, const std::vecto
 }
 
 constexpr std::pair<CharFlag, const char*> kFlagNames[] = {
-    {kSpace, "kSpace"},           {kControl, "kControl"},       {kIdeograph, "kIdeograph"},   {kPunctuation, "kPunctuation"},
-    {kNonspacing, "kNonspacing"}, {kDecomposes, "kDecomposes"}, {kLowercases, "kLowercases"}, {kWordCharacter, "kWordCharacter"},
-    {kMark, "kMark"},             {kNumeric, "kNumeric"},       {kLetter, "kLetter"},         {kNumber, "kNumber"},
-    {kGraphemeExtend, "kGraphemeExtend"}, {kGraphemePrepend, "kGraphemePrepend"}, {kGraphemeControl, "kGraphemeControl"},
+    {kSpace, "kSpace"},
+    {kControl, "kControl"},
+    {kIdeograph, "kIdeograph"},
+    {kPunctuation, "kPunctuation"},
+    {kNonspacing, "kNonspacing"},
+    {kDecomposes, "kDecomposes"},
+    {kLowercases, "kLowercases"},
+    {kWordCharacter, "kWordCharacter"},
+    {kMark, "kMark"},
+    {kNumeric, "kNumeric"},
+    {kLetter, "kLetter"},
+    {kNumber, "kNumber"},
+    {kGraphemeExtend, "kGraphemeExtend"},
+    {kGraphemePrepend, "kGraphemePrepend"},
+    {kGraphemeControl, "kGraphemeControl"},
     {kPictograph, "kPictograph"},
 };
 
@@ -111,7 +122,7 @@ void print_tables(const std::map<CodePoint, Facts>& facts, std::ostream& out) {
     const Facts fact = found == facts.end() ? Facts{} : found->second;
     for (const auto& [flag, name] : kFlagNames) {
       if (flag == kNonspacing && !fact.decomposition.empty()) continue;  // its parts are asked, never itself
-      if (flag == kGraphemeControl && c >= 0x10000) continue;               // no cluster short enough to matter holds one
+      if (flag == kGraphemeControl && c >= 0x10000) continue;            // no cluster short enough to matter holds one
       if (((chars[c].flags ^ fact.flags) & flag) != 0) flags[name].push_back(c);
     }
     if (fact.decomposition.empty() && chars[c].combining_class != fact.combining_class) classes.emplace_back(c, fact.combining_class);
