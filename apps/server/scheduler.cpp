@@ -174,6 +174,7 @@ void Scheduler::run_batch(std::vector<Taken>& batch) {
         Item* const alone = taken.item;
         try {
           run_items(lane, {&alone, 1});
+          failed = false;
         } catch (const std::exception& own) {
           if (!taken.job->failure) taken.job->failure = failure_of(own);
         }

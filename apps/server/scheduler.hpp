@@ -32,7 +32,7 @@ class Scheduler {
   struct Batch {
     std::size_t inputs, tokens;
     std::chrono::nanoseconds time;
-    bool failed;
+    bool failed;  // each of its inputs, also alone
   };
   // `observe` is called after each batch, by the thread that ran it.
   Scheduler(const SchedulerLimits& limits, std::function<void(const Batch&)> observe);

@@ -4,6 +4,7 @@
 #include <random>
 
 #include "apps/server/routes.hpp"
+#include "apps/server/secret.hpp"
 #include "base/memory.hpp"
 
 namespace berth::server {
@@ -36,13 +37,6 @@ bool is_plain(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
-// Takes as long for a wrong key as for the right one; only its length shows.
-bool same_secret(std::string_view a, std::string_view b) {
-  unsigned difference = a.size() == b.size() ? 0U : 1U;
-  for (std::size_t i = 0; i < a.size(); ++i) difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b.empty() ? 0 : b[i % b.size()]);
-  return difference == 0;
-}
-
 }  // namespace
 
 Service::Service(const ServerOptions& options)
@@ -65,7 +59,7 @@ void Service::stop() {
 }
 
 void Service::observe(const Scheduler::Batch& batch) {
-  last_batch_failed_.store(batch.failed && batch.inputs == 1);
+  last_batch_failed_.store(batch.failed);
   metrics_.batch_inputs.observe(static_cast<double>(batch.inputs));
   metrics_.batch_tokens.observe(static_cast<double>(batch.tokens));
   metrics_.batch_fill.observe(static_cast<double>(batch.tokens) / static_cast<double>(options_.queue.batch_tokens));

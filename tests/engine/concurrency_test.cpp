@@ -1,4 +1,7 @@
 // Many host threads share one model: each gets what it would get alone. Small on purpose, since ThreadSanitizer runs it too.
+#include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstring>
 #include <string>
 #include <thread>
@@ -8,6 +11,8 @@
 
 #include "engine/model.hpp"
 #include "tests/engine/inputs.hpp"
+#include "tests/support/sanitized.hpp"
+#include "tests/support/threads.hpp"
 
 namespace berth::test {
 namespace {
@@ -43,6 +48,30 @@ TEST_P(Concurrency, ModelsComeAndGo) {
   }
   for (std::thread& host : hosts) host.join();
   for (const auto& result : results) EXPECT_EQ(result, results.front());
+}
+
+// Many callers do not mean many workers: a model of three threads has two, whoever calls.
+TEST_P(Concurrency, CallersShareTheWorkers) {
+  constexpr int kCallers = 12, kThreads = 3;
+  const int before = threads_of_this_process();
+  const auto model = Model::load(std::string(BERTH_SOURCE_DIR) + "/weights/intent", {.threads = kThreads, .precision = GetParam()});
+  const std::vector<std::string> texts(40, "a text that is long enough, with thirty nine more of them, to be worth dividing between all the threads there are");
+  std::atomic<int> running{kCallers};
+  std::vector<std::thread> callers;
+  for (int i = 0; i < kCallers; ++i) {
+    callers.emplace_back([&] {
+      for (int k = 0; k < (kSanitized ? 1 : 10); ++k) encode_texts(*model, texts);
+      --running;
+    });
+  }
+  int most = 0;
+  while (running > 0) {
+    most = std::max(most, threads_of_this_process());
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_GT(most, before);
+  EXPECT_LE(most, before + kCallers + kThreads - 1);
 }
 
 INSTANTIATE_TEST_SUITE_P(Precisions, Concurrency, testing::Values("fp32", "int8"));

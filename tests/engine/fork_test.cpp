@@ -1,7 +1,6 @@
 // Hosts that fork after loading: gunicorn --preload, multiprocessing, Celery. Every child gets the bits that its parent gets, from workers of its own.
 #include <atomic>
 #include <cstring>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
@@ -12,6 +11,8 @@
 #include "engine/model.hpp"
 #include "tests/engine/inputs.hpp"
 #include "tests/support/forked.hpp"
+#include "tests/support/sanitized.hpp"
+#include "tests/support/threads.hpp"
 
 namespace berth::test {
 namespace {
@@ -36,13 +37,6 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
-[[maybe_unused]] int threads_of_this_process() {  // a sanitizer has threads of its own: not asked there
-  std::ifstream status("/proc/self/status");
-  for (std::string word; status >> word;)
-    if (word == "Threads:" && status >> word) return std::stoi(word);
-  return 0;
-}
-
 struct Case {
   int threads;
   const char* precision;
@@ -57,9 +51,7 @@ class Fork : public testing::TestWithParam<Case> {
   int child_result() const {
     for (int round = 0; round < 3; ++round)
       if (!same_bits(encode(*model_), expected_)) return 1;
-#if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
-    if (threads_of_this_process() != GetParam().threads) return 2;  // this one and its workers
-#endif
+    if (!kSanitized && threads_of_this_process() != GetParam().threads) return 2;  // this one and its workers; a sanitizer has threads of its own
     return 0;
   }
 

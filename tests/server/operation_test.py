@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Running the server: settings, logs, metrics, cache, overload, deadlines, reloading, memory. usage: operation_test.py BERTH REPOSITORY"""
 import json
+import math
 import os
 import pathlib
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -305,6 +307,38 @@ class Overload(unittest.TestCase):
             self.assertEqual((response.status, response.json["error_type"]), (429, "Overloaded"))
             self.assertIn("retry-after", response.headers)
             self.assertEqual(server.request("GET", "/health").status, 200)
+
+
+class BrokenModels(unittest.TestCase):
+    """Weights that are no numbers: in one row of the embeddings a text's own misfortune, in a layer every text's."""
+
+    def copy(self, folder, tensor, index):
+        model = pathlib.Path(folder) / "broken"
+        shutil.copytree(CASES / "bert", model)
+        file = model / "model.safetensors"
+        data = bytearray(file.read_bytes())
+        length = int.from_bytes(data[:8], "little")
+        header = json.loads(data[8:8 + length])
+        begin = 8 + length + header[next(name for name in header if name.endswith(tensor))]["data_offsets"][0] + 4 * index
+        data[begin:begin + 4] = struct.pack("<f", math.nan)
+        file.write_bytes(data)
+        return model
+
+    def test_one_bad_text_is_no_bad_model(self):
+        with temporary_folder() as folder:
+            hidden = json.loads((CASES / "bert" / "config.json").read_text())["hidden_size"]
+            with Server("--model", self.copy(folder, "word_embeddings.weight", 7 * hidden), "--threads", "1") as server:
+                for bad in [[[5, 7, 6]], [[5, 7, 6], [5, 6]]]:  # alone, and beside a good one
+                    self.assertEqual(server.post("/v1/embeddings", {"model": "broken", "input": bad}).status, 424, bad)
+                    self.assertEqual(server.request("GET", "/health").status, 200)
+                    self.assertEqual(server.post("/v1/embeddings", {"model": "broken", "input": [[5, 6]]}).status, 200)
+
+    def test_a_bad_model_is_not_healthy(self):
+        with temporary_folder() as folder, Server("--model", self.copy(folder, "embeddings.LayerNorm.weight", 0), "--threads", "1") as server:
+            for bad in [[[5, 7, 6]], [[5, 7, 6], [5, 6]]]:
+                self.assertEqual(server.post("/v1/embeddings", {"model": "broken", "input": bad}).status, 424, bad)
+                self.assertEqual(server.request("GET", "/health").status, 503)
+            self.assertEqual(server.request("GET", "/ping").status, 200)  # alive, if of no use: another process would be none the better
 
 
 class Reloading(unittest.TestCase):
