@@ -14,6 +14,7 @@
 
 #include "engine/model.hpp"
 #include "kernels/dispatch.hpp"
+#include "tests/engine/inputs.hpp"
 #include "tests/engine/reference_case.hpp"
 
 namespace berth::test {
@@ -29,9 +30,8 @@ void PrintTo(const Parameter& parameter, std::ostream* out) { *out << parameter.
 
 std::vector<Parameter> parameters(std::initializer_list<const char*> precisions) {
   std::vector<Parameter> all;
-  for (const auto& status : kernels::isa_statuses())
-    if (status.usable)
-      for (const char* precision : precisions) all.push_back({std::string(kernels::name(status.isa)), precision});
+  for (const std::string& isa : usable_isas())
+    for (const char* precision : precisions) all.push_back({isa, precision});
   return all;
 }
 
