@@ -17,6 +17,7 @@ std::size_t count_truncated(const Job& job) {
 std::string method_label(const Job& job) { return job.items.size() == 1 ? "method=\"single\"" : "method=\"batch\""; }
 
 Response answered(Service& service, Job& job, const std::function<Response(Job&)>& answer) {
+  if (job.failure && job.fails_as) throw Failure(*job.fails_as, job.failure->what(), job.failure->reason());
   if (job.failure) throw *job.failure;
   Metrics& counts = service.metrics();
   job.tokens = 0;

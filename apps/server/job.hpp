@@ -64,6 +64,7 @@ struct Job : std::enable_shared_from_this<Job> {
   std::vector<Item> items;
   std::function<void(Job&)> done;  // on some thread, once: every item has its result, or `failure` says why not
   std::optional<Failure> failure;
+  std::optional<FailureKind> fails_as;  // what a failure is called here, where it is not called by its own name
 
   std::size_t characters = 0, tokens = 0;
   std::chrono::nanoseconds tokenization{0}, queued{0}, inference{0};

@@ -70,7 +70,7 @@ void handle_health(Service& service, const CallPointer& call) {
   if (profile) lane.task = Task::profile;
   Work work(service, call, ErrorStyle::tei, std::move(lane), {});
   work.add(profile ? Text(std::string("a")) : Text(std::vector<std::int32_t>{0}));
-  work.submit([](Job&) { return Response{}; });
+  work.submit([](Job&) { return Response{}; }, FailureKind::unhealthy);
 }
 
 void handle_live(Service& service, const CallPointer& call) {

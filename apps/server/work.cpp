@@ -285,8 +285,9 @@ std::size_t Work::result_bytes() const {
   return values * (sizeof(float) + kDigits);
 }
 
-void Work::submit(std::function<Response(Job&)> answer) {
+void Work::submit(std::function<Response(Job&)> answer, std::optional<FailureKind> fails_as) {
   Job& job = *job_;
+  job.fails_as = fails_as;
   Service& service = service_;
   Metrics& metrics = service.metrics();
   job.tokenization = Clock::now() - begin_;

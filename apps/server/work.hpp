@@ -33,8 +33,8 @@ class Work {
   // Checked before anything is tokenized.
   void expect(std::size_t inputs, std::size_t extra = 0) const;
 
-  // Queues the job: `answer` makes the response when all results are there. Failure when the queue is full.
-  void submit(std::function<Response(Job&)> answer);
+  // Queues the job: `answer` makes the response when all results are there. Failure when the queue is full. `fails_as`: see Job.
+  void submit(std::function<Response(Job&)> answer, std::optional<FailureKind> fails_as = std::nullopt);
 
  private:
   void set_lane(Lane lane);
