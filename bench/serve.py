@@ -31,7 +31,7 @@ local bodies = {%s}
 local at = 0
 request = function()
   at = at %% #bodies + 1
-  return wrk.format("POST", "/embed", {["content-type"] = "application/json"}, bodies[at])
+  return wrk.format("POST", "%s", {["content-type"] = "application/json"}, bodies[at])
 end
 """
 
@@ -46,10 +46,10 @@ def milliseconds(text):
 
 
 class Load:
-    def __init__(self, seconds):
+    def __init__(self, seconds, route):
         self.seconds = seconds
         self.script = tempfile.NamedTemporaryFile("w", suffix=".lua")
-        self.script.write(SCRIPT % ",".join(map(lua, TEXTS)))
+        self.script.write(SCRIPT % (",".join(map(lua, TEXTS)), route))
         self.script.flush()
 
     def __call__(self, port, connections, seconds=None):
@@ -123,7 +123,8 @@ def measure(options, name, precision):
         model = str(DATA / "models" / name)
         if not pathlib.Path(model).exists():
             subprocess.run([sys.executable, HERE / "models.py", name, "--out", model], check=True)
-    load = Load(options.seconds)
+    labels = "ForSequenceClassification" in json.loads((pathlib.Path(model) / "config.json").read_text())["architectures"][0]
+    load = Load(options.seconds, "/predict" if labels else "/embed")
     rows = tokenized(binary, model)
     tokens = round(sum(len(row["ids"]) for row in rows) / len(rows))
     arguments = ["--model", model, "--precision", precision, "--threads", str(options.threads)]

@@ -3,10 +3,11 @@
 scores and encode on the same texts in one call, in turn, round by round.
 usage: streams.py --berth build/release/berth --library build/release/libberth.so --texts FILE [--threads 1,2] [--rounds 5] [--precision int8] [--repeat 1]
 FILE has a text on each line. Prints a table: the engine's texts a second, and the streams' share of it, of the fastest rounds of each (what other processes
-take only makes them slower) and of the median round."""
+take only makes them slower) and of the median round; and the same of processor time, the median round, which says it where others take turns on the processors."""
 import argparse
 import os
 import pathlib
+import resource
 import statistics
 import subprocess
 import sys
@@ -16,10 +17,15 @@ import time
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 
 
+def processor_seconds():
+    return sum(usage.ru_utime + usage.ru_stime for usage in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+
+
 def seconds(call):
-    start = time.perf_counter()
+    """Of the clock, and of processors, other processes' that the call waits for included."""
+    start, used = time.perf_counter(), processor_seconds()
     call()
-    return time.perf_counter() - start
+    return time.perf_counter() - start, processor_seconds() - used
 
 
 def main():
@@ -43,7 +49,7 @@ def main():
         folder = pathlib.Path(name)
         source = folder / "texts"
         source.write_text("".join(text + "\n" for text in texts), encoding="utf-8")
-        print(f"{len(texts)} texts, {options.precision}, {options.rounds} rounds\n\n| | threads | engine, texts/s | stream's share | median round |\n|---|---|---|---|---|")
+        print(f"{len(texts)} texts, {options.precision}, {options.rounds} rounds\n\n| | threads | engine, texts/s | stream's share | median round | of processor time |\n|---|---|---|---|---|---|")
         for threads in map(int, options.threads.split(",")):
             common = ["--threads", str(threads), "--precision", options.precision, "--input-format", "lines", "--input", str(source), "--output"]
             models = {name: berth.Model(REPOSITORY / "weights" / name, threads=threads, precision=options.precision) for name in ("sentiment", "intent")}
@@ -59,8 +65,9 @@ def main():
                     os.unlink(command[-1])
                     alone.append(seconds(lambda: engine(texts)))
                     streams.append(seconds(lambda: subprocess.run([berth_binary, *command], check=True)))
-                shares = [100 * one / other for one, other in zip(alone, streams)]
-                print(f"| {title} | {threads} | {len(texts) / min(alone):,.0f} | {100 * min(alone) / min(streams):.1f}% | {statistics.median(shares):.1f}% |", flush=True)
+                fastest = [min(clock for clock, _ in each) for each in (alone, streams)]
+                clock, processor = (statistics.median(100 * one[i] / other[i] for one, other in zip(alone, streams)) for i in (0, 1))
+                print(f"| {title} | {threads} | {len(texts) / fastest[0]:,.0f} | {100 * fastest[0] / fastest[1]:.1f}% | {clock:.1f}% | {processor:.1f}% |", flush=True)
 
 
 if __name__ == "__main__":
