@@ -321,26 +321,13 @@ bool take_option(std::string_view argument) {
 void set_environment(char** argv, Isa isa) {
   const char* cap = "ALL";
   switch (isa) {
-    case Isa::amx:
-      break;
-    case Isa::avx512bf16:
-      cap = "AVX512_CORE_BF16";
-      break;
-    case Isa::avx512vnni:
-      cap = "AVX512_CORE_VNNI";
-      break;
-    case Isa::avx512:
-      cap = "AVX512_CORE";
-      break;
-    case Isa::avxvnni:
-      cap = "AVX2_VNNI";
-      break;
-    case Isa::avx2:
-      cap = "AVX2";
-      break;
-    case Isa::baseline:
-      cap = "SSE41";
-      break;
+    case Isa::amx: break;
+    case Isa::avx512bf16: cap = "AVX512_CORE_BF16"; break;
+    case Isa::avx512vnni: cap = "AVX512_CORE_VNNI"; break;
+    case Isa::avx512: cap = "AVX512_CORE"; break;
+    case Isa::avxvnni: cap = "AVX2_VNNI"; break;
+    case Isa::avx2: cap = "AVX2"; break;
+    case Isa::baseline: cap = "SSE41"; break;
   }
   if (const char* set = std::getenv("ONEDNN_MAX_CPU_ISA"); set != nullptr && std::strcmp(set, cap) == 0) return;
   setenv("ONEDNN_MAX_CPU_ISA", cap, 1);

@@ -39,12 +39,9 @@ AutoPrecision auto_precision(const ModelConfig& config, Isa isa) {
   const std::string set(kernels::name(isa));
   const std::string layers = why.empty() ? "layers with norms behind their blocks keep their accuracy in INT8" : std::string(why) + " is delicate in INT8";
   switch (precision) {
-    case int8:
-      return {precision, layers + ", and " + set + " has fast 8-bit products"};
-    case bf16:
-      return {precision, layers + ", and " + set + " has BF16 products"};
-    case fp32:
-      break;
+    case int8: return {precision, layers + ", and " + set + " has fast 8-bit products"};
+    case bf16: return {precision, layers + ", and " + set + " has BF16 products"};
+    case fp32: break;
   }
   return {precision, why.empty() ? set + " has no fast 8-bit products" : layers + ", and " + set + " has no BF16 products"};
 }

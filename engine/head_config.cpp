@@ -95,16 +95,11 @@ std::string_view name(ScoreFunction function) {
 
 std::string_view task_name(HeadKind head) {
   switch (head) {
-    case HeadKind::none:
-      return "embedding";
-    case HeadKind::sequence_classifier:
-      return "sequence-classification";
-    case HeadKind::token_classifier:
-      return "token-classification";
-    case HeadKind::span:
-      return "question-answering";
-    case HeadKind::masked_lm:
-      return "fill-mask";
+    case HeadKind::none: return "embedding";
+    case HeadKind::sequence_classifier: return "sequence-classification";
+    case HeadKind::token_classifier: return "token-classification";
+    case HeadKind::span: return "question-answering";
+    case HeadKind::masked_lm: return "fill-mask";
   }
   return "";
 }

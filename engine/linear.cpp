@@ -182,15 +182,9 @@ void run_low(const Compute& compute, const Linear& layer, const LinearArgs& args
 void run_linear(const Compute& compute, const Linear& layer, const LinearArgs& args) noexcept {
   if (args.rows == 0) return;
   switch (layer.precision) {
-    case Precision::fp32:
-      run_f32(compute, layer, args);
-      return;
-    case Precision::bf16:
-      run_low<kernels::GemmBf16Args>(compute, layer, args, layer.bf16, compute.low.gemm_bf16);
-      return;
-    case Precision::int8:
-      run_low<kernels::GemmS8Args>(compute, layer, args, layer.s8, compute.low.gemm_s8);
-      return;
+    case Precision::fp32: run_f32(compute, layer, args); return;
+    case Precision::bf16: run_low<kernels::GemmBf16Args>(compute, layer, args, layer.bf16, compute.low.gemm_bf16); return;
+    case Precision::int8: run_low<kernels::GemmS8Args>(compute, layer, args, layer.s8, compute.low.gemm_s8); return;
   }
 }
 

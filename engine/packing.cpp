@@ -53,28 +53,16 @@ void pack(TensorRows& reader, const LinearSource& source, const WeightFactors& f
   const bool widened = source.precision == Precision::bf16 && compute.low.gemm_bf16 == nullptr;
   to.precision = widened ? Precision::fp32 : source.precision;
   switch (to.precision) {
-    case Precision::fp32:
-      to.f32 = kernels::PackedF32(to.out, to.in, compute.kernels);
-      break;
-    case Precision::bf16:
-      to.bf16 = kernels::PackedBf16(to.out, to.in);
-      break;
-    case Precision::int8:
-      to.s8 = kernels::PackedS8(to.out, to.in);
-      break;
+    case Precision::fp32: to.f32 = kernels::PackedF32(to.out, to.in, compute.kernels); break;
+    case Precision::bf16: to.bf16 = kernels::PackedBf16(to.out, to.in); break;
+    case Precision::int8: to.s8 = kernels::PackedS8(to.out, to.in); break;
   }
   const Packing packing{.kernels = compute.kernels, .factors = factors, .to = to, .widened = widened};
   reader.for_each(source.weights, 0, source.out, source.in, [&](const RowChunk& chunk, float* rows, std::uint16_t* scratch, std::size_t) noexcept {
     switch (to.precision) {
-      case Precision::fp32:
-        packing.f32(chunk, rows, scratch);
-        return;
-      case Precision::bf16:
-        packing.bf16(chunk, rows, scratch);
-        return;
-      case Precision::int8:
-        packing.int8(chunk, rows, reinterpret_cast<std::int8_t*>(scratch));
-        return;
+      case Precision::fp32: packing.f32(chunk, rows, scratch); return;
+      case Precision::bf16: packing.bf16(chunk, rows, scratch); return;
+      case Precision::int8: packing.int8(chunk, rows, reinterpret_cast<std::int8_t*>(scratch)); return;
     }
   });
   if (source.biases.empty()) return;

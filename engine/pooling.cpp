@@ -15,12 +15,8 @@ void pool_row(const kernels::KernelTable& kernels, PoolingMode mode, const float
               float* out) noexcept {
   const auto token = [=](std::size_t i) { return tokens + i * size; };
   switch (mode) {
-    case PoolingMode::cls:
-      std::copy_n(token(0), size, out);
-      return;
-    case PoolingMode::last_token:
-      std::copy_n(token(count - 1), size, out);
-      return;
+    case PoolingMode::cls: std::copy_n(token(0), size, out); return;
+    case PoolingMode::last_token: std::copy_n(token(count - 1), size, out); return;
     case PoolingMode::max:
       std::copy_n(token(first), size, out);
       for (std::size_t i = first + 1; i < count; ++i) kernels.max_into(out, token(i), size);

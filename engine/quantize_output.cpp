@@ -65,14 +65,11 @@ void to_bits(const float* x, std::size_t rows, std::size_t dimensions, unsigned 
 
 std::optional<std::size_t> quantized_size(berth_output_type type, std::size_t dimensions) noexcept {
   switch (type) {
-    case BERTH_FLOAT32:
-      return dimensions * sizeof(float);
+    case BERTH_FLOAT32: return dimensions * sizeof(float);
     case BERTH_INT8:
-    case BERTH_UINT8:
-      return dimensions;
+    case BERTH_UINT8: return dimensions;
     case BERTH_BINARY:
-    case BERTH_UBINARY:
-      return dimensions / kBits + (dimensions % kBits == 0 ? 0 : 1);
+    case BERTH_UBINARY: return dimensions / kBits + (dimensions % kBits == 0 ? 0 : 1);
   }
   return std::nullopt;
 }

@@ -6,14 +6,10 @@ namespace berth::engine {
 
 std::optional<kernels::TableType> float_type(loaders::DType dtype) {
   switch (dtype) {
-    case loaders::DType::f32:
-      return kernels::TableType::f32;
-    case loaders::DType::f16:
-      return kernels::TableType::f16;
-    case loaders::DType::bf16:
-      return kernels::TableType::bf16;
-    default:
-      return std::nullopt;
+    case loaders::DType::f32: return kernels::TableType::f32;
+    case loaders::DType::f16: return kernels::TableType::f16;
+    case loaders::DType::bf16: return kernels::TableType::bf16;
+    default: return std::nullopt;
   }
 }
 

@@ -136,12 +136,9 @@ kernels::Activation torch_activation(const std::string& name, const std::string&
 
 std::string_view name(Precision precision) {
   switch (precision) {
-    case Precision::fp32:
-      return "fp32";
-    case Precision::bf16:
-      return "bf16";
-    case Precision::int8:
-      return "int8";
+    case Precision::fp32: return "fp32";
+    case Precision::bf16: return "bf16";
+    case Precision::int8: return "int8";
   }
   return "";
 }

@@ -29,21 +29,15 @@ std::string change(std::string input, const std::vector<std::string>& all, std::
   for (std::size_t times = 1 + below(3); times > 0; --times) {
     const std::size_t at = below(input.size() + 1);
     switch (below(6)) {
-      case 0:
-        input.resize(at);
-        break;
+      case 0: input.resize(at); break;
       case 1:
         if (at < input.size()) input[at] = static_cast<char>(static_cast<unsigned char>(input[at]) ^ (1U << below(8)));
         break;
       case 2:
         if (at < input.size()) input[at] = static_cast<char>(static_cast<unsigned char>(random()));
         break;
-      case 3:
-        input.insert(at, kTokens[below(std::size(kTokens))]);
-        break;
-      case 4:
-        input.insert(at, input.substr(below(input.size() + 1), below(64)));
-        break;
+      case 3: input.insert(at, kTokens[below(std::size(kTokens))]); break;
+      case 4: input.insert(at, input.substr(below(input.size() + 1), below(64))); break;
       default: {
         const std::string& other = all[below(all.size())];
         input = input.substr(0, at) + other.substr(below(other.size() + 1));

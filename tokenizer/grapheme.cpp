@@ -19,16 +19,12 @@ Hangul hangul(char32_t c) {
 
 bool hangul_joins(Hangul before, Hangul after) {
   switch (before) {
-    case Hangul::lead:
-      return after != Hangul::none && after != Hangul::tail;
+    case Hangul::lead: return after != Hangul::none && after != Hangul::tail;
     case Hangul::vowel:
-    case Hangul::syllable_open:
-      return after == Hangul::vowel || after == Hangul::tail;
+    case Hangul::syllable_open: return after == Hangul::vowel || after == Hangul::tail;
     case Hangul::tail:
-    case Hangul::syllable_closed:
-      return after == Hangul::tail;
-    case Hangul::none:
-      return false;
+    case Hangul::syllable_closed: return after == Hangul::tail;
+    case Hangul::none: return false;
   }
   return false;
 }

@@ -43,20 +43,11 @@ class MessageReader {
     if (tag >> 3 == 0 || tag >> 3 > 0x1FFFFFFF) fail("a field number out of range");
     field.number = static_cast<std::uint32_t>(tag >> 3);
     switch (tag & 7) {
-      case 0:
-        field.wire = Field::Wire::varint, field.integer = varint();
-        break;
-      case 1:
-        field.wire = Field::Wire::fixed64, field.integer = fixed(8);
-        break;
-      case 2:
-        field.wire = Field::Wire::bytes, field.bytes = take(varint());
-        break;
-      case 5:
-        field.wire = Field::Wire::fixed32, field.integer = fixed(4);
-        break;
-      default:
-        fail("wire type " + std::to_string(tag & 7));
+      case 0: field.wire = Field::Wire::varint, field.integer = varint(); break;
+      case 1: field.wire = Field::Wire::fixed64, field.integer = fixed(8); break;
+      case 2: field.wire = Field::Wire::bytes, field.bytes = take(varint()); break;
+      case 5: field.wire = Field::Wire::fixed32, field.integer = fixed(4); break;
+      default: fail("wire type " + std::to_string(tag & 7));
     }
     return true;
   }

@@ -17,10 +17,8 @@ bool is_space(char32_t c, utf8proc_category_t category) {
   switch (category) {
     case UTF8PROC_CATEGORY_ZS:
     case UTF8PROC_CATEGORY_ZL:
-    case UTF8PROC_CATEGORY_ZP:
-      return true;
-    default:
-      return (c >= 0x09 && c <= 0x0D) || c == 0x85;
+    case UTF8PROC_CATEGORY_ZP: return true;
+    default: return (c >= 0x09 && c <= 0x0D) || c == 0x85;
   }
 }
 
@@ -29,10 +27,8 @@ bool is_control(char32_t c, utf8proc_category_t category) {
   switch (category) {
     case UTF8PROC_CATEGORY_CC:
     case UTF8PROC_CATEGORY_CF:
-    case UTF8PROC_CATEGORY_CO:
-      return true;
-    default:
-      return false;
+    case UTF8PROC_CATEGORY_CO: return true;
+    default: return false;
   }
 }
 
@@ -58,10 +54,8 @@ bool is_word_character(utf8proc_category_t category) {
     case UTF8PROC_CATEGORY_ME:
     case UTF8PROC_CATEGORY_ND:
     case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_PC:
-      return true;
-    default:
-      return false;
+    case UTF8PROC_CATEGORY_PC: return true;
+    default: return false;
   }
 }
 
@@ -75,18 +69,13 @@ unsigned grapheme_flags(unsigned bound_class) {
     case UTF8PROC_BOUNDCLASS_EXTEND:
     case UTF8PROC_BOUNDCLASS_ZWJ:
     case UTF8PROC_BOUNDCLASS_E_MODIFIER:
-    case UTF8PROC_BOUNDCLASS_SPACINGMARK:
-      return kGraphemeExtend;
-    case UTF8PROC_BOUNDCLASS_PREPEND:
-      return kGraphemePrepend;
+    case UTF8PROC_BOUNDCLASS_SPACINGMARK: return kGraphemeExtend;
+    case UTF8PROC_BOUNDCLASS_PREPEND: return kGraphemePrepend;
     case UTF8PROC_BOUNDCLASS_CR:
     case UTF8PROC_BOUNDCLASS_LF:
-    case UTF8PROC_BOUNDCLASS_CONTROL:
-      return kGraphemeControl;
-    case UTF8PROC_BOUNDCLASS_EXTENDED_PICTOGRAPHIC:
-      return kPictograph;
-    default:
-      return 0;
+    case UTF8PROC_BOUNDCLASS_CONTROL: return kGraphemeControl;
+    case UTF8PROC_BOUNDCLASS_EXTENDED_PICTOGRAPHIC: return kPictograph;
+    default: return 0;
   }
 }
 

@@ -98,17 +98,12 @@ void check_labels(const Question& question) {
 
 Verdict judge(const Question& question, const Outputs& outputs, const Outputs& examples) {
   switch (question.measure) {
-    case Measure::single_label:
-      return judge_single(question, outputs);
-    case Measure::multi_label:
-      return judge_multi(question, outputs);
+    case Measure::single_label: return judge_single(question, outputs);
+    case Measure::multi_label: return judge_multi(question, outputs);
     case Measure::number:
-    case Measure::similarity:
-      return judge_numbers(question, outputs);
-    case Measure::nearest:
-      return judge_nearest(question, outputs, examples);
-    case Measure::embedding:
-      break;
+    case Measure::similarity: return judge_numbers(question, outputs);
+    case Measure::nearest: return judge_nearest(question, outputs, examples);
+    case Measure::embedding: break;
   }
   return {{}, std::vector<Prediction>(question.data->records.size())};
 }

@@ -25,14 +25,10 @@ void append_score(std::string& out, const char* field, const berth_decision& dec
 
 std::string_view decided_by(const berth_decision& decision) {
   switch (decision.decided_by) {
-    case BERTH_BY_MODEL:
-      return "model";
-    case BERTH_BY_RULE:
-      return "rule";
-    case BERTH_BY_DEFAULT:
-      return "default";
-    default:
-      return "nothing";
+    case BERTH_BY_MODEL: return "model";
+    case BERTH_BY_RULE: return "rule";
+    case BERTH_BY_DEFAULT: return "default";
+    default: return "nothing";
   }
 }
 

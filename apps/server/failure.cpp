@@ -7,46 +7,29 @@ namespace berth::server {
 int status_of(FailureKind kind) noexcept {
   switch (kind) {
     case FailureKind::validation:
-    case FailureKind::tokenizer:
-      return 422;
-    case FailureKind::empty:
-      return 400;
-    case FailureKind::overloaded:
-      return 429;
-    case FailureKind::backend:
-      return 424;
-    case FailureKind::unhealthy:
-      return 503;
-    case FailureKind::not_found:
-      return 404;
-    case FailureKind::timeout:
-      return 504;
-    case FailureKind::internal:
-      return 500;
+    case FailureKind::tokenizer: return 422;
+    case FailureKind::empty: return 400;
+    case FailureKind::overloaded: return 429;
+    case FailureKind::backend: return 424;
+    case FailureKind::unhealthy: return 503;
+    case FailureKind::not_found: return 404;
+    case FailureKind::timeout: return 504;
+    case FailureKind::internal: return 500;
   }
   return 500;
 }
 
 std::string_view name(FailureKind kind) noexcept {
   switch (kind) {
-    case FailureKind::validation:
-      return "Validation";
-    case FailureKind::empty:
-      return "Empty";
-    case FailureKind::tokenizer:
-      return "Tokenizer";
-    case FailureKind::overloaded:
-      return "Overloaded";
-    case FailureKind::backend:
-      return "Backend";
-    case FailureKind::unhealthy:
-      return "Unhealthy";
-    case FailureKind::not_found:
-      return "NotFound";
-    case FailureKind::timeout:
-      return "Timeout";
-    case FailureKind::internal:
-      return "Internal";
+    case FailureKind::validation: return "Validation";
+    case FailureKind::empty: return "Empty";
+    case FailureKind::tokenizer: return "Tokenizer";
+    case FailureKind::overloaded: return "Overloaded";
+    case FailureKind::backend: return "Backend";
+    case FailureKind::unhealthy: return "Unhealthy";
+    case FailureKind::not_found: return "NotFound";
+    case FailureKind::timeout: return "Timeout";
+    case FailureKind::internal: return "Internal";
   }
   return "Internal";
 }

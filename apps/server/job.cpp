@@ -172,26 +172,16 @@ void run_items(const Lane& lane, std::span<Item* const> items) {
   options.window_scores = lane.window_scores;
   if (lane.task == Task::embed) options.prompt = lane.prompt;
   switch (lane.task) {
-    case Task::embed:
-      return take(model->encode(inputs, options), items);
-    case Task::embed_tokens:
-      return run_tokens(lane, inputs, items);
-    case Task::sparse:
-      return run_sparse(lane, inputs, items);
-    case Task::classify:
-      return take(model->classify(inputs, options), items);
-    case Task::rerank:
-      return take(model->rerank(inputs, options), items);
-    case Task::late_rerank:
-      return take(model->rerank_late(Input(lane.query), inputs), items);
-    case Task::tag:
-      return run_tag(lane, inputs, items);
-    case Task::fill_mask:
-      return run_fill_mask(lane, inputs, items);
-    case Task::zero_shot:
-      return run_zero_shot(lane, inputs, items);
-    case Task::profile:
-      return run_profile(lane, inputs, items);
+    case Task::embed: return take(model->encode(inputs, options), items);
+    case Task::embed_tokens: return run_tokens(lane, inputs, items);
+    case Task::sparse: return run_sparse(lane, inputs, items);
+    case Task::classify: return take(model->classify(inputs, options), items);
+    case Task::rerank: return take(model->rerank(inputs, options), items);
+    case Task::late_rerank: return take(model->rerank_late(Input(lane.query), inputs), items);
+    case Task::tag: return run_tag(lane, inputs, items);
+    case Task::fill_mask: return run_fill_mask(lane, inputs, items);
+    case Task::zero_shot: return run_zero_shot(lane, inputs, items);
+    case Task::profile: return run_profile(lane, inputs, items);
   }
 }
 

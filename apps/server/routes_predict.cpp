@@ -166,14 +166,10 @@ void handle_by_model(Service& service, const CallPointer& call) {
   const ModelPointer model = service.model(Fields(body));
   const char* task = std::getenv("TASK");  // NOLINT(concurrency-mt-unsafe): nothing changes the environment
   switch (model->kind) {
-    case ModelKind::classifier:
-      return handle_predict(service, call);
-    case ModelKind::reranker:
-      return handle_rerank(service, call);
-    case ModelKind::tagger:
-      return handle_tag(service, call);
-    default:
-      break;
+    case ModelKind::classifier: return handle_predict(service, call);
+    case ModelKind::reranker: return handle_rerank(service, call);
+    case ModelKind::tagger: return handle_tag(service, call);
+    default: break;
   }
   if (task != nullptr && std::string_view(task) == "sentence-similarity") return handle_similarity(service, call);
   if (model->default_vector_kind == BERTH_SPARSE) return handle_embed_sparse(service, call);

@@ -19,20 +19,13 @@ ModelKind kind_of(const std::string& task, std::size_t labels) {
 
 std::string_view name(ModelKind kind) noexcept {
   switch (kind) {
-    case ModelKind::embedding:
-      return "embedding";
-    case ModelKind::classifier:
-      return "classifier";
-    case ModelKind::reranker:
-      return "reranker";
-    case ModelKind::tagger:
-      return "tagger";
-    case ModelKind::masked:
-      return "masked";
-    case ModelKind::answering:
-      return "answering";
-    case ModelKind::profile:
-      return "profile";
+    case ModelKind::embedding: return "embedding";
+    case ModelKind::classifier: return "classifier";
+    case ModelKind::reranker: return "reranker";
+    case ModelKind::tagger: return "tagger";
+    case ModelKind::masked: return "masked";
+    case ModelKind::answering: return "answering";
+    case ModelKind::profile: return "profile";
   }
   return "";
 }

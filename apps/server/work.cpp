@@ -253,34 +253,16 @@ std::size_t Work::result_bytes() const {
   const ServedModel& model = *job_->lane.model;
   std::size_t values = 0;
   switch (job_->lane.task) {
-    case Task::embed:
-      values = job_->items.size() * (job_->lane.dimensions == 0 ? model.embedding_size : job_->lane.dimensions);
-      break;
-    case Task::embed_tokens:
-      values = job_->tokens * model.hidden_size;
-      break;
-    case Task::sparse:
-      values = job_->tokens * 64;
-      break;
-    case Task::classify:
-      values = job_->items.size() * (model.labels.size() * 3);
-      break;
-    case Task::zero_shot:
-      values = job_->items.size() * (job_->lane.names.size() * 3);
-      break;
-    case Task::fill_mask:
-      values = job_->items.size() * (job_->lane.top_k == 0 ? model.vocab_size : job_->lane.top_k) * 32;
-      break;
+    case Task::embed: values = job_->items.size() * (job_->lane.dimensions == 0 ? model.embedding_size : job_->lane.dimensions); break;
+    case Task::embed_tokens: values = job_->tokens * model.hidden_size; break;
+    case Task::sparse: values = job_->tokens * 64; break;
+    case Task::classify: values = job_->items.size() * (model.labels.size() * 3); break;
+    case Task::zero_shot: values = job_->items.size() * (job_->lane.names.size() * 3); break;
+    case Task::fill_mask: values = job_->items.size() * (job_->lane.top_k == 0 ? model.vocab_size : job_->lane.top_k) * 32; break;
     case Task::rerank:
-    case Task::late_rerank:
-      values = job_->items.size();
-      break;
-    case Task::profile:
-      values = job_->items.size() * 32;
-      break;
-    case Task::tag:
-      values = job_->tokens * 8;
-      break;
+    case Task::late_rerank: values = job_->items.size(); break;
+    case Task::profile: values = job_->items.size() * 32; break;
+    case Task::tag: values = job_->tokens * 8; break;
   }
   return values * (sizeof(float) + kDigits);
 }

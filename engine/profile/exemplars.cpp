@@ -146,15 +146,9 @@ void Exemplars::score_row(const float* similarities, const LabelScores& out, std
     out.nearest[at] = static_cast<std::uint32_t>(nearest - own);
     out.similarity[at] = clamped(*nearest);
     switch (label.combine) {
-      case Combine::max:
-        out.scores[at] = clamped(*nearest);
-        break;
-      case Combine::mean_top_k:
-        out.scores[at] = clamped(mean_of_largest(own, label.count, label.k));
-        break;
-      case Combine::centroid:
-        out.scores[at] = clamped(similarities[label.centroid]);
-        break;
+      case Combine::max: out.scores[at] = clamped(*nearest); break;
+      case Combine::mean_top_k: out.scores[at] = clamped(mean_of_largest(own, label.count, label.k)); break;
+      case Combine::centroid: out.scores[at] = clamped(similarities[label.centroid]); break;
     }
   }
 }

@@ -181,36 +181,16 @@ struct ActivationTag {
 template <class F>
 void with_activation(Activation activation, F&& f) {
   switch (activation) {
-    case Activation::none:
-      f(ActivationTag<Activation::none>{});
-      return;
-    case Activation::relu:
-      f(ActivationTag<Activation::relu>{});
-      return;
-    case Activation::relu6:
-      f(ActivationTag<Activation::relu6>{});
-      return;
-    case Activation::gelu:
-      f(ActivationTag<Activation::gelu>{});
-      return;
-    case Activation::gelu_tanh:
-      f(ActivationTag<Activation::gelu_tanh>{});
-      return;
-    case Activation::quick_gelu:
-      f(ActivationTag<Activation::quick_gelu>{});
-      return;
-    case Activation::silu:
-      f(ActivationTag<Activation::silu>{});
-      return;
-    case Activation::mish:
-      f(ActivationTag<Activation::mish>{});
-      return;
-    case Activation::tanh:
-      f(ActivationTag<Activation::tanh>{});
-      return;
-    case Activation::sigmoid:
-      f(ActivationTag<Activation::sigmoid>{});
-      return;
+    case Activation::none: f(ActivationTag<Activation::none>{}); return;
+    case Activation::relu: f(ActivationTag<Activation::relu>{}); return;
+    case Activation::relu6: f(ActivationTag<Activation::relu6>{}); return;
+    case Activation::gelu: f(ActivationTag<Activation::gelu>{}); return;
+    case Activation::gelu_tanh: f(ActivationTag<Activation::gelu_tanh>{}); return;
+    case Activation::quick_gelu: f(ActivationTag<Activation::quick_gelu>{}); return;
+    case Activation::silu: f(ActivationTag<Activation::silu>{}); return;
+    case Activation::mish: f(ActivationTag<Activation::mish>{}); return;
+    case Activation::tanh: f(ActivationTag<Activation::tanh>{}); return;
+    case Activation::sigmoid: f(ActivationTag<Activation::sigmoid>{}); return;
   }
 }
 

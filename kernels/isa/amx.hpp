@@ -87,18 +87,10 @@ struct AmxTile {
       }
     } else {
       switch (panels) {
-        case 4:
-          tile<1, 4>(at, meanwhile);
-          break;
-        case 3:
-          tile<1, 3>(at, meanwhile);
-          break;
-        case 2:
-          tile<1, 2>(at, meanwhile);
-          break;
-        default:
-          tile<1, 1>(at, meanwhile);
-          break;
+        case 4: tile<1, 4>(at, meanwhile); break;
+        case 3: tile<1, 3>(at, meanwhile); break;
+        case 2: tile<1, 2>(at, meanwhile); break;
+        default: tile<1, 1>(at, meanwhile); break;
       }
     }
   }

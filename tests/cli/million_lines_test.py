@@ -23,9 +23,7 @@ def line(i):
 
 class MillionLines(unittest.TestCase):
     def setUp(self):
-        temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(temporary.cleanup)
-        self.folder = pathlib.Path(temporary.name)
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         (self.folder / "p.json").write_text(json.dumps(PROFILE))
 
     def command(self, *arguments):

@@ -57,9 +57,7 @@ class Page(html.parser.HTMLParser):
 
 class Tuning(unittest.TestCase):
     def setUp(self):
-        temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(temporary.cleanup)
-        self.folder = pathlib.Path(temporary.name)
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.profile = self.folder / "p.json"
         self.profile.write_text(json.dumps(PROFILE), encoding="utf-8")
         self.data = self.folder / "data.tsv"

@@ -13,6 +13,7 @@
 #include "base/json.hpp"
 #include "engine/model.hpp"
 #include "tests/engine/inputs.hpp"
+#include "tests/engine/reference_case.hpp"
 #include "tests/support/documentation.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/temp_directory.hpp"

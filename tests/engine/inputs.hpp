@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,11 +13,6 @@
 #include "tests/support/sanitized.hpp"
 
 namespace berth::test {
-
-inline constexpr double kReferenceTolerance = 2e-5;  // of FP32: why, see tests/reference/README.md
-
-// The directory of a reference case.
-inline std::filesystem::path reference(const std::string& name) { return std::filesystem::path(BERTH_SOURCE_DIR) / "tests/reference" / name; }
 
 // The input refers to `text`.
 inline berth_input text_input(std::string_view text) {

@@ -13,6 +13,7 @@
 
 #include "engine/inputs.hpp"
 #include "tests/engine/inputs.hpp"
+#include "tests/engine/reference_case.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/temp_directory.hpp"
 
@@ -34,7 +35,7 @@ void encode(const Model& model, const std::vector<berth_input>& inputs, std::vec
 // A writable copy of a reference case, and its files as text.
 class EditedModel {
  public:
-  explicit EditedModel(const char* name) { std::filesystem::copy(source("tests/reference") / name, directory(), std::filesystem::copy_options::recursive); }
+  explicit EditedModel(const char* name) { std::filesystem::copy(reference(name), directory(), std::filesystem::copy_options::recursive); }
   std::filesystem::path directory() const { return temporary_.path() / "model"; }
   void replace(const char* file, const std::string& from, const std::string& to) {
     std::ifstream in(directory() / file, std::ios::binary);
@@ -64,7 +65,7 @@ class EditedModel {
 };
 
 TEST(ModelInputs, LimitsAreNamed) {
-  const auto model = load(source("tests/reference/bert"));
+  const auto model = load(reference("bert"));
   const auto vocabulary = static_cast<std::int32_t>(model->config().vocab_size);
   const std::vector<std::int32_t> good = {2, 5, 3};
   const std::vector<std::int32_t> beyond = {2, vocabulary, 3};
@@ -107,7 +108,7 @@ TEST(ModelInputs, TheDefaultPromptGoesBeforeEveryText) {
   EditedModel edited("st-mean");
   std::ofstream(edited.directory() / "config_sentence_transformers.json") << R"({"prompts": {"query": "the card: "}, "default_prompt_name": "query"})";
   const auto prompted = load(edited.directory());
-  const auto plain = load(source("tests/reference/st-mean"));
+  const auto plain = load(reference("st-mean"));
   const std::string text = "was lost";
   const std::string whole = "the card: was lost";
   std::vector<float> a(plain->embedding_size());
@@ -152,7 +153,7 @@ TEST(ModelInputs, NoRowsIsFine) {
 }
 
 TEST(ModelInputs, TextNeedsATokenizer) {
-  const auto model = load(source("tests/reference/bert-act-relu"));  // a directory without tokenizer files
+  const auto model = load(reference("bert-act-relu"));  // a directory without tokenizer files
   const std::string text = "hello";
   EXPECT_EQ(model->tokenizer(), nullptr);
   const std::vector<std::int32_t> ids = {2, 5, 3};
@@ -184,7 +185,7 @@ TEST(ModelInputs, SentenceTransformersMayLowerTheTextFirst) {
 }
 
 TEST(ModelClassify, NeedsAHead) {
-  const auto model = load(source("tests/reference/bert"));
+  const auto model = load(reference("bert"));
   const std::vector<std::int32_t> ids = {2, 5, 3};
   const std::vector<berth_input> inputs = {ids_input(ids)};
   float out = 0;
@@ -270,7 +271,7 @@ TEST(ModelFiles, TokenizerMayNotExceedTheEmbeddingTable) {
 }
 
 TEST(ModelFiles, Options) {
-  const std::string directory = source("tests/reference/bert").string();
+  const std::string directory = reference("bert").string();
   expect_error(ErrorCode::invalid_argument, {"precision", "fp8", "fp32"}, [&] { Model::load(directory, {.precision = "fp8"}); });
   expect_error(ErrorCode::invalid_argument, {"threads", "-1"}, [&] { Model::load(directory, {.threads = -1}); });
   expect_error(ErrorCode::invalid_argument, {"isa", "sse9", "baseline"}, [&] { Model::load(directory, {.isa = "sse9"}); });

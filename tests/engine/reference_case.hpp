@@ -14,6 +14,11 @@
 
 namespace berth::test {
 
+inline constexpr double kReferenceTolerance = 2e-5;  // of FP32: why, see tests/reference/README.md
+
+// The directory of a case.
+inline std::filesystem::path reference(const std::string& name) { return std::filesystem::path(BERTH_SOURCE_DIR) / "tests/reference" / name; }
+
 struct ExpectedTensor {
   std::vector<std::uint64_t> shape;
   std::vector<float> values;

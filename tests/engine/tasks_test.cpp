@@ -8,11 +8,12 @@
 #include <berth/berth.hpp>
 #include <gtest/gtest.h>
 
+#include "tests/engine/reference_case.hpp"
+
 namespace berth::test {
 namespace {
 
-std::string reference(const char* name) { return std::string(BERTH_SOURCE_DIR) + "/tests/reference/" + name; }
-Model load(const char* name) { return Model::load(reference(name), {.threads = 1, .precision = {}, .isa = {}}); }
+Model load(const char* name) { return Model::load(reference(name).string(), {.threads = 1, .precision = {}, .isa = {}}); }
 
 template <class Call>
 void expect_error(berth_status status, const std::string& fragment, const Call& call) {

@@ -39,9 +39,7 @@ def each_row(text):
 
 class WithFolder(unittest.TestCase):
     def setUp(self):
-        temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(temporary.cleanup)
-        self.folder = pathlib.Path(temporary.name)
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.profile = self.folder / "my triage.json"  # with a blank, which a shell would split
         self.profile.write_text(json.dumps(PROFILE), encoding="utf-8")
         (self.folder / "bin").mkdir()

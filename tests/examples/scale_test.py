@@ -26,9 +26,7 @@ def texts(count):
 
 class Scale(unittest.TestCase):
     def setUp(self):
-        temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(temporary.cleanup)
-        self.folder = pathlib.Path(temporary.name)
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.processes = []
         self.addCleanup(self.end_processes)
 

@@ -87,26 +87,16 @@ bool GuardedMemory::intact() const {
 
 const char* name_of(Activation activation) {
   switch (activation) {
-    case Activation::none:
-      return "none";
-    case Activation::relu:
-      return "relu";
-    case Activation::gelu:
-      return "gelu";
-    case Activation::gelu_tanh:
-      return "gelu_tanh";
-    case Activation::quick_gelu:
-      return "quick_gelu";
-    case Activation::silu:
-      return "silu";
-    case Activation::tanh:
-      return "tanh";
-    case Activation::sigmoid:
-      return "sigmoid";
-    case Activation::relu6:
-      return "relu6";
-    case Activation::mish:
-      return "mish";
+    case Activation::none: return "none";
+    case Activation::relu: return "relu";
+    case Activation::gelu: return "gelu";
+    case Activation::gelu_tanh: return "gelu_tanh";
+    case Activation::quick_gelu: return "quick_gelu";
+    case Activation::silu: return "silu";
+    case Activation::tanh: return "tanh";
+    case Activation::sigmoid: return "sigmoid";
+    case Activation::relu6: return "relu6";
+    case Activation::mish: return "mish";
   }
   return "?";
 }
@@ -114,26 +104,16 @@ const char* name_of(Activation activation) {
 double exact_activation(Activation activation, double x) {
   const auto sigmoid = [](double y) { return 1.0 / (1.0 + std::exp(-y)); };
   switch (activation) {
-    case Activation::none:
-      return x;
-    case Activation::relu:
-      return x > 0.0 ? x : 0.0;
-    case Activation::gelu:
-      return x * 0.5 * std::erfc(-x * 0.70710678118654752440);
-    case Activation::gelu_tanh:
-      return x * 0.5 * (1.0 + std::tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x)));
-    case Activation::quick_gelu:
-      return x * sigmoid(1.702 * x);
-    case Activation::silu:
-      return x * sigmoid(x);
-    case Activation::tanh:
-      return std::tanh(x);
-    case Activation::sigmoid:
-      return sigmoid(x);
-    case Activation::relu6:
-      return std::clamp(x, 0.0, 6.0);
-    case Activation::mish:
-      return x * std::tanh(std::log1p(std::exp(x)));
+    case Activation::none: return x;
+    case Activation::relu: return x > 0.0 ? x : 0.0;
+    case Activation::gelu: return x * 0.5 * std::erfc(-x * 0.70710678118654752440);
+    case Activation::gelu_tanh: return x * 0.5 * (1.0 + std::tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x)));
+    case Activation::quick_gelu: return x * sigmoid(1.702 * x);
+    case Activation::silu: return x * sigmoid(x);
+    case Activation::tanh: return std::tanh(x);
+    case Activation::sigmoid: return sigmoid(x);
+    case Activation::relu6: return std::clamp(x, 0.0, 6.0);
+    case Activation::mish: return x * std::tanh(std::log1p(std::exp(x)));
   }
   return 0.0;
 }
@@ -143,20 +123,14 @@ double activation_tolerance(Activation activation, double x) {
   switch (activation) {
     case Activation::none:
     case Activation::relu:
-    case Activation::relu6:
-      return 0.0;
-    case Activation::gelu:
-      return 7e-7;
+    case Activation::relu6: return 0.0;
+    case Activation::gelu: return 7e-7;
     case Activation::gelu_tanh:
     case Activation::quick_gelu:
-    case Activation::silu:
-      return 1.8e-7 * std::max(1.0, magnitude);
-    case Activation::mish:
-      return 2.5e-7 * std::max(1.0, magnitude);
-    case Activation::tanh:
-      return 2e-7;
-    case Activation::sigmoid:
-      return 1e-7;
+    case Activation::silu: return 1.8e-7 * std::max(1.0, magnitude);
+    case Activation::mish: return 2.5e-7 * std::max(1.0, magnitude);
+    case Activation::tanh: return 2e-7;
+    case Activation::sigmoid: return 1e-7;
   }
   return 0.0;
 }

@@ -1,8 +1,8 @@
 // That the comparison of API keys takes as long for a wrong key as for the right one, as memcheck sees it: the bytes of both are marked as undefined, so that
 // every branch and address that depends on them is an error. Run by valgrind; "secret_test early" compares as one would without care, and has to fail.
 #include <cstdio>
-#include <cstring>
 #include <string>
+#include <string_view>
 
 #include <valgrind/memcheck.h>
 

@@ -38,46 +38,12 @@ class HostileText {
                                            Range{0x10FFFF, 1}, Range{0xA0, 1},    Range{0x1680, 1}, Range{0x3000, 1}};
   static constexpr std::array kRightToLeft = {Range{0x590, 0x70}, Range{0x600, 0x100}, Range{0xFB1D, 0x2B0}, Range{0x660, 10},
                                               Range{0x202A, 5},   Range{0x2066, 4},    Range{0x1E900, 0x40}, Range{0x20, 1}};
-  static constexpr std::array kWords = {"don't",
-                                        "'s",
-                                        "I'LL",
-                                        "we've",
-                                        "1234",
-                                        "3.14",
-                                        "``",
-                                        "''",
-                                        "<s>",
-                                        "</s>",
-                                        "[CLS]",
-                                        "[MASK]",
-                                        "<mask>",
-                                        "<unk>",
-                                        "<pad>",
-                                        "\u2581",
-                                        "\u0120",
-                                        "\u0120the",
-                                        "<0x0A>",
-                                        "  ",
-                                        "\n",
-                                        "\t",
-                                        "\r\n",
-                                        " \n ",
-                                        "the",
-                                        "The",
-                                        "THE",
-                                        "unaffable",
-                                        "https://a.b/c?d=e&f",
-                                        "##ing",
-                                        "...",
-                                        "\u2026",
-                                        "--",
-                                        "\u2014",
-                                        "$5",
-                                        "\u20ac5",
-                                        "a,b",
-                                        "1,",
-                                        "<extra_id_7>",
-                                        "<|endoftext|>"};
+  // clang-format off
+  static constexpr std::array kWords = {
+      "don't", "'s", "I'LL", "we've", "1234", "3.14", "``", "''", "<s>", "</s>", "[CLS]", "[MASK]", "<mask>", "<unk>", "<pad>", "\u2581", "\u0120", "\u0120the", "<0x0A>", "  ",
+      "\n", "\t", "\r\n", " \n ", "the", "The", "THE", "unaffable", "https://a.b/c?d=e&f", "##ing", "...", "\u2026", "--", "\u2014", "$5", "\u20ac5", "a,b", "1,", "<extra_id_7>",
+      "<|endoftext|>"};
+  // clang-format on
 
   std::uint32_t below(std::uint32_t limit) { return random_.below(limit); }
   static std::string utf8(char32_t c) {
@@ -102,20 +68,11 @@ class HostileText {
     std::string text = utf8(0x1F300 + below(0x300));
     for (std::uint32_t i = below(4); i > 0; --i) {
       switch (below(5)) {
-        case 0:
-          text += utf8(0x1F3FB + below(5));
-          break;
-        case 1:
-          text += "\u200d" + utf8(0x1F466 + below(4));
-          break;
-        case 2:
-          text += "\ufe0f\u20e3";
-          break;
-        case 3:
-          text += utf8(0x1F1E6 + below(26));
-          break;
-        default:
-          text += utf8(0xE0020 + below(0x60));
+        case 0: text += utf8(0x1F3FB + below(5)); break;
+        case 1: text += "\u200d" + utf8(0x1F466 + below(4)); break;
+        case 2: text += "\ufe0f\u20e3"; break;
+        case 3: text += utf8(0x1F1E6 + below(26)); break;
+        default: text += utf8(0xE0020 + below(0x60));
       }
     }
     return text;
@@ -142,22 +99,14 @@ class HostileText {
 
   std::string piece(std::uint32_t kind) {
     switch (kind) {
-      case 0:
-        return any_code_point();
-      case 1:
-        return pick(kScripts);
-      case 2:
-        return marked();
-      case 3:
-        return emoji();
-      case 4:
-        return below(2) == 0 ? pick(kControls) : pick(kScripts);
-      case 5:
-        return pick(kRightToLeft);
-      case 6:
-        return run();
-      default:
-        return word();
+      case 0: return any_code_point();
+      case 1: return pick(kScripts);
+      case 2: return marked();
+      case 3: return emoji();
+      case 4: return below(2) == 0 ? pick(kControls) : pick(kScripts);
+      case 5: return pick(kRightToLeft);
+      case 6: return run();
+      default: return word();
     }
   }
 

@@ -26,15 +26,9 @@ class SplitEvents {
       case SplitBehavior::removed:
         if (!is_match) put({begin, end});
         break;
-      case SplitBehavior::isolated:
-        put({begin, end});
-        break;
-      case SplitBehavior::contiguous:
-        extend_if(is_match == previous_, begin, end);
-        break;
-      case SplitBehavior::merged_with_previous:
-        extend_if(is_match && !previous_, begin, end);
-        break;
+      case SplitBehavior::isolated: put({begin, end}); break;
+      case SplitBehavior::contiguous: extend_if(is_match == previous_, begin, end); break;
+      case SplitBehavior::merged_with_previous: extend_if(is_match && !previous_, begin, end); break;
       case SplitBehavior::merged_with_next:
         // A match joins the gap after it; of several matches in a row only the last one does.
         if (!is_match && previous_ && has_open_) {
