@@ -63,6 +63,25 @@ TEST(CliJson, StringsReadBack) {
   EXPECT_EQ(out, "\"é\"");
 }
 
+TEST(CliJson, ArraysAreTheirNumbersInOrder) {
+  std::vector<float> values = {0.0f, -0.0f, -1.17549435e-38f, 3.4028235e38f, 16777216.0f, -0.07123456f};
+  std::mt19937 random(2);
+  while (values.size() < 1000)
+    if (const float value = from_bits(static_cast<std::uint32_t>(random())); std::isfinite(value)) values.push_back(value);
+  std::string out = "before", expected = "before[";
+  append_array(out, values);
+  for (const float value : values) {
+    if (expected.back() != '[') expected += ',';
+    append_number(expected, value);
+  }
+  EXPECT_EQ(out, expected + "]");
+  out.clear();
+  append_array(out, std::span<const float>());
+  append_array(out, std::vector<std::int32_t>{std::numeric_limits<std::int32_t>::min(), 0, std::numeric_limits<std::int32_t>::max()});
+  append_number(out, std::numeric_limits<std::uint64_t>::max());
+  EXPECT_EQ(out, "[][-2147483648,0,2147483647]18446744073709551615");
+}
+
 TEST(CliJson, TextsOfARecord) {
   Record record;
   record.text = "a";
