@@ -7,6 +7,7 @@
 #include "base/files.hpp"
 #include "base/json.hpp"
 #include "engine/inputs.hpp"
+#include "engine/profile/shared_model.hpp"
 
 namespace berth::engine {
 namespace {
@@ -57,7 +58,7 @@ std::unique_ptr<const Classifier> Classifier::load(const fs::path& file, const C
 void Classifier::load_model(const ClassifierOptions& options) {
   LoadOptions load = options.load;
   if (load.precision.empty()) load.precision = profile_->precision;
-  model_ = Model::load(profile_->model.native(), load);
+  model_ = shared_model(profile_->model, load);
   run_options_ = {.max_length = profile_->max_length, .batch_tokens = options.batch_tokens, .normalize = true, .long_text = profile_->long_text};
   if (profile_->has_prompt) run_options_.prompt = profile_->prompt;
   RunOptions example_options = run_options_;

@@ -37,7 +37,8 @@ class Classifier {
   Decisions run(std::span<const berth_input> inputs, berth_row* rows) const;
 
   const std::shared_ptr<const ProfileSpec>& profile() const noexcept { return profile_; }
-  const std::string& info() const noexcept { return info_; }  // JSON
+  const Model* model() const noexcept { return model_.get(); }  // null where it is unavailable; shared by the profiles of a process
+  const std::string& info() const noexcept { return info_; }    // JSON
 
  private:
   Classifier() = default;
@@ -47,7 +48,7 @@ class Classifier {
 
   std::shared_ptr<const ProfileSpec> profile_;
   std::optional<RuleSet> rules_;
-  std::unique_ptr<const Model> model_;  // null where it is unavailable
+  std::shared_ptr<const Model> model_;  // null where it is unavailable
   std::optional<Exemplars> exemplars_;
   RunOptions run_options_;
   std::string model_error_;

@@ -1,6 +1,7 @@
 #include "engine/profile/content_hash.hpp"
 
 #define XXH_INLINE_ALL
+#include <sys/stat.h>
 #include <xxhash.h>
 
 #include <algorithm>
@@ -89,6 +90,22 @@ ContentHash hash_model_directory(const std::filesystem::path& directory) {
   for (const fs::path& file : model_files(directory)) {
     hasher.add(file.lexically_relative(directory).native());
     hasher.add_file(file);
+  }
+  return hasher.finish();
+}
+
+ContentHash stamp_model_directory(const std::filesystem::path& directory) {
+  ContentHasher hasher;
+  for (const fs::path& file : model_files(directory)) {
+    struct stat found {};
+    if (::stat(file.c_str(), &found) != 0) throw base::Error(base::ErrorCode::not_found, base::display(file) + ": cannot open");
+    hasher.add(file.lexically_relative(directory).native());
+    for (const auto number : {static_cast<std::uint64_t>(found.st_dev), static_cast<std::uint64_t>(found.st_ino), static_cast<std::uint64_t>(found.st_size)})
+      hasher.add(number);
+    for (const timespec& time : {found.st_mtim, found.st_ctim}) {  // the second cannot be set back
+      hasher.add(static_cast<std::uint64_t>(time.tv_sec));
+      hasher.add(static_cast<std::uint64_t>(time.tv_nsec));
+    }
   }
   return hasher.finish();
 }

@@ -354,7 +354,8 @@ typedef struct berth_classifier_options {
 BERTH_API berth_status berth_profile_check(const char* profile);
 
 /* Reads a profile, loads its model and embeds its examples. Where the model or the examples' embedding fails and the profile's "without_model" is
- * "rules-only", the classifier works by its rules alone and berth_classifier_info says why ("model_error"). *classifier is the caller's. */
+ * "rules-only", the classifier works by its rules alone and berth_classifier_info says why ("model_error"). Classifiers of the same model files and options
+ * share the model and its threads. *classifier is the caller's. */
 BERTH_API berth_status berth_classifier_load(const char* profile, const berth_classifier_options* options, berth_classifier** classifier);
 BERTH_API berth_status berth_classifier_free(berth_classifier* classifier);
 

@@ -328,6 +328,34 @@ TEST(Exemplars, ManyExamples) {
   }
 }
 
+TEST(Classifier, ProfilesShareAModel) {
+  const Folder folder;
+  const fs::path model = folder.directory / "model";
+  fs::copy(kIntent, model, fs::copy_options::recursive);
+  Json profile = least();
+  profile["model"] = model.native();
+  const fs::path file = folder.write(profile), other = folder.write(profile, "other.json");
+  auto first = Classifier::load(file, {});
+  const auto second = Classifier::load(other, {});
+  ASSERT_NE(first->model(), nullptr);
+  EXPECT_EQ(second->model(), first->model());
+  const auto different = [&](const ClassifierOptions& options) { return Classifier::load(file, options)->model() != first->model(); };
+  EXPECT_TRUE(different({.load = {.precision = "int8"}}));
+  EXPECT_TRUE(different({.load = {.threads = 3, .precision = {}}}));
+  EXPECT_TRUE(different({.load = {.isa = "baseline"}}));
+  EXPECT_FALSE(different({.load = {.threads = 0, .precision = "fp32"}}));
+  // It outlives the profile that loaded it.
+  const Model* kept = first->model();
+  first.reset();
+  EXPECT_EQ(label_of(run(*second, {"somebody stole my card"}), 0), "card");
+  EXPECT_EQ(Classifier::load(file, {})->model(), kept);
+  // Other files, though of the same names and sizes: another model.
+  std::ifstream old(model / "config.json", std::ios::binary);
+  const std::string config((std::istreambuf_iterator<char>(old)), std::istreambuf_iterator<char>());
+  std::ofstream(model / "config.json", std::ios::binary) << config;
+  EXPECT_NE(Classifier::load(file, {})->model(), kept);
+}
+
 TEST(ContentHash, TellsContentApart) {
   EXPECT_EQ(content_hash("a"), content_hash("a"));
   EXPECT_NE(content_hash("a"), content_hash("b"));
