@@ -1,0 +1,161 @@
+// A model from its directory: what is read, checked and packed, in which order.
+#include "engine/model.hpp"
+
+#include <algorithm>
+
+#include "base/cpu_limits.hpp"
+#include "base/error.hpp"
+#include "base/memory.hpp"
+#include "engine/auto_precision.hpp"
+#include "engine/info.hpp"
+#include "kernels/dispatch.hpp"
+
+namespace berth::engine {
+
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using loaders::ModuleType;
+
+constexpr int kMaxThreads = 1024;
+
+// None: "auto".
+std::optional<Precision> precision_by_name(const std::string& wanted) {
+  if (wanted == "auto") return std::nullopt;
+  std::string supported = "auto";
+  for (const Precision precision : {Precision::fp32, Precision::bf16, Precision::int8}) {
+    if (name(precision) == wanted) return precision;
+    supported += ", " + std::string(name(precision));
+  }
+  throw Error(ErrorCode::invalid_argument, "precision: " + base::quoted(wanted) + " is not supported; supported: " + supported);
+}
+
+void check_options(const LoadOptions& options) {
+  if (options.threads < 0 || options.threads > kMaxThreads)
+    throw Error(ErrorCode::invalid_argument, "threads: expected 0 to " + std::to_string(kMaxThreads) + ", got " + std::to_string(options.threads));
+}
+
+// The modules behind the transformer; mean pooling without normalising for a directory that is not sentence-transformers'.
+std::vector<SentenceModule> bind_modules(const loaders::ModelDirectory& directory, const ModelConfig& config, const Compute& compute) {
+  std::vector<SentenceModule> modules;
+  if (directory.sentence_transformers && (directory.sentence_transformers->splade || directory.sentence_transformers->late_interaction)) return modules;
+  const bool is_static = directory.static_kind != loaders::StaticKind::none;
+  if (!directory.sentence_transformers || is_static) modules.push_back({.type = ModuleType::pooling, .pooling = {loaders::PoolingMode::mean}, .dense = {}});
+  if (directory.static_kind == loaders::StaticKind::model2vec && base::JsonObject(directory.config, directory.config_label).boolean_or("normalize", false))
+    modules.push_back({.type = ModuleType::normalize, .pooling = {}, .dense = {}});
+  if (!directory.sentence_transformers) return modules;
+  for (const loaders::ModuleSpec& spec : directory.sentence_transformers->modules) {
+    if (spec.type == ModuleType::transformer) continue;
+    const std::string label = (directory.root / spec.path / "config.json").string();
+    if (modules.empty() != (spec.type == ModuleType::pooling))
+      throw Error(ErrorCode::unsupported,
+                  (directory.root / "modules.json").string() + ": the transformer must be followed by one Pooling module, then by Dense or Normalize");
+    SentenceModule module{.type = spec.type, .pooling = {}, .dense = {}};
+    const std::size_t size = modules.empty() ? config.hidden_size : embedding_size(modules, config.hidden_size);
+    const auto check_size = [&](const char* field, std::size_t stated) {
+      if (stated != size)
+        throw Error(ErrorCode::corrupt_file,
+                    label + ": field \"" + field + "\": expected " + std::to_string(size) + ", which the module before gives, got " + std::to_string(stated));
+    };
+    if (spec.type == ModuleType::pooling) {
+      if (spec.pooling.embedding_dimension) check_size("embedding_dimension", *spec.pooling.embedding_dimension);
+      module.pooling = spec.pooling.modes;
+    } else if (spec.type == ModuleType::dense) {
+      check_size("in_features", spec.dense.in_features);
+      module.dense = bind_dense_module(spec.dense, label, compute);
+    }
+    modules.push_back(std::move(module));
+  }
+  if (modules.empty()) throw Error(ErrorCode::unsupported, (directory.root / "modules.json").string() + ": no Pooling module");
+  return modules;
+}
+
+// Whether the pooling leaves a prompt's tokens in, as it does unless it says otherwise.
+bool pools_prompts(const loaders::SentenceTransformersSpec& spec) {
+  return std::none_of(spec.modules.begin(), spec.modules.end(),
+                      [](const loaders::ModuleSpec& module) { return module.type == ModuleType::pooling && !module.pooling.include_prompt; });
+}
+
+std::size_t text_limit(const loaders::ModelDirectory& directory, const ModelConfig& config, const tokenizer::Tokenizer* tokenizer) {
+  std::size_t limit = config.max_positions;
+  if (directory.sentence_transformers && directory.sentence_transformers->max_seq_length)
+    limit = std::min(limit, *directory.sentence_transformers->max_seq_length);
+  if (tokenizer != nullptr && tokenizer->model_max_length()) limit = std::min(limit, *tokenizer->model_max_length());
+  return limit;
+}
+
+void check_vocabulary(const tokenizer::Tokenizer& tokenizer, const ModelConfig& config, const loaders::ModelDirectory& directory) {
+  const std::int32_t largest = tokenizer.max_id();
+  if (largest < 0 || static_cast<std::size_t>(largest) < config.vocab_size) return;
+  throw Error(ErrorCode::corrupt_file, directory.encoder.string() + ": the tokenizer gives ids up to " + std::to_string(largest) +
+                                           ", but config.json field \"vocab_size\" is " + std::to_string(config.vocab_size));
+}
+
+}  // namespace
+
+std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOptions& options) {
+  const base::FloatingPointScope scope;
+  check_options(options);
+  const std::optional<Precision> asked = precision_by_name(options.precision);
+  std::unique_ptr<Model> model(new Model);
+  model->isa_ = kernels::select_isa(options.isa);
+  model->kernels_ = &kernels::kernel_table(model->isa_);
+  model->low_kernels_ = &kernels::low_kernel_table(model->isa_);
+  model->pool_ = std::make_unique<base::ThreadPool>(options.threads > 0 ? options.threads : base::default_thread_count());
+  const base::FileAccess access = options.mmap ? base::FileAccess::map : base::FileAccess::copy;
+
+  const loaders::ModelDirectory directory = loaders::ModelDirectory::open(path, access);
+  model->tensors_ = loaders::TensorStore::open(directory.encoder, access);
+  const bool is_static = directory.static_kind != loaders::StaticKind::none;
+  if (!is_static) model->config_ = read_model_config(directory, *model->tensors_);
+  const AutoPrecision automatic =
+      is_static ? AutoPrecision{.precision = Precision::fp32, .reason = "a static model has no layers"} : auto_precision(model->config_, model->isa_);
+  const Precision precision = asked.value_or(automatic.precision);
+  model->precision_ = precision;
+  if (!is_static) {
+    model->weights_ = bind_weights(model->config_, *model->tensors_, precision, model->compute());
+  }
+  if (tokenizer::Tokenizer::present(directory.encoder)) model->tokenizer_ = tokenizer::Tokenizer::load(directory.encoder);
+  if (is_static) model->static_ = bind_static_embedding(directory, *model->tensors_, model->tokenizer(), model->compute(), model->config_, model->weights_);
+  if (model->tokenizer_) check_vocabulary(*model->tokenizer_, model->config_, directory);
+  model->modules_ = bind_modules(directory, model->config_, model->compute());
+  model->token_vectors_ = bind_token_vectors(directory, *model->tensors_, model->config_, model->tokenizer(), model->compute(), access);
+  model->token_weights_ = bind_token_weights(directory, model->config_, model->tokenizer(), model->compute(), access);
+  if (directory.sentence_transformers && directory.sentence_transformers->splade) {
+    model->splade_ = directory.sentence_transformers->splade;
+    model->need_head({HeadKind::masked_lm}, "masked-language-model");
+  }
+  if (directory.sentence_transformers && directory.sentence_transformers->truncate_dim) {
+    model->truncate_dim_ = *directory.sentence_transformers->truncate_dim;
+    if (model->truncate_dim_ > model->full_embedding_size())
+      throw Error(ErrorCode::corrupt_file, (directory.root / "config_sentence_transformers.json").string() + ": field \"truncate_dim\": expected 1 to " +
+                                               std::to_string(model->full_embedding_size()) + ", the size of the model's embeddings, got " +
+                                               std::to_string(model->truncate_dim_));
+  }
+  if (directory.sentence_transformers) {
+    const loaders::SentenceTransformersSpec& spec = *directory.sentence_transformers;
+    model->prompts_ = spec.prompts;
+    if (spec.default_prompt_name) model->default_prompt_ = spec.prompts.at(*spec.default_prompt_name);
+    model->pool_prompt_ = pools_prompts(spec);
+  }
+  model->strip_text_ = !is_static && directory.sentence_transformers && directory.sentence_transformers->generation == loaders::Generation::first;
+  model->lower_text_ = model->strip_text_ && directory.sentence_transformers->do_lower_case;  // the newer generation has no such field
+  model->max_length_ = is_static ? model->static_->max_length : text_limit(directory, model->config_, model->tokenizer());
+  model->info_ = describe_model({.config = model->config_,
+                                 .weights = model->weights_,
+                                 .modules = model->modules_,
+                                 .tensors = *model->tensors_,
+                                 .tokenizer = model->tokenizer(),
+                                 .isa = model->isa_,
+                                 .threads = model->pool_->threads(),
+                                 .precision = precision,
+                                 .automatic = automatic,
+                                 .max_length = model->max_length_,
+                                 .embedding_size = model->embedding_size(),
+                                 .directory = directory});
+  base::return_free_memory();  // what parsing and packing needed
+  return model;
+}
+
+}  // namespace berth::engine
