@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <type_traits>
 
 namespace berth::base {
@@ -16,7 +15,7 @@ char* write_number(char* to, Number value) {
   char* end = std::to_chars(to, to + kMostDigits, value).ptr;
   if constexpr (std::is_floating_point_v<Number>) {
     // "-0" would be read as the integer 0, without its sign.
-    if (value == std::trunc(value) && std::none_of(to, end, [](char c) { return c == '.' || c == 'e'; })) {
+    if (std::none_of(to, end, [](char c) { return c == '.' || c == 'e'; })) {
       *end++ = '.';
       *end++ = '0';
     }
@@ -41,7 +40,7 @@ void append_all(std::string& out, std::span<const Number> values) {
 
 template <class Number>
 void append_one(std::string& out, Number value) {
-  char digits[32];
+  char digits[kMostDigits];
   out.append(digits, write_number(digits, value));
 }
 

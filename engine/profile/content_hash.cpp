@@ -1,7 +1,8 @@
 #include "engine/profile/content_hash.hpp"
 
-#define XXH_INLINE_ALL
 #include <sys/stat.h>
+
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include <algorithm>

@@ -3,7 +3,6 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <utility>
 
 #include "base/error.hpp"
 #include "base/fork.hpp"

@@ -691,7 +691,8 @@ class Decisions {
 // Labels known by examples, with rules and thresholds, as a profile says (docs/triage.md). Never changes after loading: any number of threads may call it.
 class Classifier {
  public:
-  // Throws Error. A profile whose rules do without the model loads without it, too: see info().
+  // Throws Error. A profile whose rules do without the model loads without it, too: see info(). Classifiers of the same model
+  // files and options share the model and its threads.
   static Classifier load(const std::string& profile, const ClassifierOptions& options = {}) {
     const auto or_null = [](const std::string& text) { return text.empty() ? nullptr : text.c_str(); };
     berth_classifier_options c_options{};

@@ -182,11 +182,7 @@ class Scores(unittest.TestCase):
 
 class Prompts(unittest.TestCase):
     def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.model = pathlib.Path(self.folder.name)
-
-    def tearDown(self):
-        self.folder.cleanup()
+        self.model = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
 
     def prepare(self, case, include=True, **config):
         shutil.rmtree(self.model, ignore_errors=True)

@@ -78,9 +78,7 @@ class Truncate(unittest.TestCase):
 
 class Quantize(unittest.TestCase):
     def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-        self.ranges = str(pathlib.Path(self.folder.name) / "ranges.json")
+        self.ranges = str(pathlib.Path(self.enterContext(tempfile.TemporaryDirectory())) / "ranges.json")
 
     def calibrate(self, *arguments, texts=TEXTS):
         done = berth("calibrate-ranges", *arguments, "--output", self.ranges, *texts)
@@ -161,9 +159,7 @@ class Sparse(unittest.TestCase):
                     self.assertAlmostEqual(got.get(index, 0.0), value, delta=1e-4)
 
     def test_keys_and_tokens(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        model = pathlib.Path(folder.name) / "model"
+        model = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory())) / "model"
         shutil.copytree(self.model, model)
         vocabulary = {"the": 7, "cat": 8, **{f"w{i}": i for i in range(210) if i not in (7, 8)}}
         (model / "tokenizer.json").write_text(json.dumps(tokenizer(vocabulary, "w1")))
@@ -191,9 +187,7 @@ class Sparse(unittest.TestCase):
 
 class LateInteraction(unittest.TestCase):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.model = pathlib.Path(folder.name) / "model"
+        self.model = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory())) / "model"
         shutil.copytree(CASES / "bert", self.model)
         (self.model / "modules.json").write_text(json.dumps([{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"}]))
         (self.model / "config_sentence_transformers.json").write_text(json.dumps({

@@ -350,8 +350,7 @@ TEST(Classifier, ProfilesShareAModel) {
   EXPECT_EQ(label_of(run(*second, {"somebody stole my card"}), 0), "card");
   EXPECT_EQ(Classifier::load(file, {})->model(), kept);
   // Other files, though of the same names and sizes: another model.
-  std::ifstream old(model / "config.json", std::ios::binary);
-  const std::string config((std::istreambuf_iterator<char>(old)), std::istreambuf_iterator<char>());
+  const std::string config = base::read_file(model / "config.json", 1 << 20);
   std::ofstream(model / "config.json", std::ios::binary) << config;
   EXPECT_NE(Classifier::load(file, {})->model(), kept);
 }
