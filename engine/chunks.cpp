@@ -10,9 +10,11 @@ namespace berth::engine {
 
 namespace {
 
-// Tokens of a chunk, about, at least; and bytes of weights that every chunk may read. BERT-base in INT8 has 85 MB, which the products of 128
+// Tokens of a chunk, about, at least and at most; and bytes of weights that every chunk may read. BERT-base in INT8 has 85 MB, which the products of 128
 // tokens hide even when they come from memory; chunks of 256 and 512 are slower here.
 constexpr std::size_t kTokens = 128;
+constexpr std::size_t kMostTokens = 192;
+constexpr std::size_t kSpareTokens = 4;                   // that a chunk is expected not to fill
 constexpr std::size_t kTileRows = 2 * kernels::kLowRows;  // of the largest tile
 constexpr std::size_t kMostWeights = std::size_t{192} << 20;
 
@@ -23,38 +25,38 @@ std::size_t layer_bytes(const ModelWeights& weights) {
   return bytes;
 }
 
-// Tiles are computed whole, so a chunk shall have nearly a whole number of them: the longest rows go first, each into the first chunk that has room
-// (Johnson 1973, first fit decreasing), and the short ones fill what is left. Room for as many tokens as every thread gets of as many chunks.
-void cut(const RaggedBatch& batch, std::size_t threads, ChunkedRows& chunks) {
-  std::size_t count = batch.tokens() / kTokens;
-  if (count > threads) count = count / threads * threads;
-  const std::size_t even = (batch.tokens() + count - 1) / count;
-  const std::size_t capacity = (even + kTileRows - 1) / kTileRows * kTileRows;
-  chunks.rows.resize(batch.rows());
-  std::iota(chunks.rows.begin(), chunks.rows.end(), std::size_t{0});
-  std::sort(chunks.rows.begin(), chunks.rows.end(),
-            [&](std::size_t a, std::size_t b) { return batch.length(a) != batch.length(b) ? batch.length(a) > batch.length(b) : a < b; });
-  chunks.chunk.resize(batch.rows());
+constexpr std::size_t tiles_of(std::size_t tokens) { return (tokens + kTileRows - 1) / kTileRows; }
+
+// Gives every row of chunks.rows, the longest first, a chunk. Tiles are computed whole, so a chunk shall have nearly a whole number of them: each row goes into
+// the first chunk that has room (Johnson 1973, first fit decreasing), and the short ones fill what is left. The batch's tiles are dealt out to `count`
+// chunks as these are begun, so that they differ by one at most.
+void deal(const RaggedBatch& batch, std::size_t count, ChunkedRows& chunks) {
+  std::size_t tiles_left = tiles_of(batch.tokens() + count * kSpareTokens);
   chunks.room.clear();
+  chunks.tokens.clear();
   for (const std::size_t row : chunks.rows) {
     const std::size_t length = batch.length(row);
     std::size_t i = 0;
     while (i < chunks.room.size() && chunks.room[i] < length) ++i;
-    if (i == chunks.room.size()) chunks.room.push_back(std::max(capacity, (length + kTileRows - 1) / kTileRows * kTileRows));
+    if (i == chunks.room.size()) {
+      const std::size_t chunks_left = i < count ? count - i : 1;
+      const std::size_t tiles = std::max((tiles_left + chunks_left - 1) / chunks_left, tiles_of(length));
+      tiles_left -= std::min(tiles_left, tiles);
+      chunks.room.push_back(tiles * kTileRows);
+      chunks.tokens.push_back(0);
+    }
     chunks.room[i] -= length;
+    chunks.tokens[i] += length;
     chunks.chunk[row] = i;
   }
-  std::sort(chunks.rows.begin(), chunks.rows.end(),
-            [&](std::size_t a, std::size_t b) { return chunks.chunk[a] != chunks.chunk[b] ? chunks.chunk[a] < chunks.chunk[b] : a < b; });
-  chunks.ends.clear();
-  for (std::size_t i = 1; i <= batch.rows(); ++i)
-    if (i == batch.rows() || chunks.chunk[chunks.rows[i]] != chunks.chunk[chunks.rows[i - 1]]) chunks.ends.push_back(i);
 }
 
-std::size_t tokens_of(const RaggedBatch& batch, const ChunkedRows& chunks, std::size_t chunk) {
-  std::size_t tokens = 0;
-  for (std::size_t i = chunks.begin(chunk); i < chunks.ends[chunk]; ++i) tokens += batch.length(chunks.rows[i]);
-  return tokens;
+// How long the chunks take, about, where each thread that is done takes the next one: in halves of a tile, of which reading the weights takes one a chunk.
+std::size_t cost(ChunkedRows& chunks, std::size_t threads) {
+  std::vector<std::size_t>& thread_costs = chunks.thread_costs;
+  thread_costs.assign(threads, 0);
+  for (const std::size_t tokens : chunks.tokens) *std::min_element(thread_costs.begin(), thread_costs.end()) += 2 * tiles_of(tokens) + 1;
+  return *std::max_element(thread_costs.begin(), thread_costs.end());
 }
 
 // A chunk of `from` as a batch of its own, in memory that `to` has.
@@ -78,17 +80,45 @@ Compute on_one_thread(const Compute& compute) { return {.kernels = compute.kerne
 
 }  // namespace
 
+// Of a few numbers of chunks the one that takes the least time; many chunks are even enough as they are.
+void cut_rows(const RaggedBatch& batch, std::size_t threads, ChunkedRows& chunks) {
+  chunks.rows.resize(batch.rows());
+  std::iota(chunks.rows.begin(), chunks.rows.end(), std::size_t{0});
+  std::sort(chunks.rows.begin(), chunks.rows.end(),
+            [&](std::size_t a, std::size_t b) { return batch.length(a) != batch.length(b) ? batch.length(a) > batch.length(b) : a < b; });
+  chunks.chunk.resize(batch.rows());
+  const std::size_t tried_numbers = batch.tokens() / kTokens > 8 * threads ? 1 : 4;
+  const std::size_t step = std::min(threads, batch.tokens() / kTokens);
+  std::size_t best = 0;
+  std::size_t least = 0;
+  for (std::size_t count = batch.tokens() / kTokens / step * step, tried = 0; count > 0 && tried < tried_numbers; count -= step, ++tried) {
+    if (tried > 0 && batch.tokens() > count * kMostTokens) break;
+    deal(batch, count, chunks);
+    const std::size_t took = cost(chunks, threads);
+    if (tried > 0 && took >= least) continue;
+    best = count;
+    least = took;
+  }
+  deal(batch, best, chunks);
+  // A parallel region gives each thread consecutive tasks: each shall get as many of the larger chunks.
+  const auto place = [&](std::size_t row) { return chunks.chunk[row] % threads * chunks.tokens.size() + chunks.chunk[row] / threads; };
+  std::sort(chunks.rows.begin(), chunks.rows.end(), [&](std::size_t a, std::size_t b) { return place(a) != place(b) ? place(a) < place(b) : a < b; });
+  chunks.ends.clear();
+  for (std::size_t i = 1; i <= batch.rows(); ++i)
+    if (i == batch.rows() || chunks.chunk[chunks.rows[i]] != chunks.chunk[chunks.rows[i - 1]]) chunks.ends.push_back(i);
+}
+
 bool prepare_chunks(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, Workspace& workspace) {
   const RaggedBatch& batch = workspace.batch;
   workspace.chunks.ends.clear();
   if (weights.layer_precision == Precision::fp32 || batch.rows() < 2 || batch.tokens() < 2 * kTokens || layer_bytes(weights) > kMostWeights) return false;
   const auto threads = static_cast<std::size_t>(compute.pool.threads());
-  cut(batch, threads, workspace.chunks);
+  cut_rows(batch, threads, workspace.chunks);
   const std::size_t count = workspace.chunks.count();
   std::size_t most = 0;
   std::size_t most_rows = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    most = std::max(most, tokens_of(batch, workspace.chunks, i));
+    most = std::max(most, workspace.chunks.tokens[i]);
     most_rows = std::max(most_rows, workspace.chunks.ends[i] - workspace.chunks.begin(i));
   }
   if (count < threads || most * threads > batch.tokens() + batch.tokens() / 4) {

@@ -10,6 +10,10 @@
 
 namespace berth::engine {
 
+// Gives every row of a batch a chunk, of whole tiles of tokens nearly: 128 tokens or some more, and as many chunks as keep all threads equally long at work.
+// Consecutive chunks, as a parallel region gives them to a thread, are about as many tokens as the next thread's. For 256 tokens or more. Throws std::bad_alloc.
+void cut_rows(const RaggedBatch& batch, std::size_t threads, ChunkedRows& chunks);
+
 // Cuts workspace.batch into chunks of rows and reserves a workspace for each thread that will run them, where that is faster than the batch as a whole:
 // a chunk's activations stay in a core's second cache through all layers and no layer waits for all threads, but every chunk reads all weights again.
 // So the weights must not be too many, the rows many, and no chunk so long that the others are done before it. Returns whether it did. Throws std::bad_alloc.

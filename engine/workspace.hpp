@@ -53,10 +53,12 @@ struct VocabularyScratch {
 
 // A batch's rows in chunks that are computed apart (engine/chunks.hpp).
 struct ChunkedRows {
-  std::vector<std::size_t> rows;   // chunk i is rows[ends[i - 1]] to rows[ends[i] - 1]
-  std::vector<std::size_t> ends;   // none: the batch is computed as a whole
-  std::vector<std::size_t> chunk;  // of each row
-  std::vector<std::size_t> room;   // of each chunk, in tokens: what is left
+  std::vector<std::size_t> rows;    // chunk i is rows[ends[i - 1]] to rows[ends[i] - 1]
+  std::vector<std::size_t> ends;    // none: the batch is computed as a whole
+  std::vector<std::size_t> chunk;   // of each row
+  std::vector<std::size_t> tokens;  // of each chunk
+  std::vector<std::size_t> room;    // of each chunk, in tokens: what is left
+  std::vector<std::size_t> thread_costs;
 
   std::size_t count() const noexcept { return ends.size(); }
   bool empty() const noexcept { return ends.empty(); }
