@@ -12,7 +12,6 @@ import argparse
 import itertools
 import json
 import os
-import statistics
 import sys
 
 import cells
@@ -121,9 +120,9 @@ class Comparison:
         times, result["bystander_cores"] = measure.time_in_turn(contenders, self.arguments.rounds, self.arguments.slice)
         for driver in self.drivers:
             driver.unload()
-        others = {key: statistics.median(times[key]) for key in ways}
+        others = {key: times[key].median for key in ways}
         best = min(others, key=others.get)
-        result |= {"way": ways[best], "other_ms": others[best], "rounds_ms": times}
+        result |= {"way": ways[best], "other_ms": others[best], "rounds_ms": {key: one.rounds for key, one in times.items()}}
         if len(ways) > 1:
             result["strategies"] = {key: {"ms": others[key], "way": ways[key]} for key in ways}
         if self.berth:
@@ -146,7 +145,7 @@ def run(arguments):
             results.append(result)
             text = f"other {report.milliseconds(result['other_ms'])} ms ({result['way']})"
             if "ratio" in result:
-                text += f", berth {report.milliseconds(result['ms'])} ms, ratio {result['ratio']:.2f}, {report.agreement(result)}"
+                text += f", berth {report.milliseconds(result['ms'])} ms, ratio {result['ratio']:.2f} (least passes {result['least_ratio']:.2f}), {report.agreement(result)}"
             print(text, flush=True, file=sys.stderr)
     finally:
         comparison.close()

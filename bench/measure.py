@@ -27,8 +27,9 @@ class Contender:
     plan: int
 
     def run(self, seconds, min_iterations=1):
-        """The median time of a pass in ms, over a slice of about that many seconds."""
-        return statistics.median(self.driver.run(self.plan, seconds, min_iterations)) / 1e6
+        """The median and the least time of a pass in ms, over a slice of about that many seconds."""
+        ns = self.driver.run(self.plan, seconds, min_iterations)
+        return statistics.median(ns) / 1e6, min(ns) / 1e6
 
 
 def fastest(contenders, seconds, probes=3):
@@ -40,7 +41,7 @@ def fastest(contenders, seconds, probes=3):
     best = {}
     for _ in range(probes):
         for contender in contenders:
-            took = contender.run(seconds)
+            took, _ = contender.run(seconds)
             best[id(contender)] = min(took, best.get(id(contender), took))
     return min(contenders, key=lambda contender: best[id(contender)])
 
@@ -140,19 +141,32 @@ class Bystanders:
         return statistics.median(self.shares)
 
 
+@dataclass
+class Times:
+    """Of one contender, in ms: the median pass of every round, and the least pass of all rounds."""
+    rounds: list
+    least: float
+
+    @property
+    def median(self):
+        return statistics.median(self.rounds)
+
+
 def time_in_turn(contenders, rounds, seconds):
-    """{name: [ms per round]}, every contender once per round, and the cores that bystanders kept busy."""
+    """{name: Times}, every contender once per round, and the cores that bystanders kept busy."""
     for contender in contenders:
         contender.run(seconds / 2, 2)
-    times, bystanders = {contender.name: [] for contender in contenders}, Bystanders()
+    slices, bystanders = {contender.name: [] for contender in contenders}, Bystanders()
     for _ in range(rounds):
         for contender in contenders:
-            times[contender.name].append(bystanders.watch(contender, seconds))
+            slices[contender.name].append(bystanders.watch(contender, seconds))
+    times = {name: Times([median for median, _ in all], min(least for _, least in all)) for name, all in slices.items()}
     return times, bystanders.median()
 
 
 def summary(times, side, other):
-    """Medians of both, and the ratio other/side taken round by round."""
-    ratios = [b / a for a, b in zip(times[side], times[other])]
-    return {"ms": statistics.median(times[side]), "other_ms": statistics.median(times[other]),
-            "ratio": statistics.median(ratios), "ratio_min": min(ratios), "ratio_max": max(ratios)}
+    """Medians of both, the ratio other/side taken round by round, and that of the least passes: what neighbours on a shared machine disturb least."""
+    side, other = times[side], times[other]
+    ratios = [b / a for a, b in zip(side.rounds, other.rounds)]
+    return {"ms": side.median, "other_ms": other.median, "ratio": statistics.median(ratios), "ratio_min": min(ratios), "ratio_max": max(ratios),
+            "least_ms": side.least, "other_least_ms": other.least, "least_ratio": other.least / side.least}

@@ -56,9 +56,10 @@ def cells_table(cells, other):
     for cell in cells:
         ratio = f"**{cell['ratio']:.2f}**" if "ratio" in cell else ""
         spread = f"{cell['ratio_min']:.2f} to {cell['ratio_max']:.2f}" if "ratio" in cell else ""
+        least = f"{milliseconds(cell['other_least_ms'])} / {milliseconds(cell['least_ms'])}: {cell['least_ratio']:.2f}" if "ratio" in cell else ""
         rows.append([cell["model"], cell["precision"], cell["threads"], cell["cell"], milliseconds(cell["other_ms"]), milliseconds(cell.get("ms")),
-                     ratio, spread, agreement(cell), cell["way"], f"{cell['bystander_cores']:.2f}"])
-    return table(["model", "precision", "threads", "batch x length", f"{other} ms", "berth ms", "ratio", "over the rounds", "difference",
+                     ratio, spread, least, agreement(cell), cell["way"], f"{cell['bystander_cores']:.2f}"])
+    return table(["model", "precision", "threads", "batch x length", f"{other} ms", "berth ms", "ratio", "over the rounds", "least passes", "difference",
                   "run as", "others' cores"], rows)
 
 
@@ -84,7 +85,8 @@ def markdown(result):
              f"berth {versions.get('berth') or 'not run'}"
              + (f" at {host['commit']}" if host["commit"] else "") + f", instruction set {versions.get('isa') or '-'};"
              + f" ONNX Runtime {versions.get('onnxruntime') or 'not run'}.",
-             f"{result['settings']['rounds']} rounds in turn, slices of {result['settings']['slice']:g} s; medians; the ratio is the median over the rounds.",
+             f"{result['settings']['rounds']} rounds in turn, slices of {result['settings']['slice']:g} s; medians; the ratio is the median over the rounds."
+             " Least passes: the fastest of each side in all rounds, and their ratio.",
              "", cells_table(result["cells"], result["other"])]
     text = "\n".join(lines) + ragged_table(result["cells"])
     busy = [cell for cell in result["cells"] if cell["bystander_cores"] > 0.1]
