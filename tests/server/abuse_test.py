@@ -261,7 +261,7 @@ class Signals(unittest.TestCase):
         clients = [threading.Thread(target=ask) for _ in range(3)]
         for client in clients:
             client.start()
-        until(lambda: server.metrics()["te_queue_size"] > 0 or len(results) == 3)
+        until(lambda: server.metrics()["te_predict_count"] == 3 * 1500, what="all three have been read")
         server.process.send_signal(signal.SIGTERM)
         for client in clients:
             client.join(60)
