@@ -39,8 +39,10 @@ std::vector<std::string> read_labels(const JsonObject& config) {
     const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), index);
     if (error != std::errc{} || end != key.data() + key.size() || index >= labels.size() || seen[index])
       config.fail("id2label", "keys must be the numbers 0 to " + std::to_string(labels.size() - 1) + "; key " + base::quoted(key) + " is not");
-    if (!value.is_string()) config.fail("id2label", "the label of " + base::quoted(key) + " must be a string");
-    labels[index] = value.get<std::string>();
+    if (!value.is_string() && !value.is_number_integer())
+      throw Error(ErrorCode::corrupt_file,
+                  config.label() + ": field \"id2label\": the label of " + base::quoted(key) + " must be a string, got " + base::describe(value));
+    labels[index] = value.is_string() ? value.get<std::string>() : value.dump();
     seen[index] = true;
   }
   if (labels.empty()) config.fail("id2label", "expected at least one label");
@@ -81,7 +83,13 @@ void use_head(const HeadSpec& spec, const JsonObject& json, ModelConfig& config)
     return;
   }
   config.head.outputs = spec.outputs;
-  if (spec.outputs > 0) return;
+  if (spec.outputs > 0) {
+    if (spec.kind == HeadKind::token_classifier) {  // a discriminator: config.json has no labels for it
+      for (std::size_t i = 0; i < spec.outputs; ++i) config.labels.push_back("LABEL_" + std::to_string(i));
+      config.score_function = ScoreFunction::sigmoid;
+    }
+    return;
+  }
   config.labels = read_labels(json);
   config.score_function = read_score_function(json, config.labels.size());
   config.head.outputs = config.labels.size();

@@ -84,7 +84,7 @@ PreparedText::PreparedText(const berth_input& input, std::size_t index, const Te
 
 void refuse_long_text(std::size_t index, std::size_t tokens, std::size_t limit) {
   throw Error(ErrorCode::too_long, input_name(index) + ": " + std::to_string(tokens) + " tokens, but " + std::to_string(limit) +
-                                       " are the limit; long_text says what becomes of longer texts: truncate or window");
+                                       " are the limit; long_text says what becomes of longer texts: truncate or, where the task has them, window");
 }
 
 InputRow checked_ids(const berth_input& input, std::size_t index, const ModelConfig& config) {

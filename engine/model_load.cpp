@@ -79,8 +79,9 @@ bool pools_prompts(const loaders::SentenceTransformersSpec& spec) {
 
 std::size_t text_limit(const loaders::ModelDirectory& directory, const ModelConfig& config, const tokenizer::Tokenizer* tokenizer) {
   std::size_t limit = config.max_positions;
+  // sentence-transformers puts its own number in the tokenizer's place.
   if (directory.sentence_transformers && directory.sentence_transformers->max_seq_length)
-    limit = std::min(limit, *directory.sentence_transformers->max_seq_length);
+    return std::min(limit, *directory.sentence_transformers->max_seq_length);
   if (tokenizer != nullptr && tokenizer->model_max_length()) limit = std::min(limit, *tokenizer->model_max_length());
   return limit;
 }

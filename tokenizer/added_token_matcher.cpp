@@ -98,6 +98,7 @@ void AddedTokenMatcher::split(std::string_view text, std::vector<AddedSplit>& pi
     if (token.single_word && (ends_with_word(text.substr(0, match.begin)) || starts_with_word(text.substr(match.end)))) continue;
     const std::size_t begin = token.lstrip ? skip_spaces_back(text, match.begin, done) : match.begin;
     const std::size_t end = token.rstrip ? skip_spaces(text, match.end) : match.end;
+    if (begin > end) continue;  // within spaces that the token before has taken
     if (done < begin) pieces.push_back(piece(done, begin));
     pieces.push_back(piece(begin, end, patterns_[match.pattern].id));
     done = end;

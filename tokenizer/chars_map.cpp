@@ -39,6 +39,8 @@ void CharsMap::check_forms(const std::string& field) const {
   if (const std::size_t invalid = base::find_invalid_utf8(forms_); invalid != std::string_view::npos) {
     corrupt(field, "the normalized forms are not valid UTF-8 at byte " + std::to_string(invalid));
   }
+  // find() would come back to the root, which is looked at as a beginning alone.
+  if (const std::uint32_t root = label(units_[0]); root != 0 && root < 256) corrupt(field, "a trie whose root has the label " + std::to_string(root));
   std::vector<bool> seen(units_.size());
   std::vector<std::size_t> open = {0};
   while (!open.empty()) {

@@ -18,8 +18,9 @@ inline constexpr std::size_t kMaxConfigFile = 16 << 20;
 // What tokenizer_config.json says besides the tokenizer itself.
 struct ConfigLimits {
   std::optional<std::size_t> model_max_length;
-  TruncationSide truncation_side = TruncationSide::right;
-  std::optional<std::string> mask_token, unknown_token;
+  std::optional<TruncationSide> truncation_side;
+  bool clean_up_tokenization_spaces = true;
+  std::optional<std::string> mask_token, unknown_token, pad_token;
 };
 // `config` is the parsed tokenizer_config.json.
 ConfigLimits read_config_limits(const base::JsonObject& config);

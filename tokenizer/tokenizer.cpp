@@ -110,6 +110,23 @@ std::string Tokenizer::decode(std::vector<std::string> tokens) const {
   return result;
 }
 
+std::string Tokenizer::clean_up(std::string text) const {
+  if (!impl_->limits.clean_up_tokenization_spaces) return text;
+  // In this order, each all over the text before the next.
+  constexpr std::pair<std::string_view, std::string_view> kReplaced[] = {{" .", "."},     {" ?", "?"},   {" !", "!"},   {" ,", ","},     {" ' ", "'"},
+                                                                         {" n't", "n't"}, {" 'm", "'m"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+  for (const auto& [from, to] : kReplaced) {
+    std::string result;
+    std::size_t done = 0;
+    for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, done)) {
+      result.append(text, done, at - done).append(to);
+      done = at + from.size();
+    }
+    text = result.append(text, done);
+  }
+  return text;
+}
+
 std::string_view Tokenizer::token(std::int32_t id) const { return impl_->encoder.token(id); }
 
 std::optional<std::int32_t> Tokenizer::id(std::string_view token) const {
@@ -122,7 +139,9 @@ std::size_t Tokenizer::vocab_size() const { return impl_->encoder.parts().model-
 
 std::int32_t Tokenizer::max_id() const { return impl_->max_id; }
 std::optional<std::size_t> Tokenizer::model_max_length() const { return impl_->limits.model_max_length; }
-TruncationSide Tokenizer::truncation_side() const { return impl_->limits.truncation_side; }
+TruncationSide Tokenizer::truncation_side() const {
+  return impl_->limits.truncation_side.value_or(impl_->encoder.parts().truncation_side.value_or(TruncationSide::right));
+}
 std::size_t Tokenizer::num_special_tokens(bool pair) const { return impl_->encoder.parts().post_processor.added(pair); }
 
 bool Tokenizer::is_frame(std::int32_t id) const {
@@ -144,6 +163,7 @@ std::optional<std::int32_t> role_id(const Tokenizer& tokenizer, const std::optio
 
 std::optional<std::int32_t> Tokenizer::mask_id() const { return role_id(*this, impl_->limits.mask_token, {"[MASK]", "<mask>"}); }
 std::optional<std::int32_t> Tokenizer::unknown_id() const { return role_id(*this, impl_->limits.unknown_token, {"[UNK]", "<unk>"}); }
+std::optional<std::int32_t> Tokenizer::pad_id() const { return role_id(*this, impl_->limits.pad_token, {"[PAD]", "<pad>"}); }
 std::string_view Tokenizer::continuing_prefix() const { return impl_->encoder.parts().model->continuing_prefix(); }
 std::string_view Tokenizer::type() const { return impl_->encoder.parts().model->type(); }
 

@@ -68,17 +68,21 @@ class Tokenizer {
 
   // The same of tokens' texts.
   std::string decode(std::vector<std::string> tokens) const;
+  // Decoded text as transformers' clean_up_tokenization leaves it, without the spaces before English punctuation and contractions ("do n't"), unless
+  // "clean_up_tokenization_spaces" in tokenizer_config.json is false.
+  std::string clean_up(std::string text) const;
 
   std::string_view token(std::int32_t id) const;  // "" when there is none
   std::optional<std::int32_t> id(std::string_view token) const;
   std::size_t vocab_size() const;                       // entries, added tokens included
   std::int32_t max_id() const;                          // the largest id encode() can give: must be below the embedding table's rows
   std::optional<std::size_t> model_max_length() const;  // tokenizer_config.json, when it is there and below 10^9
-  TruncationSide truncation_side() const;               // tokenizer_config.json, default right
+  TruncationSide truncation_side() const;               // tokenizer_config.json, else tokenizer.json's truncation section, else right
   std::size_t num_special_tokens(bool pair) const;      // that the post-processor adds
   bool is_frame(std::int32_t id) const;                 // one of those
   std::optional<std::int32_t> mask_id() const;          // the "mask_token" of the directory's files, else [MASK] or <mask> where there is one
   std::optional<std::int32_t> unknown_id() const;       // likewise
+  std::optional<std::int32_t> pad_id() const;           // likewise
   // What tokens that continue a word begin with ("##"); "" where the vocabulary does not mark them so.
   std::string_view continuing_prefix() const;
   std::string_view type() const;  // "WordPiece"

@@ -9,16 +9,20 @@ ConfigLimits read_config_limits(const base::JsonObject& config) {
   ConfigLimits limits;
   // Tokenizers without a limit are saved with 1e30 or so, as a float or as a very long integer.
   constexpr double kNoLimit = 1e9;
-  if (config.has("model_max_length")) {
-    const double length = config.number("model_max_length", 1, std::numeric_limits<double>::max());
+  const char* key = config.has("model_max_length") ? "model_max_length" : "max_len";  // the name of old releases
+  if (config.has(key)) {
+    const double length = config.number(key, 1, std::numeric_limits<double>::max());
     if (length < kNoLimit) {
-      if (length != std::floor(length)) config.fail("model_max_length", "expected an integer");
+      if (length != std::floor(length)) config.fail(key, "expected an integer");
       limits.model_max_length = static_cast<std::size_t>(length);
     }
   }
-  const std::string side = config.string_or("truncation_side", "right");
-  if (side != "left" && side != "right") config.fail("truncation_side", "expected \"left\" or \"right\"");
-  limits.truncation_side = side == "left" ? TruncationSide::left : TruncationSide::right;
+  if (config.has("truncation_side")) {
+    const std::string side = config.string("truncation_side");
+    if (side != "left" && side != "right") config.fail("truncation_side", "expected \"left\" or \"right\"");
+    limits.truncation_side = side == "left" ? TruncationSide::left : TruncationSide::right;
+  }
+  limits.clean_up_tokenization_spaces = config.boolean_or("clean_up_tokenization_spaces", true);
   read_roles(config, limits);
   return limits;
 }
@@ -35,6 +39,7 @@ void read_roles(const base::JsonObject& config, ConfigLimits& limits) {
   };
   read("mask_token", limits.mask_token);
   read("unk_token", limits.unknown_token);
+  read("pad_token", limits.pad_token);
 }
 
 }  // namespace berth::tokenizer

@@ -68,6 +68,9 @@ TokenizerParts load_tokenizer_json(std::string_view text, const std::string& lab
   const auto model = stage(document, "model");
   if (!model) corrupt(label, "model", "missing");
   TokenizerParts parts = assemble_parts(document, make_model(*model, model_data.take()), read_added_tokens({document, ""}));
+  if (const base::Json* section = document.find("truncation"); section != nullptr && section->is_object())
+    if (const auto direction = section->find("direction"); direction != section->end() && direction->is_string())
+      parts.truncation_side = *direction == "Left" ? TruncationSide::left : TruncationSide::right;
   if (const auto post = stage(document, "post_processor")) parts.post_processor = make_post_processor(*post);
   return parts;
 }

@@ -30,6 +30,16 @@ std::string check_count(const std::string& text) {
   return whole_number_from(std::int64_t{0}, text) ? "" : "expected a whole number, 0 or more, got \"" + text + "\"";
 }
 
+std::vector<std::string> split_exactly(const std::string& text) {
+  std::vector<std::string> parts;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    if (begin < end) parts.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
 std::vector<std::string> split_list(const std::string& text) {
   std::vector<std::string> parts;
   for (std::size_t begin = 0; begin <= text.size();) {

@@ -16,5 +16,7 @@ std::string check_between(const std::string& text, double least, double most, co
 
 // "a, b,c" as its parts, without white space around them and without empty ones.
 std::vector<std::string> split_list(const std::string& text);
+// The same with the spaces that stand beside a comma.
+std::vector<std::string> split_exactly(const std::string& text);
 
 }  // namespace berth::cli

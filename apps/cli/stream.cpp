@@ -81,6 +81,11 @@ Stream::Stream(const TextOptions& text, const StreamOptions& stream, std::vector
   if (same_file(stream_.output, input)) throw UsageError("--output is the input");
   if (same_file(stream_.errors, input)) throw UsageError("--errors is the input");
   if (same_file(stream_.errors, stream_.output)) throw UsageError("--errors is the output");
+  if (is_file(stream_.output))
+    for (const std::string& own : {progress_path(), unfinished_progress_path()}) {
+      if (same_file(own, input)) throw UsageError("the input is " + own + ", where --output keeps its progress");
+      if (same_file(own, stream_.errors)) throw UsageError("--errors is " + own + ", where --output keeps its progress");
+    }
   fields_.text = stream_.text_field.c_str();
   fields_.pair = stream_.pair_field.c_str();
   fields_.keeps_line = true;
@@ -116,7 +121,13 @@ void Stream::check_names(const std::vector<std::string>& columns) const {
     for (const std::string& other : source_->columns())
       if (other == name) throw DataError("the input has a column " + base::quoted(name) + " already; --result-field gives the answers another name");
   };
-  if (format_ == OutputFormat::jsonl) refuse(stream_.result_field);
+  if (format_ == OutputFormat::jsonl) {
+    refuse(stream_.result_field);
+    std::vector<std::string> names = source_->columns();
+    std::sort(names.begin(), names.end());
+    if (const auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end())
+      throw DataError("the input has two columns " + base::quoted(*twice) + ", which would be one key of JSON twice; --output-format csv keeps them");
+  }
   if (wants_cells())
     for (const std::string& column : columns) refuse(stream_.result_field + "." + column);
 }
@@ -126,8 +137,10 @@ std::string Stream::header(const std::vector<std::string>& columns) const {
   const bool kept = source_->format() == InputFormat::csv || source_->format() == InputFormat::tsv;
   if (kept && stream_.no_header) return "";
   std::string line;
+  bool first = true;
   const auto add = [&](const std::string& name) {
-    if (!line.empty()) line += delimiter;
+    if (!first) line += delimiter;
+    first = false;
     append_field(line, name, delimiter);
   };
   if (kept) {
@@ -287,7 +300,7 @@ void Stream::save_progress() {
   secure();
   const json state = {{"options", fingerprint_}, {"input_bytes", settled_place_.bytes}, {"lines", settled_place_.lines},  {"answered", settled_answered_},
                       {"bad", settled_bad_},     {"output_bytes", settled_bytes_},      {"errors_bytes", settled_errors_}};
-  const std::string temporary = progress_path() + ".part";
+  const std::string temporary = unfinished_progress_path();
   std::error_code failed;
   try {
     Output file(temporary);

@@ -80,6 +80,7 @@ class Stream {
   void save_what_there_is();
   void finish();
   std::string progress_path() const { return stream_.output + ".progress"; }
+  std::string unfinished_progress_path() const { return progress_path() + ".part"; }
   bool resumable() const { return output_ && output_->regular_file(); }
 
   TextOptions text_;

@@ -1,8 +1,14 @@
 #include "apps/server/models.hpp"
 
+#include <iterator>
+
 #include "base/memory.hpp"
 
 namespace berth::server {
+
+namespace {
+constexpr const char* kStopping = "the server is stopping";
+}
 
 Models::Models(const ServerOptions& options, Workers& workers, Metrics& metrics, const Log& log)
     : options_(options), workers_(workers), metrics_(metrics), log_(log) {
@@ -90,8 +96,25 @@ ModelPointer Models::get(const ModelSource& source) {
   return entry.current;
 }
 
+void Models::stop() {
+  std::vector<std::function<void(ModelPointer, const std::string&)>> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+    for (const auto& entry : entries_) {
+      std::move(entry->waiting.begin(), entry->waiting.end(), std::back_inserter(waiting));
+      entry->waiting.clear();
+    }
+  }
+  for (const auto& call : waiting) call(nullptr, kStopping);
+}
+
 void Models::when_loaded(const ModelSource& source, std::function<void(ModelPointer, const std::string&)> ready) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
+  if (stopped_) {
+    lock.unlock();
+    return ready(nullptr, kStopping);
+  }
   Entry& entry = entry_of(source);
   entry.waiting.push_back(std::move(ready));
   if (entry.loading) return;

@@ -40,6 +40,8 @@ class Models {
   ModelPointer get(const ModelSource& source);
   // `ready` is called by a worker after the model was loaded, or could not be.
   void when_loaded(const ModelSource& source, std::function<void(ModelPointer model, const std::string& error)> ready);
+  // Calls what waits for a model that will not be loaded any more, and from now on at once. After the workers have ended that load them.
+  void stop();
   // Loads all loaded models again, one after the other; requests go on with the old one until the new one is there, and keep it if that fails.
   void reload(std::function<void(bool good)> done = {});
   std::vector<Status> status() const;
@@ -68,6 +70,7 @@ class Models {
   const Log& log_;
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<Entry>> entries_;
+  bool stopped_ = false;
 };
 
 }  // namespace berth::server

@@ -20,11 +20,32 @@ std::vector<std::size_t> byte_offsets(std::string_view text) {
   return offsets;
 }
 
-void append_tokens(std::string& out, const Encoding& encoding, std::string_view text) {
+constexpr std::size_t kMostText = std::size_t{1} << 20;  // bytes; its tokens take some 60 times as much while they are written
+
+// Takes from the memory for all responses what this one has grown to.
+class Charge {
+ public:
+  Charge(Service& service, Call& call) : service_(service), share_(call.result_share) { share_ = Share(service.results()); }
+  void operator()(const std::string& out) {
+    if (out.capacity() <= charged_) return;
+    charged_ = out.capacity();
+    if (charged_ > service_.results().limit())
+      fail_validation("the response would take more than the limit of " + std::to_string(service_.results().limit() >> 20) + " MB: send fewer inputs at once");
+    if (!share_.grow_to(charged_)) throw Failure(FailureKind::overloaded, "Model is overloaded", "overloaded", 1);
+  }
+
+ private:
+  Service& service_;
+  Share& share_;
+  std::size_t charged_ = 0;
+};
+
+void append_tokens(std::string& out, const Encoding& encoding, std::string_view text, Charge& charge) {
   const std::vector<std::size_t> bytes = byte_offsets(text);
   out += '[';
   for (std::size_t i = 0; i < encoding.size(); ++i) {
     if (i > 0) out += ',';
+    charge(out);
     const bool special = encoding.special_mask()[i] != 0;
     const auto [begin, end] = encoding.offsets(i);
     out.append("{\"id\":").append(std::to_string(encoding.ids()[i])).append(",\"text\":");
@@ -65,10 +86,13 @@ void handle_tokenize(Service& service, const CallPointer& call) {
                         std::to_string(service.options().max_client_batch),
                     "batch_size");
     std::string out;
+    Charge charge(service, *call);
     append_list(out, texts, [&](const std::string& text) {
       if (text.empty()) throw Failure(FailureKind::empty, "Input validation error: `inputs` cannot be empty", "validation");
+      if (text.size() > kMostText)
+        fail_validation("`inputs` must have at most " + std::to_string(kMostText) + " bytes a text. Given: " + std::to_string(text.size()));
       const std::string prompted = prompt + text;
-      append_tokens(out, tokenizer_of(*model).tokenize(Input(prompted), options), prompted);
+      append_tokens(out, tokenizer_of(*model).tokenize(Input(prompted), options), prompted, charge);
     });
     return json_response(std::move(out));
   });
@@ -83,7 +107,11 @@ void handle_decode(Service& service, const CallPointer& call) {
     const ModelPointer model = service.model(fields);
     if (lists.size() == 1 && lists[0].empty()) throw Failure(FailureKind::empty, "Input validation error: `ids` cannot be empty", "validation");
     std::string out;
-    append_list(out, lists, [&](const std::vector<std::int32_t>& ids) { base::append_string(out, tokenizer_of(*model).decode(ids, skip)); });
+    Charge charge(service, *call);
+    append_list(out, lists, [&](const std::vector<std::int32_t>& ids) {
+      base::append_string(out, tokenizer_of(*model).decode(ids, skip));
+      charge(out);
+    });
     return json_response(std::move(out));
   });
 }

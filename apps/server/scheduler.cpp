@@ -35,27 +35,31 @@ void Scheduler::stop() {
     waiting.swap(ring_);
     state_ = {};
   }
-  for (const JobPointer& job : waiting) {
-    if (job->cancelled) continue;
+  for (const JobPointer& job : waiting) {  // those that were cancelled have left the ring
     job->failure.emplace(FailureKind::unhealthy, "the server is stopping", "dropped");
     job->done(*job);
   }
 }
 
 bool Scheduler::submit(const JobPointer& job) {
-  job->submitted = Clock::now();
-  for (std::size_t i = 0; i < job->items.size(); ++i)
-    if (!job->items[i].cached) {
-      job->order.push_back(i);
-      job->waiting_tokens += job->items[i].tokens;
-    }
-  job->left = job->order.size();
-  if (job->left == 0) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (job->cancelled) return true;
+    job->submitted = Clock::now();
+    for (std::size_t i = 0; i < job->items.size(); ++i)
+      if (!job->items[i].cached) {
+        job->order.push_back(i);
+        job->waiting_tokens += job->items[i].tokens;
+      }
+    job->left = job->order.size();
+  }
+  if (job->left == 0) {  // nobody else changes it before the job is in the ring
     job->done(*job);
     return true;
   }
   {
     const std::lock_guard lock(mutex_);
+    if (job->cancelled) return true;
     const bool fits = state_.tokens + job->waiting_tokens <= limits_.queue_tokens && state_.inputs + job->left <= limits_.queue_inputs;
     if (stopping_ || (!fits && state_.inputs > 0)) return false;
     state_.tokens += job->waiting_tokens;
@@ -69,8 +73,8 @@ bool Scheduler::submit(const JobPointer& job) {
 
 void Scheduler::cancel(const JobPointer& job) {
   const std::lock_guard lock(mutex_);
-  if (job->cancelled || job->left == 0) return;
-  job->cancelled = true;
+  if (job->cancelled) return;
+  job->cancelled = true;  // also of one that is not submitted yet
   const auto found = std::find(ring_.begin(), ring_.end(), job);
   if (found == ring_.end()) return;  // all of it is in a batch
   state_.tokens -= job->waiting_tokens;

@@ -94,6 +94,7 @@ int serve(const ServerOptions& options) {
   const bool all = server.drain(own.drain_time);
   log.info("stopped", {{"all_answered", all}});
   service.stop();
+  if (!all) server.drain(std::chrono::seconds(1));  // until the last answers, 503, are written
   service.set_server(nullptr);
   return 0;
 }

@@ -45,6 +45,9 @@ ServedModel::ServedModel(std::string name_, const std::string& directory_, Model
   describe(info);
   for (std::size_t i = 0; i < model->num_labels(); ++i) labels.emplace_back(model->label(i));
   kind = kind_of(info.value("task", ""), labels.size());
+  if (kind == ModelKind::masked && tokenizer)
+    for (const std::string_view known : {"[MASK]", "<mask>"})
+      if (const Encoding one = tokenizer->tokenize(known, {.add_special_tokens = false}); one.size() == 1 && one.token(0) == known) mask_text = known;
   vector_kinds = model->vector_kinds();
   default_vector_kind = model->default_vector_kind();
   for (const base::Json& module : info["pooling"]) {

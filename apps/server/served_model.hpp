@@ -44,6 +44,7 @@ struct ServedModel {
   bool windows = false;                       // a profile that runs long texts as windows
   std::optional<std::string> default_prompt;  // the text
   std::size_t max_length = 0, hidden_size = 0, embedding_size = 0, vocab_size = 0;
+  std::string mask_text;  // of fill-mask models, where the mask token is called as usual
   std::size_t bytes = 0;  // of its weights
   int threads = 0;
 

@@ -55,6 +55,7 @@ Service::~Service() { stop(); }
 void Service::stop() {
   scheduler_.stop();
   loaders_.stop();
+  models_.stop();
   workers_.stop();
 }
 

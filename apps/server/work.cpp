@@ -51,6 +51,14 @@ std::uint32_t about_tokens(std::size_t bytes, std::size_t limit) {
   return static_cast<std::uint32_t>(limit == 0 ? tokens : std::min(tokens, limit));
 }
 
+// Of a pair whose longer text runs as windows with the other in each of them, half a window or more of the text new in each.
+std::uint32_t about_window_tokens(std::size_t bytes, std::size_t pair_bytes, std::size_t limit) {
+  const std::size_t shorter = about_tokens(std::min(bytes, pair_bytes), 0), longer = about_tokens(std::max(bytes, pair_bytes), 0);
+  if (shorter + longer <= limit) return static_cast<std::uint32_t>(shorter + longer);
+  const std::size_t step = std::max<std::size_t>(1, (shorter < limit ? limit - shorter : 0) / 2);
+  return static_cast<std::uint32_t>(std::min<std::size_t>((longer + step - 1) / step * limit, 1U << 30));
+}
+
 }  // namespace
 
 TextPolicy read_text_policy(const Service& service, const Fields& fields) {
@@ -245,12 +253,31 @@ void Work::prepare(Item& item) {
       fail_validation("`truncation_direction`: texts of this task, and those with a prompt that the pooling leaves out, are cut on the right only");
   } else {
     item.tokens = about_tokens(bytes + prompt_.size(), lane.windows ? 0 : model.max_length);
+    if (lane.windows && item.pair) item.tokens = about_window_tokens(item.text.size() + prompt_.size(), item.pair->size(), model.max_length);
   }
   item.tokens *= times;
 }
 
+// Every word in place of a mask comes with the whole text.
+std::size_t Work::fill_mask_bytes() const {
+  constexpr double kFill = 160;  // bytes of one, without its text
+  const ServedModel& model = *job_->lane.model;
+  const std::size_t words = job_->lane.top_k == 0 ? model.vocab_size : std::min(job_->lane.top_k, model.vocab_size);
+  double bytes = 0;
+  for (const Item& item : job_->items) {
+    std::size_t masks = 0;
+    if (!model.mask_text.empty())
+      for (std::size_t at = item.text.find(model.mask_text); at != std::string::npos; at = item.text.find(model.mask_text, at + 1)) ++masks;
+    if (masks == 0) masks = item.tokens;  // of ids, or called otherwise: no more than there are tokens
+    masks = std::min(masks, model.max_length);
+    bytes += static_cast<double>(masks) * static_cast<double>(words) * (kFill + 2 * static_cast<double>(item.text.size() + item.ids.size() * 8));
+  }
+  return static_cast<std::size_t>(std::min(bytes, 1e18));
+}
+
 std::size_t Work::result_bytes() const {
   const ServedModel& model = *job_->lane.model;
+  if (job_->lane.task == Task::fill_mask) return fill_mask_bytes();
   std::size_t values = 0;
   switch (job_->lane.task) {
     case Task::embed: values = job_->items.size() * (job_->lane.dimensions == 0 ? model.embedding_size : job_->lane.dimensions); break;
@@ -258,7 +285,7 @@ std::size_t Work::result_bytes() const {
     case Task::sparse: values = job_->tokens * 64; break;
     case Task::classify: values = job_->items.size() * (model.labels.size() * 3); break;
     case Task::zero_shot: values = job_->items.size() * (job_->lane.names.size() * 3); break;
-    case Task::fill_mask: values = job_->items.size() * (job_->lane.top_k == 0 ? model.vocab_size : job_->lane.top_k) * 32; break;
+    case Task::fill_mask: break;
     case Task::rerank:
     case Task::late_rerank: values = job_->items.size(); break;
     case Task::profile: values = job_->items.size() * 32; break;
@@ -291,7 +318,7 @@ void Work::submit(std::function<Response(Job&)> answer, std::optional<FailureKin
       for (std::size_t i = 0; i < done.items.size(); ++i)
         if (!keys[i].empty() && !done.items[i].cached && done.items[i].result.model)
           service.cache().put(keys[i], {done.items[i].result, done.items[i].tokens, done.items[i].windows, done.items[i].truncated});
-    if (bytes > kLargeResponse) {
+    if (bytes > kLargeResponse && !done.failure) {
       service.workers().post([make, pointer = done.shared_from_this()] {
         if (!pointer->call->abandoned()) pointer->call->respond(make());
       });

@@ -44,6 +44,7 @@ class Work {
   Encoding tokenize(Item& item, const Input& input);
   void limit_characters(std::string& text) const;
   void check_ids(Item& item) const;
+  std::size_t fill_mask_bytes() const;
   std::size_t result_bytes() const;
 
   Service& service_;

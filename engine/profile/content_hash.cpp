@@ -31,7 +31,7 @@ bool is_model_file(const fs::path& file) {
 std::vector<fs::path> model_files(const fs::path& directory) {
   std::vector<fs::path> files;
   std::error_code failed;
-  fs::recursive_directory_iterator entry(directory, fs::directory_options::follow_directory_symlink, failed);
+  fs::recursive_directory_iterator entry(directory, fs::directory_options::follow_directory_symlink | fs::directory_options::skip_permission_denied, failed);
   for (; !failed && entry != fs::recursive_directory_iterator(); entry.increment(failed)) {
     if (entry.depth() >= kMaxDepth) entry.disable_recursion_pending();
     std::error_code ignored;

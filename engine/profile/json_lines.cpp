@@ -35,11 +35,11 @@ class Walk {
         const std::size_t line = line_;
         const std::string key = string();
         path += (path.empty() ? "" : ".") + key;
-        lines_.emplace(path, line);
+        add(path, line);
         value_next = true;
         continue;
       }
-      lines_.emplace(path, line_);
+      add(path, line_);
       if (c == '{' || c == '[') {
         levels.push_back({path.size(), 0, c == '['});
         value_next = c == '[';
@@ -53,6 +53,12 @@ class Walk {
   }
 
  private:
+  // Below a key of 100 KB every value's path would be as long.
+  static constexpr std::size_t kLongestPath = 1024;
+  void add(const std::string& path, std::size_t line) {
+    if (path.size() <= kLongestPath) lines_.emplace(path, line);
+  }
+
   struct Level {
     std::size_t path_size;
     std::size_t index;

@@ -8,7 +8,7 @@
 
 namespace berth::engine {
 
-// By path: "labels.crisis.examples[3]"; "" is the document. `text` is JSON that has been parsed without an error.
+// By path: "labels.crisis.examples[3]"; "" is the document. Paths of more than 1024 bytes are left out. `text` is JSON that has been parsed without an error.
 using JsonLines = std::unordered_map<std::string, std::size_t>;
 JsonLines lines_of_json(std::string_view text);
 

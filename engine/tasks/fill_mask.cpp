@@ -18,7 +18,12 @@ using base::ErrorCode;
 constexpr std::size_t kLogitsAtATime = std::size_t{1} << 22;  // values in memory at once, where a row does not have more
 
 std::int32_t mask_of(const Model& model, const FillMaskOptions& options) {
-  if (options.mask_id) return *options.mask_id;
+  if (options.mask_id) {
+    if (*options.mask_id < 0 || static_cast<std::size_t>(*options.mask_id) >= model.config().vocab_size)
+      throw Error(ErrorCode::invalid_argument,
+                  "mask_id is " + std::to_string(*options.mask_id) + ", expected 0 to " + std::to_string(model.config().vocab_size - 1));
+    return *options.mask_id;
+  }
   if (model.tokenizer() == nullptr)
     throw Error(ErrorCode::invalid_argument, "the model's directory has no tokenizer files: mask_id must say which id is the mask's");
   const auto id = model.tokenizer()->mask_id();
@@ -92,8 +97,10 @@ void add_tokens(const Model& model, const Window& window, std::size_t place, boo
     if (window.tokenized) finding.span = window.encoding.offsets[place];
     if (tokenizer != nullptr) {
       ids[place] = id;
-      finding.text = tokenizer->decode(std::span<const std::int32_t>(&id, 1), false);
-      finding.sequence = tokenizer->decode(ids, only_mask);  // with other masks left, they should be seen
+      finding.text = tokenizer->clean_up(tokenizer->decode(std::span<const std::int32_t>(&id, 1), false));
+      std::vector<std::int32_t> shown = ids;
+      std::erase(shown, tokenizer->pad_id().value_or(-1));
+      finding.sequence = tokenizer->clean_up(tokenizer->decode(shown, only_mask));  // with other masks left, they should be seen
     }
     items.push_back(std::move(finding));
   }

@@ -22,12 +22,14 @@ struct Piece {
   std::uint32_t index = 0;
   std::optional<Span> span;
   bool continues_word = false;
-  std::vector<float> scores;  // [labels], a softmax
+  std::vector<float> scores;  // [labels]
 };
 
 std::size_t best(std::span<const float> scores) { return static_cast<std::size_t>(std::max_element(scores.begin(), scores.end()) - scores.begin()); }
 
-std::vector<float> softmax(std::span<const float> logits) {
+// One label alone is there or not: its softmax would always be 1.
+std::vector<float> scores_of(std::span<const float> logits) {
+  if (logits.size() == 1) return {static_cast<float>(1.0 / (1.0 + std::exp(-static_cast<double>(logits[0]))))};
   const float largest = *std::max_element(logits.begin(), logits.end());
   std::vector<double> values;
   double sum = 0;
@@ -65,7 +67,7 @@ std::vector<Piece> pieces_of(const Model& model, const Window& window, const Tex
       const std::string_view prefix = tokenizer->continuing_prefix();
       piece.continues_word = !prefix.empty() && piece.word.starts_with(prefix);
     }
-    piece.scores = softmax(logits.subspan(i * labels, labels));
+    piece.scores = scores_of(logits.subspan(i * labels, labels));
     pieces.push_back(std::move(piece));
   }
   return pieces;

@@ -56,13 +56,16 @@ tokenizer::Encoding slice(const tokenizer::Encoding& whole, const Body& body, st
   return part;
 }
 
+// Of a window that the long text must have: with one token in each, a query that fills the rest would be computed anew for every token of the text.
+constexpr std::size_t kLeastShare = 16;
+
 std::vector<tokenizer::Encoding> cut_into_windows(const tokenizer::Encoding& whole, const WindowOptions& options, std::size_t limit) {
   Body body = body_of(whole, options.strategy);
   body.begin = std::clamp(options.prompt_tokens, body.begin, body.end);
   const std::size_t fixed = whole.size() - body.size();
-  if (fixed >= limit)
+  if (fixed + limit / kLeastShare >= limit)
     throw Error(ErrorCode::too_long,
-                "the " + std::to_string(fixed) + " tokens that every window has leave no room for the long text in " + std::to_string(limit));
+                "the " + std::to_string(fixed) + " tokens that every window has leave too little room for the long text in " + std::to_string(limit));
   const std::size_t room = limit - fixed;
   const std::size_t step = room - std::min(options.stride == 0 ? kDefaultStride : options.stride, room / 2);  // every window has something new
   std::vector<tokenizer::Encoding> windows;

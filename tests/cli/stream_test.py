@@ -53,6 +53,28 @@ class Tables(WithFolder):
             self.assertIn(f'the input has a column "{name}" already; --result-field', done.stderr)
             self.assertEqual(len(berth("classify", "--input", path, "--output-format", kind, "--result-field", "r").stdout.splitlines()), 2 if kind == "csv" else 1)
 
+    def test_a_column_without_a_name(self):
+        """As pandas writes a table with its index."""
+        path = self.csv([["", "text", "label"], ["0", "A fine film.", "x"]])
+        rows = read_csv(self.run_to("out.csv", "classify", "--input", path))
+        self.assertEqual([row[:3] for row in rows], [["", "text", "label"], ["0", "A fine film.", "x"]])
+        self.assertEqual(len(rows[0]), len(rows[1]))
+
+    def test_columns_of_one_name(self):
+        path = self.csv([["text", "a", "a"], ["good", "1", "2"]])
+        self.assertEqual([row[:3] for row in read_csv(self.run_to("out.csv", "classify", "--input", path))], [["text", "a", "a"], ["good", "1", "2"]])
+        done = berth("classify", "--input", path, "--output-format", "jsonl")
+        self.assertEqual((done.returncode, done.stdout), (1, b""))
+        self.assertIn('the input has two columns "a"', done.stderr)
+
+    def test_files_of_progress_are_not_the_users(self):
+        path = self.write("out.progress", "good\nbad\n")
+        for own in ["--input", "--errors"]:
+            done = berth("classify", own, path, "--output", self.folder / "out", *(["--input", self.write("in.txt", "good")] if own == "--errors" else []))
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("progress", done.stderr)
+            self.assertEqual(path.read_text(), "good\nbad\n")
+
     def test_tabs_know_no_quotes(self):
         path = self.write("in.tsv", 'text\tid\n"quoted" and \'so\t1\nsecond\t2\n')
         rows = self.run_to("out.tsv", "classify", "--input", path).read_text().splitlines()

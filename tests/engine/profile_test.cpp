@@ -120,6 +120,8 @@ TEST(Profile, LinesOfJson) {
   EXPECT_EQ(lines.at("a[2].b"), 3U);
   EXPECT_EQ(lines.at("c"), 6U);
   EXPECT_EQ(lines.at("d"), 6U);
+  // What is below a long key is not worth a copy of it for each value.
+  EXPECT_EQ(lines_of_json("{\"a\": 1, \"" + std::string(2000, 'k') + "\": [1, 2, 3]}").size(), 2U);
 }
 
 // The rules that match, and what.

@@ -32,6 +32,31 @@ std::string long_text() {
   return text;
 }
 
+// ELECTRA's discriminator has one logit a token, and no labels in config.json.
+TEST(Tag, ADiscriminatorHasOneLabel) {
+  const Model model = load("electra-discriminator");
+  const std::vector<std::int32_t> ids = {2, 5, 3};
+  TagOptions options;
+  options.raw_scores = true;
+  const Findings found = model.tag({Input::from_ids(ids)}, options);
+  ASSERT_EQ(found.logits(0).size(), 3U);
+  ASSERT_EQ(found[0].size(), 3U);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(std::string(found[0][i].label.data, found[0][i].label.size), "LABEL_0");
+    EXPECT_NEAR(found[0][i].score, 1.0F / (1.0F + std::exp(-found.logits(0)[i])), 1e-6F);
+  }
+}
+
+// A query that leaves a window hardly any room for the text would be computed anew for each of the text's tokens.
+TEST(Windows, MustHaveRoomForTheText) {
+  const Model model = load("bert-crossencoder");
+  std::string query;
+  while (model.tokenize(Input(query)).size() + 3 < model.max_length()) query += "fox ";
+  RunOptions options;
+  options.long_text = "window";
+  expect_error(BERTH_TOO_LONG, "leave too little room", [&] { model.classify({Input(query, long_text())}, options); });
+}
+
 TEST(FillMask, FindsTokensForEachMask) {
   const Model model = load("bert-mlm");  // has no tokenizer
   const std::vector<std::int32_t> one = {2, 9, 4, 11, 3}, two = {2, 4, 8, 4, 3};
@@ -62,6 +87,8 @@ TEST(FillMask, FindsTokensForEachMask) {
 
   options.mask_id = 199;
   expect_error(BERTH_INVALID_ARGUMENT, "input 0: has no mask token (id 199)", [&] { model.fill_mask(inputs, options); });
+  options.mask_id = 99999;
+  expect_error(BERTH_INVALID_ARGUMENT, "mask_id is 99999, expected 0 to", [&] { model.fill_mask(inputs, options); });
   options.mask_id.reset();
   expect_error(BERTH_INVALID_ARGUMENT, "mask_id", [&] { model.fill_mask(inputs, options); });
   expect_error(BERTH_UNSUPPORTED, "masked-language-model", [&] { load("bert-qa").fill_mask(inputs); });

@@ -98,6 +98,15 @@ class LongTexts(unittest.TestCase):
         self.refused("/predict", "window_scores", inputs="a", model="labels", long_text="window", window_scores="median")
         self.refused("/embed", "less than", inputs=LONG, model="plain", long_text="error")
 
+    def test_masks_and_words_count_as_memory(self):
+        with Server("--model", self.models["mlm"], "--threads", "1", "--result-memory", "1MB") as server:
+            for body in [{"input": "[MASK] " * 60, "top_k": 0}, {"input": ["[MASK] " * 60] * 64, "top_k": 2 ** 59}]:
+                response = server.post("/v1/fill_mask", body)
+                self.assertEqual(response.status, 422, response)
+                self.assertIn("MB", response.text)
+            for top_k in [0, 5, 100000]:
+                self.assertEqual(server.post("/v1/fill_mask", {"input": "the [MASK]", "top_k": top_k}).status, 200)
+
     def test_error_is_truncate_false(self):
         one, other = ({"inputs": LONG, "model": "plain", **fields} for fields in [{"truncate": False}, {"long_text": "error"}])
         self.assertEqual(self.server.post("/embed", one).body, self.server.post("/embed", other).body)

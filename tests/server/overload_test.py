@@ -80,7 +80,12 @@ class Overload(unittest.TestCase):
             response = server.post("/embed_all", {"inputs": ["word " * 200] * 20})
             self.assertEqual(response.status, 422)
             self.assertIn("MB", response.json["error"])
+            response = server.post("/tokenize", {"inputs": ["word " * 10000] * 20})
+            self.assertEqual(response.status, 422)
+            self.assertIn("MB", response.json["error"])
+            self.assertEqual(server.post("/tokenize", {"inputs": "a" * (1 << 20) + "a"}).status, 422)
             self.assertEqual(server.post("/embed", {"inputs": "a"}).status, 200)
+            self.assertEqual(server.post("/tokenize", {"inputs": "a"}).status, 200)
 
     def test_the_cache_goes_before_requests_do(self):
         with Server("--model", INTENT, "--threads", "1") as server:

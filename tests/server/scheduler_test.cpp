@@ -105,6 +105,20 @@ TEST(Scheduler, a_large_request_does_not_hold_up_small_ones) {
   EXPECT_EQ(held.batches[0].tokens, 512U);
 }
 
+TEST(Scheduler, a_request_that_was_given_up_before_it_came_is_dropped) {
+  Order order;
+  Held held;
+  const JobPointer early = job_of(3, 16, order.note("given up"));
+  held.scheduler.cancel(early);
+  EXPECT_TRUE(held.scheduler.submit(early));
+  EXPECT_EQ(held.scheduler.state().tokens, 0U);
+  EXPECT_EQ(held.scheduler.state().jobs, 0U);
+  held.scheduler.submit(job_of(1, 16, order.note("kept")));
+  held.go();
+  order.wait_for(1);
+  EXPECT_EQ(order.names, std::vector<std::string>{"kept"});
+}
+
 TEST(Scheduler, requests_that_are_alike_get_equal_shares) {
   Order order;
   Held held;

@@ -47,6 +47,19 @@ TEST(Encode, AddedTokenTakesSpacesAlong) {
   EXPECT_EQ(encoding.offsets, (Offsets{{0, 1}, {1, 8}, {8, 9}, {9, 12}, {12, 15}}));
 }
 
+// An added token that is a space, where the token before has taken all spaces along.
+TEST(Encode, AddedTokenWithinTakenSpaces) {
+  const Tokenizer tokenizer = bert(R"([{"id": 9, "content": "[M]", "single_word": false, "lstrip": false, "rstrip": true, "normalized": false, "special": true},
+               {"id": 10, "content": " ", "single_word": false, "lstrip": true, "rstrip": false, "normalized": false, "special": true}])");
+  const Encoding encoding = tokenizer.encode("a [M]   b a");
+  ASSERT_EQ(encoding.size(), encoding.offsets.size());
+  for (const auto& [begin, end] : encoding.offsets) {
+    EXPECT_LE(begin, end);
+    EXPECT_LE(end, 11U);
+  }
+  EXPECT_EQ(encoding.offsets.back(), (std::pair<std::uint32_t, std::uint32_t>{10, 11}));
+}
+
 TEST(Encode, WordsOverTheLimitAreUnknown) {
   EXPECT_EQ(bert().encode(std::string(100, 'a')).size(), 100u);
   const Encoding encoding = bert().encode(std::string(101, 'a') + " b");

@@ -177,6 +177,34 @@ TEST(TokenizerDirectory, ReadsVocabTxt) {
   EXPECT_EQ(kept.model_max_length(), std::nullopt);
 }
 
+TEST(TokenizerDirectory, WhatTokenizerConfigLeavesOut) {
+  const test::TempDirectory directory;
+  Json json = good_tokenizer();
+  json["truncation"]["direction"] = "Left";
+  directory.write("tokenizer.json", json.dump());
+  EXPECT_EQ(Tokenizer::load(directory.path()).truncation_side(), TruncationSide::left);
+  directory.write("tokenizer_config.json", R"({"max_len": 7, "pad_token": "hello"})");  // the limit's old name
+  const Tokenizer old = Tokenizer::load(directory.path());
+  EXPECT_EQ(old.truncation_side(), TruncationSide::left);
+  EXPECT_EQ(old.model_max_length(), 7u);
+  EXPECT_EQ(old.pad_id(), 6);
+  directory.write("tokenizer_config.json", R"({"max_len": 7, "model_max_length": 9, "truncation_side": "right"})");
+  EXPECT_EQ(Tokenizer::load(directory.path()).truncation_side(), TruncationSide::right);
+  EXPECT_EQ(Tokenizer::load(directory.path()).model_max_length(), 9u);
+}
+
+// As clean_up_tokenization of transformers replaces, one after the other.
+TEST(TokenizerDirectory, CleansDecodedTextUp) {
+  const Tokenizer tokenizer = load(good_tokenizer());
+  EXPECT_EQ(tokenizer.clean_up("i don ' t , you 're . she 's ! we 've ? i 'm do n't"), "i don't, you're. she's! we've? i'm don't");
+  EXPECT_EQ(tokenizer.clean_up(" . . a ' ' b"), ".. a'' b");
+  EXPECT_EQ(tokenizer.clean_up(""), "");
+  const test::TempDirectory directory;
+  directory.write("tokenizer.json", good_tokenizer().dump());
+  directory.write("tokenizer_config.json", R"({"clean_up_tokenization_spaces": false})");
+  EXPECT_EQ(Tokenizer::load(directory.path()).clean_up("a , b"), "a , b");
+}
+
 TEST(TokenizerDirectory, VocabTxtLinesAndNewTokens) {
   const test::TempDirectory directory;
   directory.write("vocab.txt", "[PAD]\r\n[UNK]\r\n[CLS]\r[SEP]\n[MASK]\n\nab \nz");

@@ -117,6 +117,7 @@ TEST(Stages, CharacterMapsThatPointOutsideAreRefused) {
   EXPECT_NE(load(charsmap(0, {}, "")).find("a trie of 0 bytes"), std::string::npos);
   EXPECT_NE(load(charsmap(6, {0, 0}, "")).find("a trie of 6 bytes"), std::string::npos);
   EXPECT_NE(load(charsmap(0xFFFFFFFC, {0}, "")).find("a trie of 4294967292 bytes"), std::string::npos);
+  EXPECT_NE(load(charsmap(4, {0x00010541}, "")).find("a trie whose root has the label 65"), std::string::npos);  // a walk along 'A' ends in the root
   std::vector<std::uint32_t> units(512);
   units[0] = 256 << 10;
   units[256 + 'a'] = (1 << 10) | 0x100 | 'a';

@@ -90,7 +90,7 @@ void add_fill_mask(CommandLine& line) {
   command.add_flag("--raw-scores", options->fill.raw_scores, "Report logits instead of scores; with --top-k 0 those of the whole vocabulary, by id");
   add_text_options(command, options->text);
   command.callback([&line, command, options] {
-    options->fill.targets = split_list(options->targets);
+    options->fill.targets = split_exactly(options->targets);
     if (options->mask_id >= 0) options->fill.mask_id = options->mask_id;
     line.run = [=, texts = text_arguments(line, command)] { run(*options, texts); };
   });
