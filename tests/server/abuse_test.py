@@ -282,6 +282,7 @@ class Signals(unittest.TestCase):
         server.stop()
         self.assertIn("all_answered=false", "\n".join(server.lines))
         for connection in connections:
+            self.assertEqual(read_response(connection.makefile("rb")).status, 503)
             connection.close()
 
     def test_a_second_signal_ends_at_once(self):
