@@ -26,6 +26,17 @@
 
 namespace berth::kernels {
 
+// Weights to come, some lines at a time.
+struct Fetch {
+  const unsigned char* at;
+  std::size_t lines;
+
+  [[gnu::always_inline]] void step() noexcept {
+    const unsigned char* const end = at + lines * 64;
+    for (; at != end; at += 64) __builtin_prefetch(at, 0, 2);
+  }
+};
+
 // What a tile does between its products: finishes the block before it and asks for weights to come. The tile calls run(steps, body) once; body gets
 // what to call after each step of k (step) and between a step's products (pair<i>, i in [0, 3)), a value that lives in registers.
 template <class Args, class Pairs>
@@ -37,15 +48,9 @@ struct Meanwhile {
   const unsigned char* ahead = nullptr;  // weights to fetch into L2
   std::size_t ahead_lines = 0;           // so many lines at each step
 
-  struct Fetch {
-    const unsigned char* at;
-    std::size_t lines;
+  Fetch fetch() const noexcept { return {ahead, ahead_lines}; }
+  void fetched(const Fetch& now) noexcept { ahead = now.at; }
 
-    [[gnu::always_inline]] void step() noexcept {
-      const unsigned char* const end = at + lines * 64;
-      for (; at != end; at += 64) __builtin_prefetch(at, 0, 2);
-    }
-  };
   // Any block: some rows after each step. For few rows, too, where everything waits for weights: pairs take 1.1 times as long there.
   struct Calls {
     Meanwhile& meanwhile;
@@ -74,23 +79,22 @@ struct Meanwhile {
 
   template <class Body>
   [[gnu::always_inline]] void run(std::size_t steps, Body&& body) noexcept {
-    const Fetch fetch{ahead, ahead_lines};
     if constexpr (Pairs::kWidth != 0) {
       if (block.rows > kLowRows && block.width == Pairs::kWidth) {
         const Pairs pairs(args, block);
         // Rounded down: what is left at the end runs at the vector units' full rate, which is half of it beside tiles.
         const std::size_t per_step = steps < pairs.left() ? pairs.left() / steps : 1;
-        InPairs now{pairs, static_cast<int>(per_step), fetch};
+        InPairs now{pairs, static_cast<int>(per_step), fetch()};
         body(now);
         while (now.pairs.left() != 0) now.pairs.next();
         done = block.rows / 2 * 2;
-        ahead = now.fetch.at;
+        fetched(now.fetch);
         return;
       }
     }
-    Calls now{*this, (block.rows - done + steps - 1) / steps, fetch};
+    Calls now{*this, (block.rows - done + steps - 1) / steps, fetch()};
     body(now);
-    ahead = now.fetch.at;
+    fetched(now.fetch);
   }
   void next(const LowBlock& computed) noexcept {
     finish_some(block.rows);
@@ -106,6 +110,8 @@ struct Meanwhile {
 
 // Nothing.
 struct NoMeanwhile {
+  static Fetch fetch() noexcept { return {nullptr, 0}; }
+  static void fetched(const Fetch&) noexcept {}
   template <int>
   [[gnu::always_inline]] static void pair() noexcept {}
   [[gnu::always_inline]] static void step() noexcept {}
@@ -120,6 +126,7 @@ struct GemmLow {
   using Args = typename Tile::Args;
   static constexpr std::size_t kBufferRows = (Tile::kRows + kLowRows - 1) / kLowRows * kLowRows;
   static constexpr std::size_t kBufferSize = kBufferRows * kLowPanelWidth * Tile::kPanels;
+  static constexpr std::size_t kFewRows = 32;  // that wait for weights all the time: these come in their own order, and nothing is fetched before
   static constexpr std::size_t kElementBytes = sizeof(*Args{}.b.data);
 
   static void run(const Args& args) noexcept {
@@ -147,10 +154,11 @@ struct GemmLow {
       // What comes after this group: the next one or, behind the last, the weights of the next product.
       const bool last = end == args.panel_end;
       const std::size_t follows = args.panel_end - end < group ? args.panel_end - end : group;
-      const std::size_t bytes = last ? (args.next_bytes < Tile::kGroupBytes ? args.next_bytes : Tile::kGroupBytes) : follows * panel_bytes;
+      const std::size_t room = Tile::kGroupBytes > 0 ? Tile::kGroupBytes : group * panel_bytes;
+      const std::size_t bytes = last ? (args.next_bytes < room ? args.next_bytes : room) : follows * panel_bytes;
       meanwhile.ahead = last ? static_cast<const unsigned char*>(args.next) : reinterpret_cast<const unsigned char*>(args.b.data) + end * panel_bytes;
       const std::size_t turns = steps * blocks * ((end - first + most - 1) / most);
-      meanwhile.ahead_lines = blocks == 1 ? 0 : (bytes / 64 + turns - 1) / turns;
+      meanwhile.ahead_lines = args.rows <= kFewRows ? 0 : (bytes / 64 + turns - 1) / turns;
       for (std::size_t row = 0, rows = 0; row < args.rows; row += rows) {
         rows = Tile::rows(args.rows - row);
         for (std::size_t panel = first, panels = 0; panel < end; panel += panels) {

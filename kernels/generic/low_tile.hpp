@@ -4,7 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
+#include "kernels/generic/gemm_low.hpp"
 #include "kernels/isa_concepts.hpp"
 #include "kernels/kernel_table.hpp"
 
@@ -16,7 +18,8 @@ struct S8Product {
   using Sum = typename Isa::I32;
   static constexpr int kRows = Isa::kS8Rows;
   static constexpr int kPanels = Isa::kS8Panels;
-  static constexpr std::size_t kGroup = 4;  // steps of k in 32 bits
+  static constexpr std::size_t kGroup = 4;                                        // steps of k in 32 bits
+  static constexpr bool kStages = requires { Isa::s8_stage(nullptr, nullptr); };  // reads activations in a form of its own
 
   static Sum start(const Args& args, std::size_t column) noexcept { return Isa::s8_start(args.b.column_sums + column); }
   static auto weights(const std::int8_t* p) noexcept { return Isa::s8_weights(p); }
@@ -25,6 +28,7 @@ struct S8Product {
   static Sum step(Sum sum, A a, B b) noexcept {
     return Isa::s8_step(sum, a, b);
   }
+  static Sum load(const float* from) noexcept { return Isa::load_i32(from); }
   static void store(float* to, Sum sum) noexcept { Isa::store_i32(to, sum); }
 };
 
@@ -35,6 +39,7 @@ struct Bf16Product {
   static constexpr int kRows = Isa::kBf16Rows;
   static constexpr int kPanels = Isa::kBf16Panels;
   static constexpr std::size_t kGroup = 2;
+  static constexpr bool kStages = false;
 
   static Sum start(const Args&, std::size_t) noexcept { return Isa::set1(0.0F); }
   static auto weights(const std::uint16_t* p) noexcept { return Isa::bf16_weights(p); }
@@ -43,6 +48,7 @@ struct Bf16Product {
   static Sum step(Sum sum, A a, B b) noexcept {
     return Isa::bf16_step(sum, a, b);
   }
+  static Sum load(const float* from) noexcept { return Isa::load(from); }
   static void store(float* to, Sum sum) noexcept { Isa::store(to, sum); }
 };
 
@@ -51,7 +57,9 @@ struct LowTile {
   using Args = typename Product::Args;
   static constexpr std::size_t kLanes = Isa::kLanes;
   static constexpr int kRows = Product::kRows;
-  static constexpr int kPanels = Product::kPanels;
+  // Staged activations serve a few register tiles side by side.
+  static constexpr int kPasses = Product::kStages ? 4 : 1;
+  static constexpr int kPanels = Product::kPanels * kPasses;
   static constexpr bool kMeanwhile = false;
   static constexpr std::size_t kGroupBytes = 0;
   static constexpr int kVectors = static_cast<int>(kLowPanelWidth / kLanes);  // of a panel
@@ -64,55 +72,79 @@ struct LowTile {
     return (left + tiles - 1) / tiles;
   }
 
-  // Nothing to do meanwhile: the vector units are busy with the products.
+  // The vector units are busy with the products, so all there is to do meanwhile is to fetch weights.
   template <class Meanwhile>
   static void run(const Args& args, std::size_t row, std::size_t rows, std::size_t panel, std::size_t panels, float* out, std::size_t ldo,
-                  Meanwhile&) noexcept {
-    kTiles.at[panels - 1][rows - 1](args, row, panel, out, ldo);
+                  Meanwhile& meanwhile) noexcept {
+    const Element* a = args.a + row * args.lda;
+    Fetch fetch = meanwhile.fetch();
+    fetch.lines = (fetch.lines + kPasses - 1) / kPasses;
+    if constexpr (Product::kStages) {
+      alignas(64) Element staged[kRows * kStretch];
+      for (std::size_t begin = 0; begin < args.b.k_padded; begin += kStretch) {
+        const std::size_t depth = args.b.k_padded - begin < kStretch ? args.b.k_padded - begin : kStretch;
+        for (std::size_t r = 0; r < rows; ++r)
+          for (std::size_t k = 0; k < depth; k += kLowRowBytes) Isa::s8_stage(staged + r * kStretch + k, a + r * args.lda + begin + k);
+        run_passes({staged, kStretch, begin, depth}, args, rows, panel, panels, out, ldo, fetch);
+      }
+    } else {
+      run_passes({a, args.lda, 0, args.b.k_padded}, args, rows, panel, panels, out, ldo, fetch);
+    }
+    meanwhile.fetched(fetch);
   }
 
  private:
+  using Element = std::remove_cvref_t<decltype(*Args{}.a)>;
+  static constexpr std::size_t kStretch = 512;                                 // of k that is staged at a time
+  static constexpr std::size_t kStep = kLowRowBytes / sizeof(Element);         // of k between two fetches
   static constexpr std::size_t kGroupSize = Product::kGroup * kLowPanelWidth;  // elements: one group of k for each output of a panel
   static constexpr std::size_t kPrefetch = 24 * kGroupSize;                    // as far ahead as the FP32 tile
 
-  template <int rows, int panels>
-  static void tile(const Args& args, std::size_t row, std::size_t panel, float* out, std::size_t ldo) noexcept {
-    constexpr int columns = panels * kVectors;
-    const std::size_t panel_size = args.b.k_padded * kLowPanelWidth;
-    const auto column = [panel](int v) { return panel * kLowPanelWidth + static_cast<std::size_t>(v) * kLanes; };
-    typename Product::Sum sum[rows][columns];
-    for (int v = 0; v < columns; ++v) {
-      const auto start = Product::start(args, column(v));
-      for (int r = 0; r < rows; ++r) sum[r][v] = start;
+  // Columns [begin, begin + depth) of k, in rows that are `stride` apart.
+  struct Rows {
+    const Element* data;
+    std::size_t stride;
+    std::size_t begin;
+    std::size_t depth;
+  };
+
+  static void run_passes(const Rows& a, const Args& args, std::size_t rows, std::size_t panel, std::size_t panels, float* out, std::size_t ldo,
+                         Fetch& fetch) noexcept {
+    for (std::size_t p = 0; p < panels; p += Product::kPanels) {
+      const std::size_t now = panels - p < Product::kPanels ? panels - p : Product::kPanels;
+      kTiles.at[now - 1][rows - 1](a, args, panel + p, out + p * kLowPanelWidth, ldo, fetch);
     }
-    auto b = args.b.data + panel * panel_size;
-    if constexpr (requires { Isa::s8_shift(nullptr, nullptr); } && Product::kGroup == 4) {
-      // vpdpbusd wants unsigned activations: shifted once for all the panels of a tile, a stretch of k at a time.
-      constexpr std::size_t kStretch = 512;
-      alignas(64) std::int8_t shifted[rows][kStretch];
-      const std::int8_t* a[rows];
-      for (int r = 0; r < rows; ++r) a[r] = shifted[r];
-      for (std::size_t begin = 0; begin < args.b.k_padded; begin += kStretch) {
-        const std::size_t stretch = args.b.k_padded - begin < kStretch ? args.b.k_padded - begin : kStretch;
-        for (int r = 0; r < rows; ++r)
-          for (std::size_t k = 0; k < stretch; k += 64) Isa::s8_shift(shifted[r] + k, args.a + (row + static_cast<std::size_t>(r)) * args.lda + begin + k);
-        add_products<rows, columns>(a, stretch, b, panel_size, sum);
-        b += stretch * kLowPanelWidth;
-      }
-    } else {
-      decltype(args.a) a[rows];
-      for (int r = 0; r < rows; ++r) a[r] = args.a + (row + static_cast<std::size_t>(r)) * args.lda;
-      add_products<rows, columns>(a, args.b.k_padded, b, panel_size, sum);
-    }
-    for (int r = 0; r < rows; ++r)
-      for (int v = 0; v < columns; ++v) Product::store(out + static_cast<std::size_t>(r) * ldo + static_cast<std::size_t>(v) * kLanes, sum[r][v]);
   }
 
-  // sum += a [rows, depth] * b, whose panels are panel_size apart.
-  template <int rows, int columns, class Element>
-  [[gnu::always_inline]] static void add_products(const Element* const (&a)[rows], std::size_t depth, const Element* b, std::size_t panel_size,
+  // out (at first: = else +=) the products of one stretch of k.
+  template <int rows, int panels>
+  static void tile(const Rows& a, const Args& args, std::size_t panel, float* out, std::size_t ldo, Fetch& fetch) noexcept {
+    constexpr int columns = panels * kVectors;
+    const std::size_t panel_size = args.b.k_padded * kLowPanelWidth;
+    const auto at = [&](int r, int v) { return out + static_cast<std::size_t>(r) * ldo + static_cast<std::size_t>(v) * kLanes; };
+    typename Product::Sum sum[rows][columns];
+    for (int v = 0; v < columns; ++v)
+      for (int r = 0; r < rows; ++r)
+        sum[r][v] = a.begin == 0 ? Product::start(args, panel * kLowPanelWidth + static_cast<std::size_t>(v) * kLanes) : Product::load(at(r, v));
+    const Element* x[rows];
+    for (int r = 0; r < rows; ++r) x[r] = a.data + static_cast<std::size_t>(r) * a.stride;
+    Fetch now = fetch;
+    const Element* b = args.b.data + panel * panel_size + a.begin * kLowPanelWidth;
+    for (std::size_t k = 0; k < a.depth; k += kStep, b += kStep * kLowPanelWidth) {
+      now.step();
+      add_products<rows, columns>(x, k, b, panel_size, sum);
+    }
+    fetch = now;
+    for (int r = 0; r < rows; ++r)
+      for (int v = 0; v < columns; ++v) Product::store(at(r, v), sum[r][v]);
+  }
+
+  // sum += a [rows, k to k + kStep] * b, whose panels are panel_size apart.
+  template <int rows, int columns>
+  [[gnu::always_inline]] static void add_products(const Element* const (&a)[rows], std::size_t k, const Element* b, std::size_t panel_size,
                                                   typename Product::Sum (&sum)[rows][columns]) noexcept {
-    for (std::size_t k = 0; k < depth; k += Product::kGroup, b += kGroupSize) {
+#pragma GCC unroll 1
+    for (const std::size_t end = k + kStep; k < end; k += Product::kGroup, b += kGroupSize) {
       decltype(Product::weights(b)) weights[columns];
       for (int v = 0; v < columns; ++v) {
         const auto from = b + static_cast<std::size_t>(v / kVectors) * panel_size + static_cast<std::size_t>(v % kVectors) * kLanes * Product::kGroup;
@@ -126,9 +158,8 @@ struct LowTile {
     }
   }
 
-  using TileFunction = void (*)(const Args&, std::size_t, std::size_t, float*, std::size_t) noexcept;
   struct Tiles {
-    TileFunction at[kPanels][kRows];
+    void (*at[Product::kPanels][kRows])(const Rows&, const Args&, std::size_t, float*, std::size_t, Fetch&) noexcept;
   };
   template <int panels, int rows>
   static constexpr void fill(Tiles& tiles) {
@@ -141,7 +172,7 @@ struct LowTile {
   }
   static constexpr Tiles make_tiles() {
     Tiles tiles{};
-    fill<kPanels, kRows>(tiles);
+    fill<Product::kPanels, kRows>(tiles);
     return tiles;
   }
   static constexpr Tiles kTiles = make_tiles();

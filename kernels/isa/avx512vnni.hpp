@@ -22,7 +22,7 @@ struct Avx512Vnni : Avx512 {
   }
   [[gnu::always_inline]] static S8Weights s8_weights(const std::int8_t* p) { return _mm512_loadu_si512(p); }
   // 64 activations at a time, shifted.
-  [[gnu::always_inline]] static void s8_shift(std::int8_t* to, const std::int8_t* from) {
+  [[gnu::always_inline]] static void s8_stage(std::int8_t* to, const std::int8_t* from) {
     _mm512_store_si512(to, _mm512_xor_si512(_mm512_loadu_si512(from), _mm512_set1_epi8(-128)));
   }
   [[gnu::always_inline]] static S8Activations s8_activations(const std::int8_t* p) {

@@ -18,7 +18,7 @@ struct AvxVnni : Avx2 {
   }
   [[gnu::always_inline]] static S8Weights s8_weights(const std::int8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
   // 64 activations at a time, shifted.
-  [[gnu::always_inline]] static void s8_shift(std::int8_t* to, const std::int8_t* from) {
+  [[gnu::always_inline]] static void s8_stage(std::int8_t* to, const std::int8_t* from) {
     for (int half = 0; half < 64; half += 32)
       _mm256_store_si256(reinterpret_cast<__m256i*>(to + half),
                          _mm256_xor_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + half)), _mm256_set1_epi8(-128)));

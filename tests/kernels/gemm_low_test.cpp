@@ -67,6 +67,13 @@ TEST_P(GemmLow, S8SumsAreExact) {
       for (const std::size_t k : {1, 3, 4, 63, 64, 65, 130}) expect_exact(GetParam(), S8Problem(static_cast<std::size_t>(rows), n, k, false, 1));
 }
 
+// More outputs than a tile takes, and k in more than one stretch of what sets stage.
+TEST_P(GemmLow, S8SumsOfManyPanelsAreExact) {
+  for (const std::size_t rows : {1, 9, 33})
+    for (const std::size_t n : {97, 193, 210})
+      for (const std::size_t k : {65, 512, 513, 1100}) expect_exact(GetParam(), S8Problem(static_cast<std::size_t>(rows), n, k, false, 2));
+}
+
 TEST_P(GemmLow, S8ExtremesDoNotSaturate) {
   for (const std::size_t k : {64, 1024, 3072})
     for (const bool extreme : {false, true}) expect_exact(GetParam(), S8Problem(35, 49, k, extreme, 7));
