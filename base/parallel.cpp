@@ -117,6 +117,7 @@ void run_with_workers(Workers* workers, std::size_t count, AnyTask task) noexcep
 }  // namespace
 
 ThreadPool::ThreadPool(int threads) : threads_(threads), arena_(std::make_unique<Arena>(threads)) {}
+ThreadPool::ThreadPool(Team& team, std::size_t member) noexcept : threads_(static_cast<int>(team.members())), team_(&team), member_(member) {}
 ThreadPool::~ThreadPool() = default;
 
 void ThreadPool::run(std::size_t count, Task task, void* context) const {

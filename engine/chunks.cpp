@@ -20,8 +20,7 @@ constexpr std::size_t kMostWeights = std::size_t{192} << 20;
 
 std::size_t layer_bytes(const ModelWeights& weights) {
   std::size_t bytes = 0;
-  for (const LayerWeights& layer : weights.layers)
-    bytes += layer.query_key_value.weight_bytes() + layer.attention_output.weight_bytes() + layer.intermediate.weight_bytes() + layer.output.weight_bytes();
+  for (const LayerWeights& layer : weights.layers) bytes += layer.product_bytes();
   return bytes;
 }
 

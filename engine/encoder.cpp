@@ -182,10 +182,7 @@ struct Slices {
     if (config.body.pre_norm || config.convolution.width > 0 || !keeps_bf16_inner(compute, config, precision)) return {};
     for (const LayerPlan& plan : config.plan)
       if (!attends_bf16_rows(compute, config, weights.layers[plan.weights], plan, precision)) return {};
-    const LayerWeights& layer = weights.layers.front();
-    const std::size_t bytes =
-        layer.query_key_value.weight_bytes() + layer.attention_output.weight_bytes() + layer.intermediate.weight_bytes() + layer.output.weight_bytes();
-    const std::size_t least = threads * (bytes <= kCachedWeights ? kFewRows : kRows);
+    const std::size_t least = threads * (weights.layers.front().product_bytes() <= kCachedWeights ? kFewRows : kRows);
     if (tokens < least || tokens < 2 * kFewRows) return {};
     return {(((tokens + kRows - 1) / kRows) + threads - 1) / threads * threads};
   }
@@ -206,9 +203,9 @@ const Linear* reader_of(const ModelConfig& config, const ModelWeights& weights, 
 }
 
 // Layers [0, end) of a plain stack.
-void run_layers(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::size_t end, Workspace& workspace) noexcept {
+void run_layers(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::size_t end, const Slices& slices,
+                Workspace& workspace) noexcept {
   const std::size_t tokens = workspace.batch.tokens();
-  const Slices slices = Slices::of(compute, config, weights, tokens);
   const Compute inside{.kernels = compute.kernels, .low = compute.low, .pool = one_thread()};
   const auto layer = [&](const Compute& with, std::size_t i, Slice slice) {
     const bool convolves = i == 0 && config.convolution.width > 0;  // its result has a norm of its own
@@ -238,6 +235,29 @@ void run_layers(const Compute& compute, const ModelConfig& config, const ModelWe
       if (i + 1 < end) layer(inside, i + 1, slice).before_attention();
     });
   }
+}
+
+// Few tokens take so little time that starting some ten parallel regions a layer would be much of it: one is started for all layers, whose threads stay
+// together. Many tokens gain nothing by it, and lose where one core is slower than the other. Nor does a model of hardly any weights.
+bool run_as_team(const ModelConfig& config, const ModelWeights& weights, std::size_t end, std::size_t tokens) noexcept {
+  constexpr std::size_t kMostTokens = 64;
+  constexpr std::size_t kLeastWeights = std::size_t{4} << 20;
+  if (tokens > kMostTokens) return false;
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < end; ++i) bytes += weights.layers[config.plan[i].weights].product_bytes();
+  return bytes >= kLeastWeights;
+}
+
+void run_layers(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::size_t end, Workspace& workspace) noexcept {
+  const std::size_t tokens = workspace.batch.tokens();
+  const Slices slices = Slices::of(compute, config, weights, tokens);
+  if (!run_as_team(config, weights, end, tokens)) {
+    run_layers(compute, config, weights, end, slices, workspace);
+    return;
+  }
+  compute.pool.as_team([&](const base::ThreadPool& pool) noexcept {
+    run_layers({.kernels = compute.kernels, .low = compute.low, .pool = pool}, config, weights, end, slices, workspace);
+  });
 }
 
 }  // namespace

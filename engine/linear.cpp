@@ -66,8 +66,12 @@ struct Task {
 
 // Calls body(task) for every task. Blocks of rows end where tiles end.
 template <class Body>
-void for_tasks(const Compute& compute, const Shape& shape, Body&& body) noexcept {
+void for_tasks(const Compute& compute, Shape shape, Body&& body) noexcept {
   const auto threads = static_cast<std::size_t>(compute.pool.threads());
+  if (compute.pool.is_team()) {
+    shape.task_work /= 16;
+    shape.tasks_of_a_thread = 1;
+  }
   const Grid grid = cut(shape, threads);
   const std::size_t tiles = divide_up(shape.rows, shape.tile_rows);
   const std::size_t count = grid.row_blocks * grid.panel_groups;

@@ -68,6 +68,10 @@ struct LayerWeights {
   // Disentangled attention: the relative positions as keys and as queries of each head, [heads] of [2 span, head_size]; or empty.
   std::vector<kernels::PackedF32> position_keys;
   std::vector<kernels::PackedF32> position_queries;
+
+  std::size_t product_bytes() const noexcept {
+    return query_key_value.weight_bytes() + attention_output.weight_bytes() + intermediate.weight_bytes() + output.weight_bytes();
+  }
 };
 
 // A dense step of a head or of a sentence-transformers module: norm(activation(W x + b)).

@@ -110,8 +110,8 @@ struct Meanwhile {
 
 // Nothing.
 struct NoMeanwhile {
-  static Fetch fetch() noexcept { return {nullptr, 0}; }
-  static void fetched(const Fetch&) noexcept {}
+  [[gnu::always_inline]] static Fetch fetch() noexcept { return {nullptr, 0}; }
+  [[gnu::always_inline]] static void fetched(const Fetch&) noexcept {}
   template <int>
   [[gnu::always_inline]] static void pair() noexcept {}
   [[gnu::always_inline]] static void step() noexcept {}
