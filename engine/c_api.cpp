@@ -169,6 +169,7 @@ berth_status berth_encode(const berth_model* model, const berth_input* inputs, s
                           berth_row* rows) {
   return guarded(model, [&] {
     const auto checked = checked_inputs(model, inputs, count);
+    model->model->need_embeddings();  // else whoever has made room for none would read of NULL
     require(embeddings != nullptr || count == 0, "embeddings is NULL");
     model->model->encode(checked, run_options(read_options(options, "berth_run_options")), embeddings, rows, nullptr);
   });

@@ -16,6 +16,16 @@ using base::ErrorCode;
 
 std::string input_name(std::size_t index) { return "input " + std::to_string(index); }
 
+// What a text makes the tokenizer refuse is known to it, but not which of the texts it was.
+template <typename Tokenize>
+tokenizer::Encoding naming_input(std::size_t index, const Tokenize& tokenize) {
+  try {
+    return tokenize();
+  } catch (const Error& error) {
+    throw Error(error.code(), input_name(index) + ": " + error.what());
+  }
+}
+
 // Static models have no special tokens, and what is too long is cut after tokens were left out.
 tokenizer::Encoding encode_own_tokens(std::string_view text, const berth_input& input, std::size_t index, const InputRules& rules) {
   if (input.text_pair.data != nullptr) throw Error(ErrorCode::invalid_argument, input_name(index) + ": a static model takes single texts, not pairs");
@@ -28,7 +38,8 @@ tokenizer::Encoding encode_own_tokens(std::string_view text, const berth_input& 
   }
   tokenizer::EncodeOptions options;
   options.add_special_tokens = false;
-  const tokenizer::Encoding all = rules.tokenizer->encode(text.substr(0, end), options);
+  const auto tokenize = [&](std::string_view part) { return naming_input(index, [&] { return rules.tokenizer->encode(part, options); }); };
+  const tokenizer::Encoding all = tokenize(text.substr(0, end));
   tokenizer::Encoding kept;
   kept.truncated = end < text.size();
   for (std::size_t t = 0; t < all.ids.size(); ++t) {
@@ -40,18 +51,18 @@ tokenizer::Encoding encode_own_tokens(std::string_view text, const berth_input& 
     kept.ids.push_back(all.ids[t]);
     kept.type_ids.push_back(all.type_ids[t]);
   }
-  if (kept.truncated && rules.long_text == LongText::error) refuse_long_text(index, rules.tokenizer->encode(text, options).size(), rules.max_length);
+  if (kept.truncated && rules.long_text == LongText::error) refuse_long_text(index, tokenize(text).size(), rules.max_length);
   return kept;
 }
 
 tokenizer::Encoding encode(const berth_input& input, std::size_t index, const InputRules& rules) {
   if (rules.only_own_tokens) return encode_own_tokens(checked_text(input.text, "text", index), input, index, rules);
   const PreparedText texts(input, index, {.prompt = rules.prompt, .strip = rules.strip_text, .lower = rules.lower_text});
-  const std::size_t limit = rules.max_length - (rules.marker && rules.max_length > 0 ? 1 : 0);
+  const std::size_t marks = rules.marker && rules.max_length > 0 ? 1 : 0;
   tokenizer::EncodeOptions options;
-  options.truncation = tokenizer::Truncation{.max_length = limit, .side = rules.side.value_or(rules.tokenizer->truncation_side())};
+  options.truncation = tokenizer::Truncation{.max_length = rules.max_length - marks, .side = rules.side.value_or(rules.tokenizer->truncation_side())};
   tokenizer::Encoding encoding = texts.encode(*rules.tokenizer, options);
-  if (encoding.truncated && rules.long_text == LongText::error) refuse_long_text(index, texts.encode(*rules.tokenizer, {}).size(), limit);
+  if (encoding.truncated && rules.long_text == LongText::error) refuse_long_text(index, texts.encode(*rules.tokenizer, {}).size() + marks, rules.max_length);
   return encoding;
 }
 
@@ -70,7 +81,7 @@ std::size_t add_marks(const InputRules& rules, tokenizer::Encoding& encoding) {
 
 }  // namespace
 
-PreparedText::PreparedText(const berth_input& input, std::size_t index, const TextRules& rules) {
+PreparedText::PreparedText(const berth_input& input, std::size_t index, const TextRules& rules) : index_(index) {
   const auto prepare = [&rules](std::string_view given, std::string& lower_case) -> std::string_view {
     if (rules.strip) given = strip(given);
     if (!rules.lower) return given;
@@ -80,6 +91,10 @@ PreparedText::PreparedText(const berth_input& input, std::size_t index, const Te
   if (!rules.prompt.empty()) text = prompted_ = std::string(rules.prompt).append(text);
   text_ = prepare(text, lower_case_text_);
   if (input.text_pair.data != nullptr) pair_ = prepare(checked_text(input.text_pair, "text_pair", index), lower_case_pair_);
+}
+
+tokenizer::Encoding PreparedText::encode(const tokenizer::Tokenizer& tokenizer, const tokenizer::EncodeOptions& options) const {
+  return naming_input(index_, [&] { return pair_ ? tokenizer.encode(text_, *pair_, options) : tokenizer.encode(text_, options); });
 }
 
 void refuse_long_text(std::size_t index, std::size_t tokens, std::size_t limit) {

@@ -35,11 +35,11 @@ class PreparedText {
   PreparedText& operator=(const PreparedText&) = delete;
 
   std::string_view text() const noexcept { return text_; }
-  tokenizer::Encoding encode(const tokenizer::Tokenizer& tokenizer, const tokenizer::EncodeOptions& options) const {
-    return pair_ ? tokenizer.encode(text_, *pair_, options) : tokenizer.encode(text_, options);
-  }
+  // base::Error as the tokenizer throws it, naming the input.
+  tokenizer::Encoding encode(const tokenizer::Tokenizer& tokenizer, const tokenizer::EncodeOptions& options) const;
 
  private:
+  std::size_t index_;
   std::string prompted_, lower_case_text_, lower_case_pair_;
   std::string_view text_;
   std::optional<std::string_view> pair_;

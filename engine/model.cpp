@@ -108,7 +108,15 @@ void Model::check_finite(const float* values, std::size_t rows, std::size_t size
   }
 }
 
+void Model::need_embeddings() const {
+  if (!modules_.empty()) return;
+  throw Error(ErrorCode::unsupported,
+              splade_ ? "the directory's modules.json makes sparse vectors, no sentence embeddings: ask for sparse ones (--sparse)"
+                      : "the directory's modules.json makes a vector for each token, no sentence embeddings: ask for those (--multi-vector)");
+}
+
 std::size_t Model::embedding_size(const RunOptions& options) const {
+  if (options.truncate_dim > 0) need_embeddings();
   if (options.truncate_dim <= full_embedding_size()) return options.truncate_dim == 0 ? embedding_size() : options.truncate_dim;
   throw Error(ErrorCode::invalid_argument, "truncate_dim: expected 1 to " + std::to_string(full_embedding_size()) +
                                                ", the size of the model's embeddings, got " + std::to_string(options.truncate_dim));
@@ -120,10 +128,7 @@ void Model::encode(std::span<const berth_input> inputs, const RunOptions& option
 
 void Model::encode_vectors(std::span<const berth_input> inputs, const RunOptions& options, const VectorRequest& request, berth_row* rows) const {
   const std::size_t size = embedding_size(options);
-  if (request.dense != nullptr && modules_.empty())
-    throw Error(ErrorCode::unsupported,
-                splade_ ? "the directory's modules.json makes sparse vectors, no sentence embeddings: ask for sparse ones (--sparse)"
-                        : "the directory's modules.json makes a vector for each token, no sentence embeddings: ask for those (--multi-vector)");
+  if (request.dense != nullptr) need_embeddings();
   if (request.sparse != nullptr && !token_weights_) need_head({HeadKind::masked_lm}, "masked-language-model");
   if (request.multi != nullptr) {
     if (!token_vectors_)

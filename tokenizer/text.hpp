@@ -111,10 +111,11 @@ class NormalizedWriter {
   }
 
  private:
-  void grow(std::size_t bytes);
+  void grow(std::size_t bytes);  // base::Error{invalid_argument} where a stage makes far too much of its text
 
   NormalizedText& out_;
   std::size_t size_;
+  std::size_t most_ = 0;  // bytes it may become; known once something was reserved: stages begin with the size of what they read
 };
 
 }  // namespace berth::tokenizer

@@ -59,13 +59,13 @@ tokenizer::Encoding slice(const tokenizer::Encoding& whole, const Body& body, st
 // Of a window that the long text must have: with one token in each, a query that fills the rest would be computed anew for every token of the text.
 constexpr std::size_t kLeastShare = 16;
 
-std::vector<tokenizer::Encoding> cut_into_windows(const tokenizer::Encoding& whole, const WindowOptions& options, std::size_t limit) {
+std::vector<tokenizer::Encoding> cut_into_windows(const tokenizer::Encoding& whole, std::size_t index, const WindowOptions& options, std::size_t limit) {
   Body body = body_of(whole, options.strategy);
   body.begin = std::clamp(options.prompt_tokens, body.begin, body.end);
   const std::size_t fixed = whole.size() - body.size();
   if (fixed + limit / kLeastShare >= limit)
-    throw Error(ErrorCode::too_long,
-                "the " + std::to_string(fixed) + " tokens that every window has leave too little room for the long text in " + std::to_string(limit));
+    throw Error(ErrorCode::too_long, "input " + std::to_string(index) + ": the " + std::to_string(fixed) +
+                                         " tokens that every window has leave too little room for the long text in " + std::to_string(limit));
   const std::size_t room = limit - fixed;
   const std::size_t step = room - std::min(options.stride == 0 ? kDefaultStride : options.stride, room / 2);  // every window has something new
   std::vector<tokenizer::Encoding> windows;
@@ -80,17 +80,13 @@ std::vector<tokenizer::Encoding> encode(const Model& model, const berth_input& i
   const tokenizer::Tokenizer& tokenizer = *model.tokenizer();
   const PreparedText texts(input, index, options.text);
   std::vector<tokenizer::Encoding> encodings;
-  try {
-    if (options.long_text == LongText::window) {
-      encodings.push_back(texts.encode(tokenizer, {}));
-      if (encodings.front().size() > limit) encodings = cut_into_windows(encodings.front(), options, limit);
-    } else {
-      tokenizer::EncodeOptions how;
-      how.truncation = tokenizer::Truncation{.max_length = limit, .strategy = options.strategy, .side = tokenizer.truncation_side()};
-      encodings.push_back(texts.encode(tokenizer, how));
-    }
-  } catch (const Error& error) {
-    throw Error(error.code(), "input " + std::to_string(index) + ": " + error.what());
+  if (options.long_text == LongText::window) {
+    encodings.push_back(texts.encode(tokenizer, {}));
+    if (encodings.front().size() > limit) encodings = cut_into_windows(encodings.front(), index, options, limit);
+  } else {
+    tokenizer::EncodeOptions how;
+    how.truncation = tokenizer::Truncation{.max_length = limit, .strategy = options.strategy, .side = tokenizer.truncation_side()};
+    encodings.push_back(texts.encode(tokenizer, how));
   }
   if (encodings.front().truncated && options.long_text == LongText::error) refuse_long_text(index, texts.encode(tokenizer, {}).size(), limit);
   return encodings;

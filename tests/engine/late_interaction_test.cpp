@@ -191,6 +191,9 @@ TEST(LateInteraction, LongTextsAreCutBesideTheirMark) {
   EXPECT_EQ(rows[0].truncated, 1U);
   multi(*model, {text_input("cat")}, true, &rows, {.max_length = 8});
   EXPECT_EQ(rows[0].tokens, 8U);
+  // The mark counts in what is told about texts that are too long.
+  expect_error(ErrorCode::too_long, {"input 0: 53 tokens, but 24 are the limit"},
+               [&] { multi(*model, {text_input(text)}, false, nullptr, {.long_text = engine::LongText::error}); });
 }
 
 TEST(LateInteraction, BitsDoNotDependOnTheBatch) {
@@ -311,6 +314,7 @@ TEST(LateInteraction, WhatIsRefused) {
   std::vector<float> out(48);
   const auto model = LateDirectory().load();
   expect_error(ErrorCode::unsupported, {"multi-vector"}, [&] { model->encode(std::vector{text_input("x")}, {}, out.data(), nullptr, nullptr); });
+  expect_error(ErrorCode::unsupported, {"multi-vector"}, [&] { model->embedding_size({.truncate_dim = 1}); });
   const auto dense = Model::load(reference("bert").string(), {.threads = 1});
   expect_error(ErrorCode::unsupported, {"late-interaction"}, [&] { multi(*dense, {text_input("x")}, false); });
 }

@@ -85,6 +85,19 @@ TEST(ModelInputs, LimitsAreNamed) {
   expect_error(ErrorCode::invalid_argument, {"input 0", "UTF-8", "byte 5"}, [&] { encode(*model, {text_input(invalid)}); });
 }
 
+// Of texts that a tokenizer refuses, too: here one of three, by a stage that makes far too much of it.
+TEST(ModelInputs, TheTokenizersRefusalsNameTheInput) {
+  EditedModel edited("bert");
+  edited.replace("tokenizer.json", "\"normalizer\"",
+                 "\"normalizer\": {\"type\": \"Replace\", \"pattern\": {\"String\": \"a\"}, \"content\": \"" + std::string(1024, 'b') + "\"}, \"unused\"");
+  const auto model = load(edited.directory());
+  const std::string huge(20000, 'a');
+  for (const engine::LongText long_text : {engine::LongText::truncate, engine::LongText::window})
+    expect_error(ErrorCode::invalid_argument, {"input 1: the text would be longer than"}, [&] {
+      encode(*model, {text_input("one"), text_input(huge), text_input("two")}, nullptr, {.long_text = long_text});
+    });
+}
+
 TEST(ModelInputs, TruncationIsTold) {
   const auto model = load(source("weights/intent"));
   std::string huge;
