@@ -185,10 +185,13 @@ void run_low_gemm(benchmark::State& state, Isa isa, void (*gemm)(const Args&) no
 void run_s8(benchmark::State& state, Isa isa, Shape shape, std::size_t rows) {
   std::mt19937 engine(2);
   std::vector<std::int8_t> weights(shape.n * shape.k);
-  for (auto& x : weights) x = static_cast<std::int8_t>(static_cast<int>(engine() % 255U) - 127);
+  std::normal_distribution<float> normal(0.0F, 40.0F);  // as random weights are where the largest of 768 is 127
+  for (auto& x : weights) x = static_cast<std::int8_t>(std::clamp(normal(engine), -127.0F, 127.0F));
   kernels::PackedS8 packed(shape.n, shape.k);
   for (std::size_t j = 0; j < shape.n; ++j) packed.set_row(j, weights.data() + j * shape.k, 1.0F);
-  run_low_gemm(state, isa, kernels::low_kernel_table(isa).gemm_s8, packed, weights, shape, rows);
+  const kernels::LowKernelTable& table = kernels::low_kernel_table(isa);
+  if (table.bounded_pairs) packed.bound_pairs(base::ThreadPool(1));
+  run_low_gemm(state, isa, table.gemm_s8, packed, weights, shape, rows);
 }
 
 void run_bf16(benchmark::State& state, Isa isa, Shape shape, std::size_t rows) {

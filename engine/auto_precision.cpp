@@ -12,7 +12,7 @@ namespace {
 using enum Precision;
 using kernels::Isa;
 
-// INT8 where 8-bit products are several times as fast as FP32. Where they are not (no VNNI), FP32 is little slower and exact. BF16 where it is native.
+// INT8 where 8-bit products are several times as fast as FP32. Where they are not (no VNNI), FP32 is not much slower, and exact. BF16 where it is native.
 constexpr std::array kTable = {
     AutoPrecisionRow{Isa::amx, int8, bf16},      AutoPrecisionRow{Isa::avx512bf16, int8, bf16}, AutoPrecisionRow{Isa::avx512vnni, int8, fp32},
     AutoPrecisionRow{Isa::avx512, fp32, fp32},   AutoPrecisionRow{Isa::avxvnni, int8, fp32},    AutoPrecisionRow{Isa::avx2, fp32, fp32},

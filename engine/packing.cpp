@@ -65,6 +65,7 @@ void pack(TensorRows& reader, const LinearSource& source, const WeightFactors& f
       case Precision::int8: packing.int8(chunk, rows, reinterpret_cast<std::int8_t*>(scratch)); return;
     }
   });
+  if (to.precision == Precision::int8 && compute.low.bounded_pairs) to.s8.bound_pairs(compute.pool);
   if (source.biases.empty()) return;
   to.bias = Vector(to.out);
   for (std::size_t part = 0; part < source.biases.size(); ++part) reader.copy(*source.biases[part], to.bias.data() + part * source.out);

@@ -52,7 +52,7 @@ constexpr std::array<Row, kIsaCount> kRows = {{
     {Isa::amx, "amx", missing_amx, &kAvx512Table, &kAmxLowTable},
     {Isa::avx512bf16, "avx512bf16", missing_avx512bf16, &kAvx512Table, &kAvx512Bf16LowTable},
     {Isa::avx512vnni, "avx512vnni", missing_avx512vnni, &kAvx512Table, &kAvx512VnniLowTable},
-    {Isa::avx512, "avx512", missing_avx512, &kAvx512Table, &kAvx2LowTable},
+    {Isa::avx512, "avx512", missing_avx512, &kAvx512Table, &kAvx512LowTable},
     {Isa::avxvnni, "avxvnni", missing_avxvnni, &kAvx2Table, &kAvxVnniLowTable},
     {Isa::avx2, "avx2", missing_avx2, &kAvx2Table, &kAvx2LowTable},
     {Isa::baseline, "baseline", [](const CpuFeatures&) -> const char* { return nullptr; }, &kBaselineTable, &kBaselineLowTable},

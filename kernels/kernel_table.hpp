@@ -46,13 +46,32 @@ inline constexpr std::size_t kLowRowBytes = 64;
 // Rows of activations for low-precision products must be readable up to a multiple of this: tiles are computed whole.
 inline constexpr std::size_t kLowRows = 16;
 
+// How the groups of a matrix with bounded pairs (PackedS8::bound_pairs) are stored: four values of k may be in another order, every second of them negated,
+// so that the sums of two neighbours stay within kPairBound for all outputs of a panel. What is beyond it in every order comes on top, from a list.
+struct S8Order {
+  std::uint8_t k[4];
+  bool negates;  // the second and the fourth
+};
+inline constexpr S8Order kS8Orders[] = {{{0, 1, 2, 3}, false}, {{0, 2, 1, 3}, false}, {{0, 3, 1, 2}, false},
+                                        {{0, 1, 2, 3}, true},  {{0, 2, 1, 3}, true},  {{0, 3, 1, 2}, true}};
+inline constexpr std::size_t kS8OrderCount = sizeof(kS8Orders) / sizeof(*kS8Orders);
+inline constexpr std::size_t kS8Stretch = 512;  // of k: so many activations lie side by side in every order
+inline constexpr int kPairBound = 128;
+struct S8BoundedView {
+  const std::uint16_t* places = nullptr;         // [panels, k_padded / 4]: order * kS8Stretch + k % kS8Stretch; null: pairs are not bounded
+  const std::uint32_t* excess_first = nullptr;   // [panels + 1]: a panel has the groups [excess_first[panel], excess_first[panel + 1]) of
+  const std::uint32_t* excess_groups = nullptr;  // k / 4
+  const std::int8_t* excess = nullptr;           // [groups, 16, 4], in the order of k
+};
+
 struct PackedS8View {
   const std::int8_t* data = nullptr;          // values in [-127, 127]
   const float* scales = nullptr;              // [n, padded to panels]
-  const std::int32_t* column_sums = nullptr;  // [n, padded to panels]: sum over k of each output's weights
+  const std::int32_t* column_sums = nullptr;  // [n, padded to panels]: sum over k of each output's weights as they are stored
   std::size_t n = 0;
   std::size_t k = 0;
   std::size_t k_padded = 0;
+  S8BoundedView bounded = {};  // sets whose `bounded_pairs` is false take matrices without
 };
 struct PackedBf16View {
   const std::uint16_t* data = nullptr;
@@ -214,6 +233,7 @@ struct LowKernelTable {
   std::size_t tile_rows;  // rows and panels of 16 outputs that the big tile takes; work is best cut in multiples of them
   std::size_t tile_panels;
   void (*gemm_s8)(const GemmS8Args&) noexcept;
+  bool bounded_pairs;  // whether gemm_s8 is faster with PackedS8::bound_pairs
   // Null where the set has no BF16 products: there BF16 weights are widened, and attention stays FP32.
   void (*gemm_bf16)(const GemmBf16Args&) noexcept;
   std::size_t (*attention_bf16_scratch)(std::size_t tokens, std::size_t head_size) noexcept;

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
 #include <cstring>
+#include <numeric>
+#include <utility>
 
 namespace berth::kernels {
 
@@ -62,6 +65,100 @@ void PackedS8::set_row(std::size_t row, const std::int8_t* weights, float scale)
   for (std::size_t i = 0; i < k_; ++i) sum += weights[i];
   column_sums_[row] = sum;
   scales_[row] = scale;
+}
+
+namespace {
+
+constexpr std::size_t kGroup = 4;
+constexpr std::size_t kGroupBytes = kLowPanelWidth * kGroup;
+
+// Of |one + sign * other|. Words throughout, so that the compiler may take vectors of them.
+template <std::int16_t sign>
+std::int16_t largest(const std::int16_t* one, const std::int16_t* other) noexcept {
+  std::int16_t most = 0;
+  for (std::size_t j = 0; j < kLowPanelWidth; ++j) {
+    const auto sum = static_cast<std::int16_t>(one[j] + sign * other[j]);
+    most = std::max({most, sum, static_cast<std::int16_t>(-sum)});
+  }
+  return most;
+}
+
+// The first order in which a panel's group is within the bound, or kS8OrderCount.
+std::size_t bounded_order(const std::int8_t* group) noexcept {
+  std::int16_t k[kGroup][kLowPanelWidth];
+  for (std::size_t j = 0; j < kLowPanelWidth; ++j)
+    for (std::size_t i = 0; i < kGroup; ++i) k[i][j] = group[j * kGroup + i];
+  for (std::size_t i = 0; i < kS8OrderCount; ++i) {
+    const S8Order& order = kS8Orders[i];
+    const auto most = order.negates ? &largest<-1> : &largest<1>;
+    if (std::max(most(k[order.k[0]], k[order.k[1]]), most(k[order.k[2]], k[order.k[3]])) <= kPairBound) return i;
+  }
+  return kS8OrderCount;
+}
+
+// Stores an output's four weights in an order and returns how much that changes their sum. Of a pair beyond the bound the larger gives what is beyond to
+// `excess`.
+std::int32_t store_in_order(const S8Order& order, std::int8_t* four, std::int8_t* excess) noexcept {
+  int now[kGroup];
+  std::int32_t change = 0;
+  for (std::size_t i = 0; i < kGroup; ++i) {
+    now[i] = order.negates && i % 2 == 1 ? -four[order.k[i]] : four[order.k[i]];
+    change += now[i] - four[order.k[i]];
+  }
+  for (std::size_t pair = 0; pair < kGroup; pair += 2) {
+    const int sum = now[pair] + now[pair + 1];
+    const int beyond = sum - std::clamp(sum, -kPairBound, kPairBound);
+    if (beyond == 0) continue;
+    const std::size_t larger = std::abs(now[pair]) >= std::abs(now[pair + 1]) ? pair : pair + 1;
+    now[larger] -= beyond;
+    excess[order.k[larger]] = static_cast<std::int8_t>(beyond);
+  }
+  for (std::size_t i = 0; i < kGroup; ++i) four[i] = static_cast<std::int8_t>(now[i]);
+  return change;
+}
+
+}  // namespace
+
+void PackedS8::bound_pairs(const base::ThreadPool& pool) {
+  const std::size_t panels = scales_.size() / kLowPanelWidth;
+  const std::size_t groups = k_padded_ / kGroup;
+  base::AlignedBuffer<std::uint16_t> places(panels * groups);
+  base::AlignedBuffer<std::uint32_t> first(panels + 1);
+  const auto group_at = [&](std::size_t panel, std::size_t group) { return data_.data() + (panel * groups + group) * kGroupBytes; };
+  pool.parallel_for(panels, [&](std::size_t panel, std::size_t) noexcept {
+    std::uint32_t beyond = 0;
+    for (std::size_t group = 0; group < groups; ++group) {
+      const std::size_t order = bounded_order(group_at(panel, group));
+      beyond += order == kS8OrderCount ? 1 : 0;
+      places[panel * groups + group] = static_cast<std::uint16_t>(order * kS8Stretch + group * kGroup % kS8Stretch);
+    }
+    first[panel + 1] = beyond;
+  });
+  first[0] = 0;
+  std::partial_sum(first.data(), first.data() + panels + 1, first.data());
+  const std::size_t beyond = first[panels];
+  if (beyond > panels * groups / 4) return;
+  excess_groups_ = base::AlignedBuffer<std::uint32_t>(beyond);
+  excess_ = zeros<std::int8_t>(beyond * kGroupBytes);
+  pool.parallel_for(panels, [&](std::size_t panel, std::size_t) noexcept {
+    std::size_t next = first[panel];
+    for (std::size_t group = 0; group < groups; ++group) {
+      std::uint16_t& place = places[panel * groups + group];
+      const std::size_t order = place / kS8Stretch;
+      if (order == 0) continue;
+      std::int8_t* excess = nullptr;
+      if (order == kS8OrderCount) {
+        place %= kS8Stretch;
+        excess = excess_.data() + next * kGroupBytes;
+        excess_groups_[next++] = static_cast<std::uint32_t>(group);
+      }
+      for (std::size_t j = 0; j < kLowPanelWidth; ++j)
+        column_sums_[panel * kLowPanelWidth + j] +=
+            store_in_order(kS8Orders[order % kS8OrderCount], group_at(panel, group) + j * kGroup, excess == nullptr ? nullptr : excess + j * kGroup);
+    }
+  });
+  places_ = std::move(places);
+  excess_first_ = std::move(first);
 }
 
 PackedBf16::PackedBf16(std::size_t n, std::size_t k)

@@ -83,11 +83,25 @@ __attribute__((target("avx2,avxvnni"))) double int8_vnni256(std::size_t steps) {
   return operations(steps, 32);
 }
 
-// What AVX2 has instead of a dot product: products in pairs, pairs of pairs, a sum.
+// What there is without a dot product: products in pairs, pairs of pairs, a sum. The products would be the same in every step, and made once, if the
+// compiler knew.
+__attribute__((target("avx2"), always_inline)) inline __m256i unknown(__m256i x) {
+  __asm__ volatile("" : "+x"(x));
+  return x;
+}
 __attribute__((target("avx2"))) double int8_avx2(std::size_t steps) {
   const __m256i x = _mm256_set1_epi8(1), ones = _mm256_set1_epi16(1);
-  BERTH_ACCUMULATE(__m256i, _mm256_setzero_si256(), _mm256_add_epi32(s, _mm256_madd_epi16(_mm256_maddubs_epi16(x, _mm256_sign_epi8(s, x)), ones)))
+  BERTH_ACCUMULATE(__m256i, _mm256_setzero_si256(), _mm256_add_epi32(s, _mm256_madd_epi16(_mm256_maddubs_epi16(unknown(x), x), ones)))
   return operations(steps, 32);
+}
+__attribute__((target("avx512f,avx512bw"), always_inline)) inline __m512i unknown(__m512i x) {
+  __asm__ volatile("" : "+v"(x));
+  return x;
+}
+__attribute__((target("avx512f,avx512bw"))) double int8_avx512(std::size_t steps) {
+  const __m512i x = _mm512_set1_epi8(1), ones = _mm512_set1_epi16(1);
+  BERTH_ACCUMULATE(__m512i, _mm512_setzero_si512(), _mm512_add_epi32(s, _mm512_madd_epi16(_mm512_maddubs_epi16(unknown(x), x), ones)))
+  return operations(steps, 64);
 }
 
 // SSE2: bytes are widened, products of 16 bits added in pairs.
@@ -107,6 +121,7 @@ double run_peak_low(Isa isa, bool bf16, std::size_t steps) {
   if (bf16) return isa == Isa::avx512bf16 ? bf16_avx512(steps) : 0.0;
   if (isa == Isa::avx512bf16 || isa == Isa::avx512vnni) return int8_vnni512(steps);
   if (isa == Isa::avxvnni) return int8_vnni256(steps);
+  if (isa == Isa::avx512) return int8_avx512(steps);
   return isa == Isa::baseline ? int8_baseline(steps) : int8_avx2(steps);
 }
 

@@ -20,10 +20,19 @@ struct S8Product {
   static constexpr int kPanels = Isa::kS8Panels;
   static constexpr std::size_t kGroup = 4;                                        // steps of k in 32 bits
   static constexpr bool kStages = requires { Isa::s8_stage(nullptr, nullptr); };  // reads activations in a form of its own
+  static constexpr bool kOrders = requires { Isa::s8_unstaged(nullptr); };        // and the weights of matrices with bounded pairs
 
   static Sum start(const Args& args, std::size_t column) noexcept { return Isa::s8_start(args.b.column_sums + column); }
   static auto weights(const std::int8_t* p) noexcept { return Isa::s8_weights(p); }
   static auto activations(const std::int8_t* p) noexcept { return Isa::s8_activations(p); }
+  static void stage(std::int8_t* to, const std::int8_t* from) noexcept {
+    if constexpr (kOrders) {
+      Isa::s8_stage_orders(to, from);
+    } else {
+      Isa::s8_stage(to, from);
+    }
+  }
+  static auto unstaged(const std::int8_t* p) noexcept { return Isa::s8_unstaged(p); }
   template <class A, class B>
   static Sum step(Sum sum, A a, B b) noexcept {
     return Isa::s8_step(sum, a, b);
@@ -40,6 +49,7 @@ struct Bf16Product {
   static constexpr int kPanels = Isa::kBf16Panels;
   static constexpr std::size_t kGroup = 2;
   static constexpr bool kStages = false;
+  static constexpr bool kOrders = false;
 
   static Sum start(const Args&, std::size_t) noexcept { return Isa::set1(0.0F); }
   static auto weights(const std::uint16_t* p) noexcept { return Isa::bf16_weights(p); }
@@ -58,7 +68,7 @@ struct LowTile {
   static constexpr std::size_t kLanes = Isa::kLanes;
   static constexpr int kRows = Product::kRows;
   // Staged activations serve a few register tiles side by side.
-  static constexpr int kPasses = Product::kStages ? 4 : 1;
+  static constexpr int kPasses = Product::kOrders ? 12 : Product::kStages ? 4 : 1;
   static constexpr int kPanels = Product::kPanels * kPasses;
   static constexpr bool kMeanwhile = false;
   static constexpr std::size_t kGroupBytes = 0;
@@ -80,22 +90,23 @@ struct LowTile {
     Fetch fetch = meanwhile.fetch();
     fetch.lines = (fetch.lines + kPasses - 1) / kPasses;
     if constexpr (Product::kStages) {
-      alignas(64) Element staged[kRows * kStretch];
+      alignas(64) Element staged[kRows * kStagedRow];
       for (std::size_t begin = 0; begin < args.b.k_padded; begin += kStretch) {
         const std::size_t depth = args.b.k_padded - begin < kStretch ? args.b.k_padded - begin : kStretch;
         for (std::size_t r = 0; r < rows; ++r)
-          for (std::size_t k = 0; k < depth; k += kLowRowBytes) Isa::s8_stage(staged + r * kStretch + k, a + r * args.lda + begin + k);
-        run_passes({staged, kStretch, begin, depth}, args, rows, panel, panels, out, ldo, fetch);
+          for (std::size_t k = 0; k < depth; k += kLowRowBytes) Product::stage(staged + r * kStagedRow + k, a + r * args.lda + begin + k);
+        run_passes({staged, kStagedRow, begin, depth, a}, args, rows, panel, panels, out, ldo, fetch);
       }
     } else {
-      run_passes({a, args.lda, 0, args.b.k_padded}, args, rows, panel, panels, out, ldo, fetch);
+      run_passes({a, args.lda, 0, args.b.k_padded, a}, args, rows, panel, panels, out, ldo, fetch);
     }
     meanwhile.fetched(fetch);
   }
 
  private:
   using Element = std::remove_cvref_t<decltype(*Args{}.a)>;
-  static constexpr std::size_t kStretch = 512;                                 // of k that is staged at a time
+  static constexpr std::size_t kStretch = kS8Stretch;  // of k that is staged at a time
+  static constexpr std::size_t kStagedRow = kStretch * (Product::kOrders ? kS8OrderCount : 1);
   static constexpr std::size_t kStep = kLowRowBytes / sizeof(Element);         // of k between two fetches
   static constexpr std::size_t kGroupSize = Product::kGroup * kLowPanelWidth;  // elements: one group of k for each output of a panel
   static constexpr std::size_t kPrefetch = 24 * kGroupSize;                    // as far ahead as the FP32 tile
@@ -106,6 +117,7 @@ struct LowTile {
     std::size_t stride;
     std::size_t begin;
     std::size_t depth;
+    const Element* unstaged;  // the same rows from k = 0 on, args.lda apart
   };
 
   static void run_passes(const Rows& a, const Args& args, std::size_t rows, std::size_t panel, std::size_t panels, float* out, std::size_t ldo,
@@ -127,32 +139,57 @@ struct LowTile {
       for (int r = 0; r < rows; ++r)
         sum[r][v] = a.begin == 0 ? Product::start(args, panel * kLowPanelWidth + static_cast<std::size_t>(v) * kLanes) : Product::load(at(r, v));
     const Element* x[rows];
-    for (int r = 0; r < rows; ++r) x[r] = a.data + static_cast<std::size_t>(r) * a.stride;
+    for (int r = 0; r < rows; ++r) x[r] = a.data + static_cast<std::size_t>(r) * (Product::kStages ? kStagedRow : a.stride);
+    const std::uint16_t* places = nullptr;
+    if constexpr (Product::kOrders) places = args.b.bounded.places + (panel * args.b.k_padded + a.begin) / Product::kGroup;
     Fetch now = fetch;
     const Element* b = args.b.data + panel * panel_size + a.begin * kLowPanelWidth;
-    for (std::size_t k = 0; k < a.depth; k += kStep, b += kStep * kLowPanelWidth) {
+    std::size_t k = 0;
+    do {
       now.step();
-      add_products<rows, columns>(x, k, b, panel_size, sum);
-    }
+      add_products<rows, columns>(x, k, places, b, panel_size, sum);
+      k += kStep;
+      b += kStep * kLowPanelWidth;
+      if constexpr (Product::kOrders) places += kStep / Product::kGroup;
+    } while (k < a.depth);
     fetch = now;
+    if constexpr (Product::kOrders) {
+      if (a.begin + a.depth == args.b.k_padded) add_excess<rows, columns>(a.unstaged, args, panel, sum);
+    }
     for (int r = 0; r < rows; ++r)
       for (int v = 0; v < columns; ++v) Product::store(at(r, v), sum[r][v]);
   }
 
-  // sum += a [rows, k to k + kStep] * b, whose panels are panel_size apart.
+  // sum += a [rows, k to k + kStep] * b, whose panels are panel_size apart; `places` where the groups from k = 0 on are, of a product whose activations are staged in orders.
   template <int rows, int columns>
-  [[gnu::always_inline]] static void add_products(const Element* const (&a)[rows], std::size_t k, const Element* b, std::size_t panel_size,
-                                                  typename Product::Sum (&sum)[rows][columns]) noexcept {
+  [[gnu::always_inline]] static void add_products(const Element* const (&a)[rows], std::size_t k, const std::uint16_t* places, const Element* b,
+                                                  std::size_t panel_size, typename Product::Sum (&sum)[rows][columns]) noexcept {
 #pragma GCC unroll 1
-    for (const std::size_t end = k + kStep; k < end; k += Product::kGroup, b += kGroupSize) {
+    for (std::size_t group = 0; group < kStep / Product::kGroup; ++group, k += Product::kGroup, b += kGroupSize) {
       decltype(Product::weights(b)) weights[columns];
       for (int v = 0; v < columns; ++v) {
         const auto from = b + static_cast<std::size_t>(v / kVectors) * panel_size + static_cast<std::size_t>(v % kVectors) * kLanes * Product::kGroup;
         if (v % kVectors == 0) Isa::prefetch(reinterpret_cast<const float*>(from + kPrefetch));
         weights[v] = Product::weights(from);
       }
+      const std::size_t at = Product::kOrders ? places[group] : k;
       for (int r = 0; r < rows; ++r) {
-        const auto x = Product::activations(a[r] + k);
+        const auto x = Product::activations(a[r] + at);
+        for (int v = 0; v < columns; ++v) sum[r][v] = Product::step(sum[r][v], x, weights[v]);
+      }
+    }
+  }
+
+  // sum += a [rows, all of k] * what the weights of a panel have beyond their bounds.
+  template <int rows, int columns>
+  [[gnu::always_inline]] static void add_excess(const Element* a, const Args& args, std::size_t panel, typename Product::Sum (&sum)[rows][columns]) noexcept {
+    static_assert(columns == kVectors, "panels have orders of their own");
+    const S8BoundedView& bounded = args.b.bounded;
+    for (std::size_t i = bounded.excess_first[panel]; i < bounded.excess_first[panel + 1]; ++i) {
+      decltype(Product::weights(bounded.excess)) weights[columns];
+      for (int v = 0; v < columns; ++v) weights[v] = Product::weights(bounded.excess + i * kGroupSize + static_cast<std::size_t>(v) * kLanes * Product::kGroup);
+      for (int r = 0; r < rows; ++r) {
+        const auto x = Product::unstaged(a + static_cast<std::size_t>(r) * args.lda + bounded.excess_groups[i] * Product::kGroup);
         for (int v = 0; v < columns; ++v) sum[r][v] = Product::step(sum[r][v], x, weights[v]);
       }
     }

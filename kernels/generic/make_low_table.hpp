@@ -16,6 +16,7 @@ constexpr LowKernelTable make_low_table() {
   LowKernelTable table{.tile_rows = S8Tile::kRows,
                        .tile_panels = S8Tile::kPanels,
                        .gemm_s8 = &GemmLow<Isa, S8Tile>::run,
+                       .bounded_pairs = false,
                        .gemm_bf16 = nullptr,
                        .attention_bf16_scratch = nullptr,
                        .attention_bf16 = nullptr,
@@ -32,6 +33,19 @@ constexpr LowKernelTable make_low_table() {
     table.gemm_f32 = &F32Products::run;
     table.gemm_f32_scratch = &F32Products::scratch;
   }
+  return table;
+}
+
+// For sets without a dot product of bytes: Isa::BoundedPairs multiplies matrices whose pairs are bounded, Isa the others.
+template <VectorIsa Isa>
+constexpr LowKernelTable make_bounded_low_table() {
+  using Tile = LowTile<typename Isa::BoundedPairs, S8Product<typename Isa::BoundedPairs>>;
+  LowKernelTable table = make_low_table<Isa, Tile>();
+  table.bounded_pairs = true;
+  table.tile_panels = 4;  // fewer than what is staged serves: tasks for more threads are worth more
+  table.gemm_s8 = [](const GemmS8Args& args) noexcept {
+    return args.b.bounded.places != nullptr ? GemmLow<Isa, Tile>::run(args) : GemmLow<Isa, LowTile<Isa, S8Product<Isa>>>::run(args);
+  };
   return table;
 }
 

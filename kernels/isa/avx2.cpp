@@ -7,6 +7,6 @@
 namespace berth::kernels {
 
 constinit const KernelTable kAvx2Table = make_table<Avx2>();
-constinit const LowKernelTable kAvx2LowTable = make_low_table<Avx2, LowTile<Avx2, S8Product<Avx2>>>();
+constinit const LowKernelTable kAvx2LowTable = make_bounded_low_table<Avx2>();
 
 }  // namespace berth::kernels

@@ -6,9 +6,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/isa/order_shuffles.hpp"
+
 namespace berth::kernels {
 
 struct Avx2 {
+  struct Unsigned;  // INT8 in other ways, below
+  struct BoundedPairs;
+
   using F32 = __m256;
   static constexpr std::size_t kLanes = 8;
   // 6 x 16: 12 accumulators, 2 vectors of B, one broadcast of A: 15 of 16 registers; 8 loads feed 12 multiply-adds.
@@ -139,6 +144,48 @@ struct Avx2 {
   [[gnu::always_inline]] static __m256i mask(std::size_t count) {
     const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), lane);
+  }
+};
+
+// INT8 with unsigned activations, as instructions that multiply unsigned by signed bytes want them: shifted by 128, the sum starting from -128 times the
+// column's sum. 6 rows x 1 panel: 12 accumulators, 2 vectors of weights, one broadcast.
+struct Avx2::Unsigned : Avx2 {
+  static constexpr int kS8Rows = 6;
+  static constexpr int kS8Panels = 1;
+  using S8Activations = __m256i;
+
+  [[gnu::always_inline]] static I32 s8_start(const std::int32_t* column_sums) {
+    return _mm256_slli_epi32(_mm256_sub_epi32(_mm256_setzero_si256(), _mm256_loadu_si256(reinterpret_cast<const __m256i*>(column_sums))), 7);
+  }
+  // 64 activations at a time, shifted.
+  [[gnu::always_inline]] static void s8_stage(std::int8_t* to, const std::int8_t* from) {
+    for (int half = 0; half < 64; half += 32)
+      _mm256_store_si256(reinterpret_cast<__m256i*>(to + half), shifted(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + half))));
+  }
+  [[gnu::always_inline]] static S8Activations s8_activations(const std::int8_t* p) { return broadcast4(p); }
+
+ protected:
+  [[gnu::always_inline]] static __m256i shifted(__m256i x) { return _mm256_xor_si256(x, _mm256_set1_epi8(-128)); }
+};
+
+// Products of pairs whose weights are bounded (PackedS8::bound_pairs) fit 16 bits without magnitudes and signs: 255 * 128 = 32,640.
+struct Avx2::BoundedPairs : Avx2::Unsigned {
+  // 64 activations, shifted, in all orders.
+  [[gnu::always_inline]] static void s8_stage_orders(std::int8_t* to, const std::int8_t* from) {
+    for (std::size_t half = 0; half < 64; half += 32) {
+      const __m256i x = shifted(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + half)));
+#pragma GCC unroll 8
+      for (std::size_t order = 0; order < kS8OrderCount; ++order) {
+        __m256i ordered = _mm256_shuffle_epi8(x, _mm256_load_si256(reinterpret_cast<const __m256i*>(S8OrderShuffles<Avx2>::kOf.at[order])));
+        if (kS8Orders[order].negates) ordered = _mm256_sign_epi8(ordered, _mm256_set1_epi16(static_cast<short>(0xff01)));  // 128 - a
+        _mm256_store_si256(reinterpret_cast<__m256i*>(to + order * kS8Stretch + half), ordered);
+      }
+    }
+  }
+  // Four activations that were not staged.
+  [[gnu::always_inline]] static S8Activations s8_unstaged(const std::int8_t* p) { return shifted(broadcast4(p)); }
+  [[gnu::always_inline]] static I32 s8_step(I32 sum, S8Activations a, S8Weights b) {
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1)));
   }
 };
 

@@ -6,9 +6,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/isa/order_shuffles.hpp"
+
 namespace berth::kernels {
 
 struct Avx512 {
+  struct Unsigned;  // INT8 in other ways, below
+  struct BoundedPairs;
+
   using F32 = __m512;
   static constexpr std::size_t kLanes = 16;
   // 9 x 48: 27 accumulators, 3 vectors of B, one broadcast of A: 31 of 32 registers; 12 loads feed 27 multiply-adds, so the two load ports
@@ -91,6 +96,28 @@ struct Avx512 {
     for (int i = 0; i < 16; ++i) m[i] = t[i];
   }
 
+  using I32 = __m512i;
+  [[gnu::always_inline]] static I32 load_i32(const void* p) { return _mm512_loadu_si512(p); }
+  [[gnu::always_inline]] static void store_i32(void* p, I32 x) { _mm512_storeu_si512(p, x); }
+  [[gnu::always_inline]] static F32 to_f32(I32 x) { return _mm512_cvtepi32_ps(x); }
+
+  // INT8 as Avx2: |a| times b with a's sign. 8 rows x 2 panels.
+  static constexpr int kS8Rows = 8;
+  static constexpr int kS8Panels = 2;
+  using S8Weights = __m512i;
+  struct S8Activations {
+    __m512i magnitude;
+    __mmask64 negative;
+  };
+  [[gnu::always_inline]] static I32 s8_start(const std::int32_t*) { return _mm512_setzero_si512(); }
+  [[gnu::always_inline]] static S8Weights s8_weights(const std::int8_t* p) { return _mm512_loadu_si512(p); }
+  [[gnu::always_inline]] static S8Activations s8_activations(const std::int8_t* p) {
+    const __m512i value = broadcast4(p);
+    return {_mm512_abs_epi8(value), _mm512_movepi8_mask(value)};
+  }
+  [[gnu::always_inline]] static I32 s8_step(I32 sum, const S8Activations& a, S8Weights b) {
+    return add_pairs(sum, _mm512_maddubs_epi16(a.magnitude, _mm512_mask_sub_epi8(b, a.negative, _mm512_setzero_si512(), b)));
+  }
   [[gnu::always_inline]] static void store_s8(std::int8_t* p, F32 x) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(x)));
   }
@@ -120,6 +147,19 @@ struct Avx512 {
     _mm512_storeu_si512(p, _mm512_or_si512(_mm512_srli_epi32(rounded_to_bf16(even), 16), upper));
   }
 
+ protected:
+  // Four activations, repeated.
+  [[gnu::always_inline]] static __m512i broadcast4(const std::int8_t* p) {
+    int four = 0;
+    __builtin_memcpy(&four, p, sizeof(four));
+    return _mm512_set1_epi32(four);
+  }
+  // As assembly for the reason that Avx512Vnni gives.
+  [[gnu::always_inline]] static I32 add_pairs(I32 sum, __m512i pairs) {
+    __asm__("vpaddd %1, %0, %0" : "+v"(sum) : "v"(_mm512_madd_epi16(pairs, _mm512_set1_epi16(1))));
+    return sum;
+  }
+
  private:
   // Rounded to nearest, ties to even, in the upper 16 bits; the lower ones are anything.
   [[gnu::always_inline]] static __m512i rounded_to_bf16(F32 x) {
@@ -132,6 +172,39 @@ struct Avx512 {
   [[gnu::always_inline]] static F32 unpack_low(F32 x, F32 y) { return _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(x), _mm512_castps_pd(y))); }
   [[gnu::always_inline]] static F32 unpack_high(F32 x, F32 y) { return _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(x), _mm512_castps_pd(y))); }
   [[gnu::always_inline]] static __mmask16 mask(std::size_t count) { return static_cast<__mmask16>(_bzhi_u32(0xffffU, static_cast<unsigned>(count))); }
+};
+
+// INT8 with unsigned activations, as Avx2::Unsigned.
+struct Avx512::Unsigned : Avx512 {
+  using S8Activations = __m512i;
+
+  [[gnu::always_inline]] static I32 s8_start(const std::int32_t* column_sums) {
+    return _mm512_slli_epi32(_mm512_sub_epi32(_mm512_setzero_si512(), _mm512_loadu_si512(column_sums)), 7);
+  }
+  // 64 activations at a time, shifted.
+  [[gnu::always_inline]] static void s8_stage(std::int8_t* to, const std::int8_t* from) { _mm512_store_si512(to, shifted(_mm512_loadu_si512(from))); }
+  [[gnu::always_inline]] static S8Activations s8_activations(const std::int8_t* p) { return broadcast4(p); }
+
+ protected:
+  [[gnu::always_inline]] static __m512i shifted(__m512i x) { return _mm512_xor_si512(x, _mm512_set1_epi8(-128)); }
+};
+
+// As Avx2::BoundedPairs. 8 rows x 1 panel: panels have orders of their own, and more rows staged in all of them would leave L1.
+struct Avx512::BoundedPairs : Avx512::Unsigned {
+  static constexpr int kS8Rows = 8;
+  static constexpr int kS8Panels = 1;
+
+  [[gnu::always_inline]] static void s8_stage_orders(std::int8_t* to, const std::int8_t* from) {
+    const __m512i x = shifted(_mm512_loadu_si512(from));
+#pragma GCC unroll 8
+    for (std::size_t order = 0; order < kS8OrderCount; ++order) {
+      __m512i ordered = _mm512_shuffle_epi8(x, _mm512_load_si512(S8OrderShuffles<Avx512>::kOf.at[order]));
+      if (kS8Orders[order].negates) ordered = _mm512_mask_sub_epi8(ordered, 0xaaaaaaaaaaaaaaaaU, _mm512_setzero_si512(), ordered);  // 128 - a
+      _mm512_store_si512(to + order * kS8Stretch, ordered);
+    }
+  }
+  [[gnu::always_inline]] static S8Activations s8_unstaged(const std::int8_t* p) { return shifted(s8_activations(p)); }
+  [[gnu::always_inline]] static I32 s8_step(I32 sum, S8Activations a, S8Weights b) { return add_pairs(sum, _mm512_maddubs_epi16(a, b)); }
 };
 
 }  // namespace berth::kernels

@@ -12,6 +12,7 @@ extern const KernelTable kAvx512Table;
 extern const LowKernelTable kBaselineLowTable;
 extern const LowKernelTable kAvx2LowTable;
 extern const LowKernelTable kAvxVnniLowTable;
+extern const LowKernelTable kAvx512LowTable;
 extern const LowKernelTable kAvx512VnniLowTable;
 extern const LowKernelTable kAvx512Bf16LowTable;
 extern const LowKernelTable kAmxLowTable;

@@ -1,6 +1,7 @@
 // The INT8 and BF16 products of every instruction set this CPU has: exact integer sums, BF16 within its bound, a row's bits whatever its neighbours.
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "kernels/packed_low.hpp"
 #include "tests/kernels/math_sweep.hpp"
@@ -14,22 +15,39 @@ class GemmLow : public testing::TestWithParam<LowTable> {};
 
 std::size_t padded_rows(std::size_t rows) { return (rows + kLowRows - 1) / kLowRows * kLowRows; }
 
-// A product of s8 matrices with the sums that plain integers give.
+enum class Values { uniform, extreme, normal };
+
+std::int8_t value_of(Values values, Random& random) {
+  switch (values) {
+    case Values::uniform: return static_cast<std::int8_t>(static_cast<int>(random.index(255)) - 127);
+    case Values::extreme: return random.index(2) == 0 ? std::int8_t{-127} : std::int8_t{127};
+    case Values::normal: break;
+  }
+  return static_cast<std::int8_t>(std::clamp(random.normal(42.0F), -127.0F, 127.0F));  // some pairs of weights are beyond the bound
+}
+
+// A product of s8 matrices with the sums that plain integers give, packed as a set wants it.
 struct S8Problem {
-  S8Problem(std::size_t rows_, std::size_t n, std::size_t k, bool extreme, unsigned seed) : rows(rows_), weights(n, k), exact(rows_ * n) {
+  S8Problem(const LowTable& table, std::size_t rows_, std::size_t n, std::size_t k, Values values, unsigned seed)
+      : rows(rows_), weights(n, k), exact(rows_ * n) {
     Random random(seed);
-    const auto value = [&] { return static_cast<std::int8_t>(extreme ? (random.index(2) == 0 ? -127 : 127) : static_cast<int>(random.index(255)) - 127); };
     const std::size_t stride = weights.view().k_padded;
     a.assign(padded_rows(rows) * stride, 99);  // rows beyond the last may hold anything
     std::vector<std::int8_t> w(n * k);
-    for (auto& x : w) x = value();
+    for (auto& x : w) x = value_of(values, random);
+    for (std::size_t i = 0; i < rows; ++i)
+      for (std::size_t p = 0; p < stride; ++p) a[i * stride + p] = p < k ? value_of(values, random) : std::int8_t{0};
+    scales.assign(rows, 1.0F);
+    set_weights(table, w);
+  }
+  void set_weights(const LowTable& table, const std::vector<std::int8_t>& w) {
+    const std::size_t n = weights.n(), k = weights.k(), stride = weights.view().k_padded;
     for (std::size_t j = 0; j < n; ++j) weights.set_row(j, w.data() + j * k, 1.0F);
-    for (std::size_t i = 0; i < rows; ++i) {
-      for (std::size_t p = 0; p < stride; ++p) a[i * stride + p] = p < k ? value() : std::int8_t{0};
+    if (table.low->bounded_pairs) weights.bound_pairs(base::ThreadPool(1));
+    std::fill(exact.begin(), exact.end(), 0);
+    for (std::size_t i = 0; i < rows; ++i)
       for (std::size_t j = 0; j < n; ++j)
         for (std::size_t p = 0; p < k; ++p) exact[i * n + j] += int{a[i * stride + p]} * int{w[j * k + p]};
-    }
-    scales.assign(rows, 1.0F);
   }
   GemmS8Args args(float* c) const {
     GemmS8Args args;
@@ -62,33 +80,128 @@ void expect_exact(const LowTable& table, const S8Problem& problem) {
 }
 
 TEST_P(GemmLow, S8SumsAreExact) {
-  for (const std::size_t rows : {1, 2, 3, 4, 5, 6, 7, 9, 10, 15, 16, 17, 18, 31, 32, 33, 40, 65})
-    for (const std::size_t n : {1, 15, 16, 17, 33, 48, 50, 80})
-      for (const std::size_t k : {1, 3, 4, 63, 64, 65, 130}) expect_exact(GetParam(), S8Problem(static_cast<std::size_t>(rows), n, k, false, 1));
+  for (const Values values : {Values::uniform, Values::normal})
+    for (const std::size_t rows : {1, 2, 3, 4, 5, 6, 7, 9, 10, 15, 16, 17, 18, 31, 32, 33, 40, 65})
+      for (const std::size_t n : {1, 15, 16, 17, 33, 48, 50, 80})
+        for (const std::size_t k : {1, 3, 4, 63, 64, 65, 130}) expect_exact(GetParam(), S8Problem(GetParam(), rows, n, k, values, 1));
 }
 
 // More outputs than a tile takes, and k in more than one stretch of what sets stage.
 TEST_P(GemmLow, S8SumsOfManyPanelsAreExact) {
-  for (const std::size_t rows : {1, 9, 33})
-    for (const std::size_t n : {97, 193, 210})
-      for (const std::size_t k : {65, 512, 513, 1100}) expect_exact(GetParam(), S8Problem(static_cast<std::size_t>(rows), n, k, false, 2));
+  for (const Values values : {Values::uniform, Values::normal})
+    for (const std::size_t rows : {1, 9, 33})
+      for (const std::size_t n : {97, 193, 210})
+        for (const std::size_t k : {65, 512, 513, 1100}) expect_exact(GetParam(), S8Problem(GetParam(), rows, n, k, values, 2));
 }
 
 TEST_P(GemmLow, S8ExtremesDoNotSaturate) {
   for (const std::size_t k : {64, 1024, 3072})
-    for (const bool extreme : {false, true}) expect_exact(GetParam(), S8Problem(35, 49, k, extreme, 7));
+    for (const Values values : {Values::uniform, Values::extreme}) expect_exact(GetParam(), S8Problem(GetParam(), 35, 49, k, values, 7));
   // All products of one sign: the largest sums there are.
-  S8Problem problem(18, 33, 4096, true, 1);
+  S8Problem problem(GetParam(), 18, 33, 4096, Values::extreme, 1);
   std::fill(problem.a.begin(), problem.a.end(), std::int8_t{127});
-  const std::vector<std::int8_t> row(4096, 127);
-  for (std::size_t j = 0; j < 33; ++j) problem.weights.set_row(j, row.data(), 1.0F);
-  std::fill(problem.exact.begin(), problem.exact.end(), 127 * 127 * 4096);
+  problem.set_weights(GetParam(), std::vector<std::int8_t>(33 * 4096, 127));
   expect_exact(GetParam(), problem);
+}
+
+// Groups of weights around the bound, some of which no order brings within it, times the largest activations of either sign.
+TEST_P(GemmLow, S8PairsAtTheirBoundDoNotSaturate) {
+  struct Groups {
+    std::int8_t of[3][4];  // an output each
+    bool excess;
+  };
+  const Groups all[] = {{{{64, 64, 64, 64}, {-64, -64, -64, -64}, {64, -64, 64, -64}}, false},
+                        {{{65, 64, 65, 64}, {64, 64, 64, 64}, {0, 0, 0, 0}}, false},
+                        {{{127, 1, 127, 1}, {-127, -1, -127, -1}, {1, 127, 1, 127}}, false},
+                        {{{127, 127, 127, 127}, {127, -127, 127, -127}, {127, 127, -127, -127}}, true},
+                        {{{-127, -127, -127, -127}, {-127, 127, -127, 127}, {-127, -127, 127, 127}}, true},
+                        {{{65, 65, 65, 65}, {65, -64, 65, -64}, {65, 64, -65, -64}}, true}};
+  constexpr std::size_t kOut = 35, kIn = 132;
+  for (const int activation : {-127, 127})
+    for (const Groups& groups : all) {
+      S8Problem problem(GetParam(), 17, kOut, kIn, Values::extreme, 3);
+      for (std::size_t i = 0; i < problem.rows; ++i)
+        std::fill_n(problem.a.data() + i * problem.weights.view().k_padded, kIn, static_cast<std::int8_t>(activation));
+      std::vector<std::int8_t> w(kOut * kIn);
+      for (std::size_t j = 0; j < kOut; ++j)
+        for (std::size_t p = 0; p < kIn; ++p) w[j * kIn + p] = p / 4 % 5 == 0 ? groups.of[j % 3][p % 4] : std::int8_t{1};
+      problem.set_weights(GetParam(), w);
+      const S8BoundedView bounded = problem.weights.view().bounded;
+      ASSERT_EQ(bounded.places != nullptr, GetParam().low->bounded_pairs);
+      if (GetParam().low->bounded_pairs) {
+        EXPECT_EQ(bounded.excess_first[panel_count(kOut, kLowPanelWidth)] > 0, groups.excess);
+      }
+      expect_exact(GetParam(), problem);
+    }
+}
+
+// What is stored and what is on top of it are the weights that came in, in orders and with signs that kS8Orders names, and no pair is beyond the bound.
+TEST(PackedS8, BoundedPairsHoldTheSameWeights) {
+  constexpr std::size_t kOut = 40, kIn = 1100;
+  Random random(4);
+  std::vector<std::int8_t> w(kOut * kIn);
+  for (auto& x : w) x = value_of(Values::normal, random);
+  PackedS8 packed(kOut, kIn);
+  for (std::size_t j = 0; j < kOut; ++j) packed.set_row(j, w.data() + j * kIn, 1.0F);
+  const std::size_t before = packed.bytes();
+  packed.bound_pairs(base::ThreadPool(2));
+  EXPECT_GT(packed.bytes(), before);
+  EXPECT_LT(packed.bytes(), before + before / 3);
+  const PackedS8View view = packed.view();
+  ASSERT_NE(view.bounded.places, nullptr);
+  const std::size_t groups = view.k_padded / 4;
+  EXPECT_GT(view.bounded.excess_first[3], 0U) << "a test of nothing";
+  std::vector<bool> seen(kS8OrderCount, false);
+  for (std::size_t j = 0; j < kOut; ++j) {
+    const std::size_t panel = j / kLowPanelWidth;
+    std::int32_t sum = 0;
+    for (std::size_t group = 0; group < groups; ++group) {
+      const std::size_t place = view.bounded.places[panel * groups + group];
+      EXPECT_EQ(place % kS8Stretch, group * 4 % kS8Stretch);
+      const S8Order& order = kS8Orders[place / kS8Stretch];
+      seen[place / kS8Stretch] = true;
+      const std::int8_t* stored = view.data + (panel * groups + group) * 64 + j % kLowPanelWidth * 4;
+      int four[4] = {};
+      for (std::size_t i = 0; i < 4; ++i) {
+        four[order.k[i]] = order.negates && i % 2 == 1 ? -stored[i] : stored[i];
+        sum += stored[i];
+      }
+      for (std::size_t i = 0; i < 4; i += 2) EXPECT_LE(std::abs(stored[i] + stored[i + 1]), kPairBound);
+      for (std::size_t e = view.bounded.excess_first[panel]; e < view.bounded.excess_first[panel + 1]; ++e) {
+        if (view.bounded.excess_groups[e] != group) continue;
+        for (std::size_t i = 0; i < 4; ++i) {
+          four[i] += view.bounded.excess[e * 64 + j % kLowPanelWidth * 4 + i];
+          sum += view.bounded.excess[e * 64 + j % kLowPanelWidth * 4 + i];
+        }
+      }
+      for (std::size_t i = 0; i < 4; ++i) ASSERT_EQ(four[i], group * 4 + i < kIn ? w[j * kIn + group * 4 + i] : 0) << j << ", " << group * 4 + i;
+    }
+    EXPECT_EQ(view.column_sums[j], sum);
+  }
+  EXPECT_EQ(std::count(seen.begin(), seen.end(), true), static_cast<std::ptrdiff_t>(kS8OrderCount));
+}
+
+// All large, of either sign: nearly every group would be on the list.
+TEST(PackedS8, LargeWeightsAreLeftAlone) {
+  PackedS8 packed(20, 70);
+  Random random(1);
+  std::vector<std::int8_t> row(70);
+  std::int32_t sum = 0;
+  for (std::size_t j = 0; j < 20; ++j) {
+    for (auto& x : row) x = value_of(Values::extreme, random);
+    packed.set_row(j, row.data(), 1.0F);
+    sum = std::accumulate(row.begin(), row.end(), 0);
+  }
+  const std::size_t before = packed.bytes();
+  packed.bound_pairs(base::ThreadPool(2));
+  EXPECT_EQ(packed.view().bounded.places, nullptr);
+  EXPECT_EQ(packed.bytes(), before);
+  EXPECT_EQ(packed.view().column_sums[19], sum);
 }
 
 TEST_P(GemmLow, S8EpilogueScalesAddsAndActivates) {
   for (const Activation activation : kActivations) {
-    S8Problem problem(19, 37, 100, false, 3);
+    S8Problem problem(GetParam(), 19, 37, 100, Values::normal, 3);
     Random random(5);
     std::vector<float> bias = random.normals(37);
     std::vector<float> residual = random.normals(19 * 40);
@@ -149,7 +262,7 @@ TEST_P(GemmLow, Bf16ResultsAreRounded) {
     for (const std::size_t n : {5, 16, 32, 50, 96, 130})
       for (const std::size_t k : {64, 384, 1024})
         for (const std::size_t rows : {1, 16, 17, 33, 70}) {
-          S8Problem problem(rows, n, k, false, static_cast<unsigned>(n + k + rows));
+          S8Problem problem(GetParam(), rows, n, k, Values::normal, static_cast<unsigned>(n + k + rows));
           Random random(9);
           for (float& s : problem.scales) s = random.uniform(1e-4F, 2e-4F);
           const std::vector<float> bias = random.normals(n);
@@ -206,11 +319,13 @@ void expect_same_in_parts(const Args& whole, Gemm gemm) {
 }
 
 TEST_P(GemmLow, S8BitsDoNotDependOnNeighbours) {
-  S8Problem problem(45, 100, 130, false, 11);
-  problem.a.resize(problem.a.size() + 32 * problem.weights.view().k_padded, 1);  // readable beyond any part's rows
-  Random random(2);
-  for (float& s : problem.scales) s = random.uniform(0.01F, 1.0F);
-  expect_same_in_parts(problem.args(nullptr), GetParam().low->gemm_s8);
+  for (const Values values : {Values::uniform, Values::normal}) {
+    S8Problem problem(GetParam(), 45, 100, 130, values, 11);
+    problem.a.resize(problem.a.size() + 32 * problem.weights.view().k_padded, 1);  // readable beyond any part's rows
+    Random random(2);
+    for (float& s : problem.scales) s = random.uniform(0.01F, 1.0F);
+    expect_same_in_parts(problem.args(nullptr), GetParam().low->gemm_s8);
+  }
 }
 
 TEST_P(GemmLow, Bf16WithinItsBound) {

@@ -192,8 +192,8 @@ TEST(Stages, TextsThatGrowWithoutBoundAreRefused) {
     EXPECT_EQ(error.code(), base::ErrorCode::invalid_argument);
     EXPECT_NE(std::string(error.what()).find("longer than 16777216 bytes once normalized"), std::string::npos) << error.what();
   }
-  // Texts that are long from the start may be: here as decomposed letters.
-  EXPECT_EQ(normalize(*normalizer(R"({"type": "NFD"})"), repeated("\u1ED9", 4'000'000)).size(), 4'000'000U * 5);
+  // Texts that are long from the start may be: here 12 MB that become 20, as decomposed letters.
+  EXPECT_EQ(normalize(*normalizer(R"({"type": "NFD"})"), repeated("\u1ED9", 12'000'000)).size(), 20'000'000U);
 }
 
 // Random texts of what matters to the patterns; the library's matches are the truth.
