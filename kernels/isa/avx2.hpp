@@ -177,7 +177,7 @@ struct Avx2::BoundedPairs : Avx2::Unsigned {
 #pragma GCC unroll 8
       for (std::size_t order = 0; order < kS8OrderCount; ++order) {
         __m256i ordered = _mm256_shuffle_epi8(x, _mm256_load_si256(reinterpret_cast<const __m256i*>(S8OrderShuffles<Avx2>::kOf.at[order])));
-        if (kS8Orders[order].negates) ordered = _mm256_sign_epi8(ordered, _mm256_set1_epi16(static_cast<short>(0xff01)));  // 128 - a
+        if (S8OrderShuffles<Avx2>::kOf.negates[order]) ordered = _mm256_sign_epi8(ordered, _mm256_set1_epi16(static_cast<short>(0xff01)));  // 128 - a
         _mm256_store_si256(reinterpret_cast<__m256i*>(to + order * kS8Stretch + half), ordered);
       }
     }

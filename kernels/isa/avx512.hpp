@@ -199,7 +199,8 @@ struct Avx512::BoundedPairs : Avx512::Unsigned {
 #pragma GCC unroll 8
     for (std::size_t order = 0; order < kS8OrderCount; ++order) {
       __m512i ordered = _mm512_shuffle_epi8(x, _mm512_load_si512(S8OrderShuffles<Avx512>::kOf.at[order]));
-      if (kS8Orders[order].negates) ordered = _mm512_mask_sub_epi8(ordered, 0xaaaaaaaaaaaaaaaaU, _mm512_setzero_si512(), ordered);  // 128 - a
+      if (S8OrderShuffles<Avx512>::kOf.negates[order])
+        ordered = _mm512_mask_sub_epi8(ordered, 0xaaaaaaaaaaaaaaaaU, _mm512_setzero_si512(), ordered);  // 128 - a
       _mm512_store_si512(to + order * kS8Stretch, ordered);
     }
   }
