@@ -1,6 +1,7 @@
 #include "engine/inputs.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <string>
 
 #include "base/error.hpp"
@@ -13,8 +14,6 @@ namespace {
 
 using base::Error;
 using base::ErrorCode;
-
-std::string input_name(std::size_t index) { return "input " + std::to_string(index); }
 
 // What a text makes the tokenizer refuse is known to it, but not which of the texts it was.
 template <typename Tokenize>
@@ -80,6 +79,18 @@ std::size_t add_marks(const InputRules& rules, tokenizer::Encoding& encoding) {
 }
 
 }  // namespace
+
+std::string input_name(std::size_t index) { return "input " + std::to_string(index); }
+
+Error with_input_named(const Error& error, const std::function<std::string(std::size_t)>& name) {
+  constexpr std::string_view kWord = "input ";
+  const std::string_view message = error.what();
+  std::size_t index = 0;
+  if (!message.starts_with(kWord)) return error;
+  const auto [end, problem] = std::from_chars(message.data() + kWord.size(), message.data() + message.size(), index);
+  if (problem != std::errc()) return error;
+  return Error(error.code(), name(index).append(end, message.data() + message.size()));
+}
 
 PreparedText::PreparedText(const berth_input& input, std::size_t index, const TextRules& rules) : index_(index) {
   const auto prepare = [&rules](std::string_view given, std::string& lower_case) -> std::string_view {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +13,7 @@
 
 #include <berth/berth.h>
 
+#include "base/error.hpp"
 #include "base/parallel.hpp"
 #include "engine/long_text.hpp"
 #include "engine/model_config.hpp"
@@ -44,6 +46,11 @@ class PreparedText {
   std::string_view text_;
   std::optional<std::string_view> pair_;
 };
+
+// How messages name an input.
+std::string input_name(std::size_t index);
+// The error of a call that was given some of the inputs, as the caller's: where it begins with an input's name, with `name` of that instead.
+base::Error with_input_named(const base::Error& error, const std::function<std::string(std::size_t)>& name);
 
 // Texts longer than a row. `tokens` is what it has in full.
 [[noreturn]] void refuse_long_text(std::size_t index, std::size_t tokens, std::size_t limit);

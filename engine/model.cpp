@@ -116,7 +116,8 @@ void Model::need_embeddings() const {
 }
 
 std::size_t Model::embedding_size(const RunOptions& options) const {
-  if (options.truncate_dim > 0) need_embeddings();
+  if (options.truncate_dim > 0 && modules_.empty())
+    throw Error(ErrorCode::unsupported, "truncate_dim: only sentence embeddings can be cut, and the directory's modules.json makes other vectors");
   if (options.truncate_dim <= full_embedding_size()) return options.truncate_dim == 0 ? embedding_size() : options.truncate_dim;
   throw Error(ErrorCode::invalid_argument, "truncate_dim: expected 1 to " + std::to_string(full_embedding_size()) +
                                                ", the size of the model's embeddings, got " + std::to_string(options.truncate_dim));
@@ -194,13 +195,21 @@ unsigned Model::default_vector_kind() const noexcept {
 void Model::rerank_late(const berth_input& query, std::span<const berth_input> texts, const RunOptions& options, float* out, berth_row* rows) const {
   constexpr std::size_t kTextsAtATime = 64;  // whose vectors exist together
   TokenValues of_query;
-  encode_vectors({&query, 1}, options, {.multi = &of_query, .query = true}, rows);
+  const auto encode = [&](std::span<const berth_input> inputs, const VectorRequest& request, berth_row* of_inputs, const auto& name) {
+    try {
+      encode_vectors(inputs, options, request, of_inputs);
+    } catch (const Error& error) {
+      throw with_input_named(error, name);
+    }
+  };
+  encode({&query, 1}, {.multi = &of_query, .query = true}, rows, [](std::size_t) { return std::string("query"); });
   const base::FloatingPointScope scope;
   const std::size_t size = of_query.size;
   for (std::size_t first = 0; first < texts.size(); first += kTextsAtATime) {
     const std::size_t count = std::min(kTextsAtATime, texts.size() - first);
     TokenValues of_texts;
-    encode_vectors(texts.subspan(first, count), options, {.multi = &of_texts}, rows == nullptr ? nullptr : rows + 1 + first);
+    encode(texts.subspan(first, count), {.multi = &of_texts}, rows == nullptr ? nullptr : rows + 1 + first,
+           [&](std::size_t index) { return input_name(first + index); });
     const std::span<const float> values(of_texts.values);
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t begin = of_texts.first_token[i];

@@ -120,6 +120,7 @@ std::int32_t store_in_order(const S8Order& order, std::int8_t* four, std::int8_t
 }  // namespace
 
 void PackedS8::bound_pairs(const base::ThreadPool& pool) {
+  if (places_.size() > 0) return;
   const std::size_t panels = scales_.size() / kLowPanelWidth;
   const std::size_t groups = k_padded_ / kGroup;
   base::AlignedBuffer<std::uint16_t> places(panels * groups);

@@ -25,7 +25,7 @@ class PackedS8 {
   // For sets that say so (LowKernelTable::bounded_pairs), once all rows are set: stores groups of four k in an order, see S8Order, in which no two neighbours
   // (the first at an even place) of any of a panel's outputs add up to more than kPairBound or less than its negative. Where no order does, what
   // is beyond goes to a list; where that would be longer than a quarter of the matrix, as for weights that are all large, nothing is done.
-  // No row may be set afterwards. Throws std::bad_alloc.
+  // Does nothing the second time; no row may be set afterwards. Throws std::bad_alloc.
   void bound_pairs(const base::ThreadPool& pool);
 
   PackedS8View view() const noexcept {

@@ -23,7 +23,12 @@ struct Encoder::Scratch {
   std::vector<ModelToken> tokens;
   ModelScratch model;
   std::int32_t next_word = 0;
+  std::size_t most = 0;  // bytes that what is left of the text may become
 
+  void allow(std::size_t bytes) {
+    most = bytes;
+    for (NormalizedText* text : {&normalized, &normalizer.between, &normalizer.raw, &words.text, &words.next_text}) text->most = bytes;
+  }
   std::size_t bytes() const {
     const auto of = [](const NormalizedText& text) { return text.text.capacity() + text.origin.capacity() * sizeof(Offset); };
     return of(normalized) + of(normalizer.between) + of(normalizer.raw) + of(words.text) + of(words.next_text) +
@@ -50,6 +55,12 @@ namespace {
 constexpr std::size_t kMaxIdle = 64;             // scratches kept for the next calls
 constexpr std::size_t kMaxIdleBytes = 4u << 20;  // of one of them
 constexpr std::int32_t kMaxSpacesTable = 1 << 20;
+
+// Normal forms make up to 18 code points of one, in short texts of few such. The stages of a crafted file could make thousands of each, and stages in a
+// row multiply: a short text must not become all of the memory.
+constexpr std::size_t kMaxGrowth = 8;
+constexpr std::size_t kMaxGrown = std::size_t{16} << 20;
+constexpr std::size_t kMaxText = std::size_t{1} << 31;  // spans are 32 bits wide; stages that write two bytes for one stay below that, too
 
 // White space, and the byte-level alphabet's stand-in for a space, at both ends of `text`, in code points.
 SpaceCounts count_spaces(std::string_view text) {
@@ -135,6 +146,7 @@ void Encoder::tokenize(std::string_view text, Scratch& scratch, TokenSequence& o
     throw base::Error(base::ErrorCode::invalid_argument, "text of " + std::to_string(text.size()) + " bytes: at most 2147483647 are possible");
   }
   scratch.next_word = 0;
+  scratch.allow(std::min(kMaxText, std::max(kMaxGrown, text.size() * kMaxGrowth)));
   if (parts_.added->raw().empty()) return tokenize_piece({text, nullptr, 0}, scratch, out);
   scratch.raw_splits.clear();
   parts_.added->raw().split(text, scratch.raw_splits);
@@ -173,6 +185,13 @@ void Encoder::tokenize_piece(TextView text, Scratch& scratch, TokenSequence& out
   } else {
     copy_text(text, scratch.normalized);
   }
+  const NormalizedText& normalized = scratch.normalized;
+  const std::size_t left = scratch.most - std::min(scratch.most, normalized.text.size());
+  tokenize_normalized(scratch, out);
+  scratch.allow(left);
+}
+
+void Encoder::tokenize_normalized(Scratch& scratch, TokenSequence& out) const {
   const NormalizedText& normalized = scratch.normalized;
   if (parts_.added->normalized().empty()) return tokenize_words(scratch, 0, normalized.text.size(), out);
 

@@ -66,6 +66,7 @@ class Encoder {
 
   void tokenize(std::string_view text, Scratch& scratch, TokenSequence& out) const;
   void tokenize_piece(TextView text, Scratch& scratch, TokenSequence& out) const;
+  void tokenize_normalized(Scratch& scratch, TokenSequence& out) const;
   void tokenize_words(Scratch& scratch, std::size_t begin, std::size_t end, TokenSequence& out) const;
   SpaceCounts spaces_of(std::int32_t id) const;
   void measure_spaces(TokenSequence& sequence) const;

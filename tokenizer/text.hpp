@@ -27,7 +27,8 @@ struct NormalizedText {
   static constexpr Offset kInserted = 0x8000'0000u;
 
   std::string text;
-  std::vector<Offset> origin;  // [bytes]
+  std::vector<Offset> origin;               // [bytes]
+  std::size_t most = std::size_t{1} << 31;  // bytes it may become; spans are 32 bits wide
 
   // `first`: where the piece that this text was made from begins in the original.
   TextView view(Offset first) const { return {text, origin.data(), first}; }
@@ -111,11 +112,10 @@ class NormalizedWriter {
   }
 
  private:
-  void grow(std::size_t bytes);  // base::Error{invalid_argument} where a stage makes far too much of its text
+  void grow(std::size_t bytes);  // base::Error{invalid_argument} beyond NormalizedText::most
 
   NormalizedText& out_;
   std::size_t size_;
-  std::size_t most_ = 0;  // bytes it may become; known once something was reserved: stages begin with the size of what they read
 };
 
 }  // namespace berth::tokenizer

@@ -88,7 +88,8 @@ struct LowTile {
                   Meanwhile& meanwhile) noexcept {
     const Element* a = args.a + row * args.lda;
     Fetch fetch = meanwhile.fetch();
-    fetch.lines = (fetch.lines + kPasses - 1) / kPasses;
+    const std::size_t passes = (panels + Product::kPanels - 1) / Product::kPanels;
+    fetch.lines = (fetch.lines + passes - 1) / passes;
     if constexpr (Product::kStages) {
       alignas(64) Element staged[kRows * kStagedRow];
       for (std::size_t begin = 0; begin < args.b.k_padded; begin += kStretch) {

@@ -225,6 +225,14 @@ TEST(LateInteraction, MaxSim) {
   model->rerank_late(text_input(query), inputs, {}, scores.data(), rows.data());
   EXPECT_EQ(rows[0].tokens, 16U);
   EXPECT_EQ(rows[2].tokens, 3U);
+  const std::string bad = "\xff";
+  std::vector<berth_input> with_bad = inputs;
+  with_bad[130] = text_input(bad);
+  expect_error(ErrorCode::invalid_argument, {"input 130: text is not valid UTF-8"},
+               [&] { model->rerank_late(text_input(query), with_bad, {}, scores.data(), nullptr); });
+  expect_error(ErrorCode::invalid_argument, {"query: text is not valid UTF-8"},
+               [&] { model->rerank_late(text_input(bad), inputs, {}, scores.data(), nullptr); });
+  model->rerank_late(text_input(query), inputs, {}, scores.data(), rows.data());
   const TokenValues q = multi(*model, {text_input(query)}, true);
   const TokenValues d = multi(*model, inputs, false);
   for (std::size_t text = 0; text < inputs.size(); ++text) {
@@ -314,7 +322,7 @@ TEST(LateInteraction, WhatIsRefused) {
   std::vector<float> out(48);
   const auto model = LateDirectory().load();
   expect_error(ErrorCode::unsupported, {"multi-vector"}, [&] { model->encode(std::vector{text_input("x")}, {}, out.data(), nullptr, nullptr); });
-  expect_error(ErrorCode::unsupported, {"multi-vector"}, [&] { model->embedding_size({.truncate_dim = 1}); });
+  expect_error(ErrorCode::unsupported, {"truncate_dim", "only sentence embeddings"}, [&] { model->embedding_size({.truncate_dim = 1}); });
   const auto dense = Model::load(reference("bert").string(), {.threads = 1});
   expect_error(ErrorCode::unsupported, {"late-interaction"}, [&] { multi(*dense, {text_input("x")}, false); });
 }

@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "base/error.hpp"
 #include "base/json.hpp"
 #include "tokenizer/tokenizer.hpp"
 
@@ -68,6 +69,39 @@ TEST(WorstCase, AMegabyteOfOneThing) {
       ASSERT_LE(end, text.size());
     }
   }
+}
+
+// Stages of a crafted file that make a lot of little: each of a few thousand, which multiplies in a row, or again and again between added tokens.
+TEST(WorstCase, TextsThatGrowWithoutBoundAreRefused) {
+  const auto replace = [](const std::string& from, std::size_t count) {
+    return Json{{"type", "Replace"}, {"pattern", {{"String", from}}}, {"content", std::string(count, 'a')}};
+  };
+  const Json words = {{"type", "WordLevel"}, {"unk_token", "<unk>"}, {"vocab", {{"<unk>", 0}, {"<s>", 1}}}};
+  const Json added = {{{"id", 1}, {"content", "<s>"}, {"single_word", false}, {"lstrip", false}, {"rstrip", false}, {"normalized", false}, {"special", true}}};
+  Json once = {{"model", words}, {"normalizer", replace("a", 1024)}, {"added_tokens", added}};
+  Json in_a_row = once;
+  in_a_row["normalizer"] = {{"type", "Sequence"}, {"normalizers", {replace("a", 100), replace("a", 100), replace("a", 100), replace("a", 17)}}};
+  Json bytes = {{"model", words}, {"pre_tokenizer", {{"type", "Sequence"}, {"pretokenizers", Json::array()}}}};
+  for (int i = 0; i < 30; ++i)
+    bytes["pre_tokenizer"]["pretokenizers"].push_back({{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}});
+  std::string between;
+  for (int i = 0; i < 20000; ++i) between += "a<s>";
+  for (const auto& [json, text] : {std::pair{once, std::string(20000, 'a')}, {in_a_row, "a"}, {bytes, "\u00E9"}, {once, between}}) {
+    const Tokenizer tokenizer = Tokenizer::from_json(json.dump(), "tokenizer.json");
+    try {
+      tokenizer.encode(text);
+      ADD_FAILURE() << text.substr(0, 20);
+    } catch (const base::Error& error) {
+      EXPECT_EQ(error.code(), base::ErrorCode::invalid_argument);
+      EXPECT_NE(std::string(error.what()).find("once normalized"), std::string::npos) << error.what();
+    }
+    EXPECT_EQ(tokenizer.encode("x").size(), 1U) << "the next text has its own room";
+  }
+  // Texts that are long from the start may be: here 12 MB that become 20, as decomposed letters.
+  once["normalizer"] = {{"type", "NFD"}};
+  std::string letters;
+  for (int i = 0; i < 4'000'000; ++i) letters += "\u1ED9";
+  EXPECT_EQ(Tokenizer::from_json(once.dump(), "tokenizer.json").encode(letters).size(), 1U);
 }
 
 }  // namespace
