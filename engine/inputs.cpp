@@ -16,10 +16,10 @@ using base::Error;
 using base::ErrorCode;
 
 // What a text makes the tokenizer refuse is known to it, but not which of the texts it was.
-template <typename Tokenize>
-tokenizer::Encoding naming_input(std::size_t index, const Tokenize& tokenize) {
+tokenizer::Encoding tokenize(const tokenizer::Tokenizer& tokenizer, std::string_view text, std::optional<std::string_view> pair,
+                             const tokenizer::EncodeOptions& options, std::size_t index) {
   try {
-    return tokenize();
+    return pair ? tokenizer.encode(text, *pair, options) : tokenizer.encode(text, options);
   } catch (const Error& error) {
     throw Error(error.code(), input_name(index) + ": " + error.what());
   }
@@ -37,8 +37,7 @@ tokenizer::Encoding encode_own_tokens(std::string_view text, const berth_input& 
   }
   tokenizer::EncodeOptions options;
   options.add_special_tokens = false;
-  const auto tokenize = [&](std::string_view part) { return naming_input(index, [&] { return rules.tokenizer->encode(part, options); }); };
-  const tokenizer::Encoding all = tokenize(text.substr(0, end));
+  const tokenizer::Encoding all = tokenize(*rules.tokenizer, text.substr(0, end), std::nullopt, options, index);
   tokenizer::Encoding kept;
   kept.truncated = end < text.size();
   for (std::size_t t = 0; t < all.ids.size(); ++t) {
@@ -50,7 +49,8 @@ tokenizer::Encoding encode_own_tokens(std::string_view text, const berth_input& 
     kept.ids.push_back(all.ids[t]);
     kept.type_ids.push_back(all.type_ids[t]);
   }
-  if (kept.truncated && rules.long_text == LongText::error) refuse_long_text(index, tokenize(text).size(), rules.max_length);
+  if (kept.truncated && rules.long_text == LongText::error)
+    refuse_long_text(index, tokenize(*rules.tokenizer, text, std::nullopt, options, index).size(), rules.max_length);
   return kept;
 }
 
@@ -105,7 +105,7 @@ PreparedText::PreparedText(const berth_input& input, std::size_t index, const Te
 }
 
 tokenizer::Encoding PreparedText::encode(const tokenizer::Tokenizer& tokenizer, const tokenizer::EncodeOptions& options) const {
-  return naming_input(index_, [&] { return pair_ ? tokenizer.encode(text_, *pair_, options) : tokenizer.encode(text_, options); });
+  return tokenize(tokenizer, text_, pair_, options, index_);
 }
 
 void refuse_long_text(std::size_t index, std::size_t tokens, std::size_t limit) {

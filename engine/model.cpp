@@ -104,7 +104,7 @@ void Model::run_batch(Workspace& workspace, std::optional<std::size_t> layers) c
 void Model::check_finite(const float* values, std::size_t rows, std::size_t size, std::size_t first) const {
   for (std::size_t row = 0; row < rows; ++row) {
     if (kernels_->all_finite(values + row * size, size)) continue;
-    throw Error(ErrorCode::non_finite, "input " + std::to_string(first + row) + ": the model's result is NaN or infinite");
+    throw Error(ErrorCode::non_finite, input_name(first + row) + ": the model's result is NaN or infinite");
   }
 }
 

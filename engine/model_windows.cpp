@@ -71,8 +71,8 @@ void Model::pool_rows(Workspace& workspace, std::span<const std::size_t> unpoole
   const std::vector<loaders::PoolingMode>& modes = modules_.front().pooling;
   for (std::size_t row = 0; row < unpooled.size(); ++row)
     if (unpooled[row] >= workspace.batch.length(row))
-      throw Error(ErrorCode::invalid_argument, "input " + std::to_string(first + row) + ": the prompt's " + std::to_string(unpooled[row]) +
-                                                   " tokens, which the pooling leaves out, are all that fits");
+      throw Error(ErrorCode::invalid_argument,
+                  input_name(first + row) + ": the prompt's " + std::to_string(unpooled[row]) + " tokens, which the pooling leaves out, are all that fits");
   if (static_) return pool_static_embedding(compute(), *static_, config_.hidden_size, workspace);
   workspace.pooled.resize(workspace.batch.rows() * pooled_size());
   pool(compute(), modes, config_.hidden_size, workspace, workspace.pooled.data(), unpooled);

@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "engine/heads.hpp"
+#include "engine/inputs.hpp"
 #include "engine/linear.hpp"
 
 namespace berth::engine {
@@ -151,7 +152,7 @@ void run_splade(const Compute& compute, const ModelConfig& config, const ModelWe
       for (std::size_t v = 0; v < vocabulary; ++v) {
         if (folded[v] == 0.0F) continue;
         if (!std::isfinite(folded[v]))
-          throw base::Error(base::ErrorCode::non_finite, "input " + std::to_string(first_input + first + row) + ": the model's result is NaN or infinite");
+          throw base::Error(base::ErrorCode::non_finite, input_name(first_input + first + row) + ": the model's result is NaN or infinite");
         out.values.push_back({static_cast<std::uint32_t>(v), spec.sum ? folded[v] : log1p_relu(folded[v], spec.twice)});
       }
       out.end_row(most);

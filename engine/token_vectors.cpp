@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "engine/binder.hpp"
+#include "engine/inputs.hpp"
 
 namespace berth::engine {
 
@@ -88,8 +89,7 @@ void bind_linear(const loaders::TensorStore& tensors, const std::string& name, b
 bool skips(const std::vector<std::int32_t>& skipped, std::int32_t id) { return std::binary_search(skipped.begin(), skipped.end(), id); }
 
 void check_finite(const Compute& compute, const float* values, std::size_t count, std::size_t input) {
-  if (!compute.kernels.all_finite(values, count))
-    throw Error(ErrorCode::non_finite, "input " + std::to_string(input) + ": the model's result is NaN or infinite");
+  if (!compute.kernels.all_finite(values, count)) throw Error(ErrorCode::non_finite, input_name(input) + ": the model's result is NaN or infinite");
 }
 
 }  // namespace

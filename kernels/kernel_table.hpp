@@ -67,7 +67,7 @@ struct S8BoundedView {
 struct PackedS8View {
   const std::int8_t* data = nullptr;          // values in [-127, 127]
   const float* scales = nullptr;              // [n, padded to panels]
-  const std::int32_t* column_sums = nullptr;  // [n, padded to panels]: sum over k of each output's weights as they are stored
+  const std::int32_t* column_sums = nullptr;  // [n, padded to panels]: sum over k of each output's weights as they are stored, with the excess
   std::size_t n = 0;
   std::size_t k = 0;
   std::size_t k_padded = 0;

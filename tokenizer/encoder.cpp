@@ -23,10 +23,9 @@ struct Encoder::Scratch {
   std::vector<ModelToken> tokens;
   ModelScratch model;
   std::int32_t next_word = 0;
-  std::size_t most = 0;  // bytes that what is left of the text may become
 
+  // So many bytes may what is left of the text become, at any stage.
   void allow(std::size_t bytes) {
-    most = bytes;
     for (NormalizedText* text : {&normalized, &normalizer.between, &normalizer.raw, &words.text, &words.next_text}) text->most = bytes;
   }
   std::size_t bytes() const {
@@ -60,7 +59,6 @@ constexpr std::int32_t kMaxSpacesTable = 1 << 20;
 // row multiply: a short text must not become all of the memory.
 constexpr std::size_t kMaxGrowth = 8;
 constexpr std::size_t kMaxGrown = std::size_t{16} << 20;
-constexpr std::size_t kMaxText = std::size_t{1} << 31;  // spans are 32 bits wide; stages that write two bytes for one stay below that, too
 
 // White space, and the byte-level alphabet's stand-in for a space, at both ends of `text`, in code points.
 SpaceCounts count_spaces(std::string_view text) {
@@ -146,7 +144,7 @@ void Encoder::tokenize(std::string_view text, Scratch& scratch, TokenSequence& o
     throw base::Error(base::ErrorCode::invalid_argument, "text of " + std::to_string(text.size()) + " bytes: at most 2147483647 are possible");
   }
   scratch.next_word = 0;
-  scratch.allow(std::min(kMaxText, std::max(kMaxGrown, text.size() * kMaxGrowth)));
+  scratch.allow(std::min(NormalizedText::kMost, std::max(kMaxGrown, text.size() * kMaxGrowth)));
   if (parts_.added->raw().empty()) return tokenize_piece({text, nullptr, 0}, scratch, out);
   scratch.raw_splits.clear();
   parts_.added->raw().split(text, scratch.raw_splits);
@@ -186,7 +184,7 @@ void Encoder::tokenize_piece(TextView text, Scratch& scratch, TokenSequence& out
     copy_text(text, scratch.normalized);
   }
   const NormalizedText& normalized = scratch.normalized;
-  const std::size_t left = scratch.most - std::min(scratch.most, normalized.text.size());
+  const std::size_t left = normalized.most - std::min(normalized.most, normalized.text.size());
   tokenize_normalized(scratch, out);
   scratch.allow(left);
 }

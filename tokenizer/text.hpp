@@ -25,10 +25,11 @@ struct TextView {
 // (Normalizers that insert before any code point was consumed mark it with kInserted: it covers nothing.)
 struct NormalizedText {
   static constexpr Offset kInserted = 0x8000'0000u;
+  static constexpr std::size_t kMost = std::size_t{1} << 31;  // spans are 32 bits wide; stages that write two bytes for one stay below that, too
 
   std::string text;
-  std::vector<Offset> origin;               // [bytes]
-  std::size_t most = std::size_t{1} << 31;  // bytes it may become; spans are 32 bits wide
+  std::vector<Offset> origin;  // [bytes]
+  std::size_t most = kMost;    // bytes it may become
 
   // `first`: where the piece that this text was made from begins in the original.
   TextView view(Offset first) const { return {text, origin.data(), first}; }

@@ -84,7 +84,7 @@ Decisions Classifier::run(std::span<const berth_input> inputs, berth_row* rows) 
   out.profile = profile_;
   out.resize(inputs.size());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const std::string where = "input " + std::to_string(i);
+    const std::string where = input_name(i);
     if (inputs[i].ids != nullptr) throw Error(ErrorCode::invalid_argument, where + ": ids: a profile's rules need text");
     if (inputs[i].text_pair.data != nullptr) throw Error(ErrorCode::invalid_argument, where + ": text_pair: a profile is for single texts");
     const std::string_view text = checked_text(inputs[i].text, "text", i);

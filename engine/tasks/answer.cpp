@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "engine/inputs.hpp"
 #include "engine/tasks/windows.hpp"
 
 namespace berth::engine {
@@ -147,7 +148,7 @@ void check(const Model& model, std::span<const berth_input> inputs, const Answer
   if (options.max_answer_tokens == 0) throw Error(ErrorCode::invalid_argument, "max_answer_tokens: expected at least 1, got 0");
   for (std::size_t i = 0; i < inputs.size(); ++i)
     if (inputs[i].ids == nullptr && inputs[i].text_pair.data == nullptr)
-      throw Error(ErrorCode::invalid_argument, "input " + std::to_string(i) + ": text_pair: the context is missing; the text is the question");
+      throw Error(ErrorCode::invalid_argument, input_name(i) + ": text_pair: the context is missing; the text is the question");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "engine/inputs.hpp"
 #include "engine/tasks/windows.hpp"
 
 namespace berth::engine {
@@ -54,8 +55,8 @@ std::size_t masks_of(const Window& window, std::int32_t mask) {
 Error no_mask(const Model& model, const Window& window, std::int32_t mask, std::size_t index) {
   std::string name = "id " + std::to_string(mask);
   if (model.tokenizer() != nullptr) name = std::string(model.tokenizer()->token(mask)) + ", " + name;
-  return {ErrorCode::invalid_argument, "input " + std::to_string(index) + ": has no mask token (" + name + ")" +
-                                           (window.encoding.truncated ? " within the tokens that are left after cutting" : "")};
+  return {ErrorCode::invalid_argument,
+          input_name(index) + ": has no mask token (" + name + ")" + (window.encoding.truncated ? " within the tokens that are left after cutting" : "")};
 }
 
 // The chosen ids, best first; the lower id first among equals.

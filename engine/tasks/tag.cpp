@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/utf8.hpp"
+#include "engine/inputs.hpp"
 #include "engine/tasks/windows.hpp"
 
 namespace berth::engine {
@@ -177,7 +178,7 @@ void check(const Model& model, std::span<const berth_input> inputs, const TagOpt
     throw Error(ErrorCode::invalid_argument, "long_text: windows need an aggregation (simple, first, average or max) to be merged");
   for (std::size_t i = 0; i < inputs.size(); ++i)
     if (inputs[i].ids == nullptr && inputs[i].text_pair.data != nullptr)
-      throw Error(ErrorCode::invalid_argument, "input " + std::to_string(i) + ": text_pair: tokens are tagged in one text");
+      throw Error(ErrorCode::invalid_argument, input_name(i) + ": text_pair: tokens are tagged in one text");
 }
 
 }  // namespace

@@ -64,7 +64,7 @@ std::vector<tokenizer::Encoding> cut_into_windows(const tokenizer::Encoding& who
   body.begin = std::clamp(options.prompt_tokens, body.begin, body.end);
   const std::size_t fixed = whole.size() - body.size();
   if (fixed + limit / kLeastShare >= limit)
-    throw Error(ErrorCode::too_long, "input " + std::to_string(index) + ": the " + std::to_string(fixed) +
+    throw Error(ErrorCode::too_long, input_name(index) + ": the " + std::to_string(fixed) +
                                          " tokens that every window has leave too little room for the long text in " + std::to_string(limit));
   const std::size_t room = limit - fixed;
   const std::size_t step = room - std::min(options.stride == 0 ? kDefaultStride : options.stride, room / 2);  // every window has something new

@@ -65,7 +65,7 @@ struct Pairs {
       : id_pairs(inputs.size() * tails.size()) {
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       if (inputs[i].ids == nullptr && inputs[i].text_pair.data != nullptr)
-        throw Error(ErrorCode::invalid_argument, "input " + std::to_string(first + i) + ": text_pair: the labels' hypotheses are the second texts here");
+        throw Error(ErrorCode::invalid_argument, input_name(first + i) + ": text_pair: the labels' hypotheses are the second texts here");
       for (std::size_t label = 0; label < hypotheses.size(); ++label) {
         berth_input& pair = rows.emplace_back();
         if (inputs[i].ids == nullptr) {

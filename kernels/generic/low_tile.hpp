@@ -25,13 +25,6 @@ struct S8Product {
   static Sum start(const Args& args, std::size_t column) noexcept { return Isa::s8_start(args.b.column_sums + column); }
   static auto weights(const std::int8_t* p) noexcept { return Isa::s8_weights(p); }
   static auto activations(const std::int8_t* p) noexcept { return Isa::s8_activations(p); }
-  static void stage(std::int8_t* to, const std::int8_t* from) noexcept {
-    if constexpr (kOrders) {
-      Isa::s8_stage_orders(to, from);
-    } else {
-      Isa::s8_stage(to, from);
-    }
-  }
   static auto unstaged(const std::int8_t* p) noexcept { return Isa::s8_unstaged(p); }
   template <class A, class B>
   static Sum step(Sum sum, A a, B b) noexcept {
@@ -95,11 +88,11 @@ struct LowTile {
       for (std::size_t begin = 0; begin < args.b.k_padded; begin += kStretch) {
         const std::size_t depth = args.b.k_padded - begin < kStretch ? args.b.k_padded - begin : kStretch;
         for (std::size_t r = 0; r < rows; ++r)
-          for (std::size_t k = 0; k < depth; k += kLowRowBytes) Product::stage(staged + r * kStagedRow + k, a + r * args.lda + begin + k);
-        run_passes({staged, kStagedRow, begin, depth, a}, args, rows, panel, panels, out, ldo, fetch);
+          for (std::size_t k = 0; k < depth; k += kLowRowBytes) Isa::s8_stage(staged + r * kStagedRow + k, a + r * args.lda + begin + k);
+        run_passes({staged, begin, depth, a}, args, rows, panel, panels, out, ldo, fetch);
       }
     } else {
-      run_passes({a, args.lda, 0, args.b.k_padded, a}, args, rows, panel, panels, out, ldo, fetch);
+      run_passes({a, 0, args.b.k_padded, a}, args, rows, panel, panels, out, ldo, fetch);
     }
     meanwhile.fetched(fetch);
   }
@@ -112,10 +105,9 @@ struct LowTile {
   static constexpr std::size_t kGroupSize = Product::kGroup * kLowPanelWidth;  // elements: one group of k for each output of a panel
   static constexpr std::size_t kPrefetch = 24 * kGroupSize;                    // as far ahead as the FP32 tile
 
-  // Columns [begin, begin + depth) of k, in rows that are `stride` apart.
+  // Columns [begin, begin + depth) of k: where they are staged, in rows that are kStagedRow apart; else where the caller has them.
   struct Rows {
     const Element* data;
-    std::size_t stride;
     std::size_t begin;
     std::size_t depth;
     const Element* unstaged;  // the same rows from k = 0 on, args.lda apart
@@ -140,7 +132,7 @@ struct LowTile {
       for (int r = 0; r < rows; ++r)
         sum[r][v] = a.begin == 0 ? Product::start(args, panel * kLowPanelWidth + static_cast<std::size_t>(v) * kLanes) : Product::load(at(r, v));
     const Element* x[rows];
-    for (int r = 0; r < rows; ++r) x[r] = a.data + static_cast<std::size_t>(r) * (Product::kStages ? kStagedRow : a.stride);
+    for (int r = 0; r < rows; ++r) x[r] = a.data + static_cast<std::size_t>(r) * (Product::kStages ? kStagedRow : args.lda);
     const std::uint16_t* places = nullptr;
     if constexpr (Product::kOrders) places = args.b.bounded.places + (panel * args.b.k_padded + a.begin) / Product::kGroup;
     Fetch now = fetch;
@@ -161,7 +153,7 @@ struct LowTile {
       for (int v = 0; v < columns; ++v) Product::store(at(r, v), sum[r][v]);
   }
 
-  // sum += a [rows, k to k + kStep] * b, whose panels are panel_size apart; `places` where the groups from k = 0 on are, of a product whose activations are staged in orders.
+  // sum += a [rows, k to k + kStep] * b, whose panels are panel_size apart. `places`: where these groups of k are staged, if they are in orders.
   template <int rows, int columns>
   [[gnu::always_inline]] static void add_products(const Element* const (&a)[rows], std::size_t k, const std::uint16_t* places, const Element* b,
                                                   std::size_t panel_size, typename Product::Sum (&sum)[rows][columns]) noexcept {

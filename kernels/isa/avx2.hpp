@@ -171,7 +171,7 @@ struct Avx2::Unsigned : Avx2 {
 // Products of pairs whose weights are bounded (PackedS8::bound_pairs) fit 16 bits without magnitudes and signs: 255 * 128 = 32,640.
 struct Avx2::BoundedPairs : Avx2::Unsigned {
   // 64 activations, shifted, in all orders.
-  [[gnu::always_inline]] static void s8_stage_orders(std::int8_t* to, const std::int8_t* from) {
+  [[gnu::always_inline]] static void s8_stage(std::int8_t* to, const std::int8_t* from) {
     for (std::size_t half = 0; half < 64; half += 32) {
       const __m256i x = shifted(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + half)));
 #pragma GCC unroll 8

@@ -194,7 +194,7 @@ struct Avx512::BoundedPairs : Avx512::Unsigned {
   static constexpr int kS8Rows = 8;
   static constexpr int kS8Panels = 1;
 
-  [[gnu::always_inline]] static void s8_stage_orders(std::int8_t* to, const std::int8_t* from) {
+  [[gnu::always_inline]] static void s8_stage(std::int8_t* to, const std::int8_t* from) {
     const __m512i x = shifted(_mm512_loadu_si512(from));
 #pragma GCC unroll 8
     for (std::size_t order = 0; order < kS8OrderCount; ++order) {

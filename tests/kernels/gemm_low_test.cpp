@@ -1,7 +1,6 @@
 // The INT8 and BF16 products of every instruction set this CPU has: exact integer sums, BF16 within its bound, a row's bits whatever its neighbours.
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "kernels/packed_low.hpp"
 #include "tests/kernels/math_sweep.hpp"
@@ -15,28 +14,17 @@ class GemmLow : public testing::TestWithParam<LowTable> {};
 
 std::size_t padded_rows(std::size_t rows) { return (rows + kLowRows - 1) / kLowRows * kLowRows; }
 
-enum class Values { uniform, extreme, normal };
-
-std::int8_t value_of(Values values, Random& random) {
-  switch (values) {
-    case Values::uniform: return static_cast<std::int8_t>(static_cast<int>(random.index(255)) - 127);
-    case Values::extreme: return random.index(2) == 0 ? std::int8_t{-127} : std::int8_t{127};
-    case Values::normal: break;
-  }
-  return static_cast<std::int8_t>(std::clamp(random.normal(42.0F), -127.0F, 127.0F));  // some pairs of weights are beyond the bound
-}
-
 // A product of s8 matrices with the sums that plain integers give, packed as a set wants it.
 struct S8Problem {
-  S8Problem(const LowTable& table, std::size_t rows_, std::size_t n, std::size_t k, Values values, unsigned seed)
+  S8Problem(const LowTable& table, std::size_t rows_, std::size_t n, std::size_t k, S8Values values, unsigned seed)
       : rows(rows_), weights(n, k), exact(rows_ * n) {
     Random random(seed);
     const std::size_t stride = weights.view().k_padded;
     a.assign(padded_rows(rows) * stride, 99);  // rows beyond the last may hold anything
     std::vector<std::int8_t> w(n * k);
-    for (auto& x : w) x = value_of(values, random);
+    for (auto& x : w) x = s8_value(values, random);
     for (std::size_t i = 0; i < rows; ++i)
-      for (std::size_t p = 0; p < stride; ++p) a[i * stride + p] = p < k ? value_of(values, random) : std::int8_t{0};
+      for (std::size_t p = 0; p < stride; ++p) a[i * stride + p] = p < k ? s8_value(values, random) : std::int8_t{0};
     scales.assign(rows, 1.0F);
     set_weights(table, w);
   }
@@ -81,7 +69,7 @@ void expect_exact(const LowTable& table, const S8Problem& problem) {
 }
 
 TEST_P(GemmLow, S8SumsAreExact) {
-  for (const Values values : {Values::uniform, Values::normal})
+  for (const S8Values values : {S8Values::uniform, S8Values::normal})
     for (const std::size_t rows : {1, 2, 3, 4, 5, 6, 7, 9, 10, 15, 16, 17, 18, 31, 32, 33, 40, 65})
       for (const std::size_t n : {1, 15, 16, 17, 33, 48, 50, 80})
         for (const std::size_t k : {1, 3, 4, 63, 64, 65, 130}) expect_exact(GetParam(), S8Problem(GetParam(), rows, n, k, values, 1));
@@ -89,7 +77,7 @@ TEST_P(GemmLow, S8SumsAreExact) {
 
 // More outputs than a tile takes, and k in more than one stretch of what sets stage.
 TEST_P(GemmLow, S8SumsOfManyPanelsAreExact) {
-  for (const Values values : {Values::uniform, Values::normal})
+  for (const S8Values values : {S8Values::uniform, S8Values::normal})
     for (const std::size_t rows : {1, 9, 33})
       for (const std::size_t n : {97, 193, 210})
         for (const std::size_t k : {65, 512, 513, 1100}) expect_exact(GetParam(), S8Problem(GetParam(), rows, n, k, values, 2));
@@ -97,9 +85,9 @@ TEST_P(GemmLow, S8SumsOfManyPanelsAreExact) {
 
 TEST_P(GemmLow, S8ExtremesDoNotSaturate) {
   for (const std::size_t k : {64, 1024, 3072})
-    for (const Values values : {Values::uniform, Values::extreme}) expect_exact(GetParam(), S8Problem(GetParam(), 35, 49, k, values, 7));
+    for (const S8Values values : {S8Values::uniform, S8Values::extreme}) expect_exact(GetParam(), S8Problem(GetParam(), 35, 49, k, values, 7));
   // All products of one sign: the largest sums there are.
-  S8Problem problem(GetParam(), 18, 33, 4096, Values::extreme, 1);
+  S8Problem problem(GetParam(), 18, 33, 4096, S8Values::extreme, 1);
   std::fill(problem.a.begin(), problem.a.end(), std::int8_t{127});
   problem.set_weights(GetParam(), std::vector<std::int8_t>(33 * 4096, 127));
   expect_exact(GetParam(), problem);
@@ -120,7 +108,7 @@ TEST_P(GemmLow, S8PairsAtTheirBoundDoNotSaturate) {
   constexpr std::size_t kOut = 35, kIn = 132;
   for (const auto& [even, odd] : {std::pair{127, 127}, {-127, -127}, {127, -127}, {-127, 127}})
     for (const Groups& groups : all) {
-      S8Problem problem(GetParam(), 17, kOut, kIn, Values::extreme, 3);
+      S8Problem problem(GetParam(), 17, kOut, kIn, S8Values::extreme, 3);
       for (std::size_t i = 0; i < problem.rows; ++i)
         for (std::size_t p = 0; p < kIn; ++p) problem.a[i * problem.weights.view().k_padded + p] = static_cast<std::int8_t>(p % 2 == 0 ? even : odd);
       std::vector<std::int8_t> w(kOut * kIn);
@@ -136,73 +124,9 @@ TEST_P(GemmLow, S8PairsAtTheirBoundDoNotSaturate) {
     }
 }
 
-// What is stored and what is on top of it are the weights that came in, in orders and with signs that kS8Orders names, and no pair is beyond the bound.
-TEST(PackedS8, BoundedPairsHoldTheSameWeights) {
-  constexpr std::size_t kOut = 40, kIn = 1100;
-  Random random(4);
-  std::vector<std::int8_t> w(kOut * kIn);
-  for (auto& x : w) x = value_of(Values::normal, random);
-  PackedS8 packed(kOut, kIn);
-  for (std::size_t j = 0; j < kOut; ++j) packed.set_row(j, w.data() + j * kIn, 1.0F);
-  const std::size_t before = packed.bytes();
-  for (int time = 0; time < 2; ++time) packed.bound_pairs(base::ThreadPool(2));
-  EXPECT_GT(packed.bytes(), before);
-  EXPECT_LT(packed.bytes(), before + before / 3);
-  const PackedS8View view = packed.view();
-  ASSERT_NE(view.bounded.places, nullptr);
-  const std::size_t groups = view.k_padded / 4;
-  EXPECT_GT(view.bounded.excess_first[3], 0U) << "a test of nothing";
-  std::vector<bool> seen(kS8OrderCount, false);
-  for (std::size_t j = 0; j < kOut; ++j) {
-    const std::size_t panel = j / kLowPanelWidth;
-    std::int32_t sum = 0;
-    for (std::size_t group = 0; group < groups; ++group) {
-      const std::size_t place = view.bounded.places[panel * groups + group];
-      EXPECT_EQ(place % kS8Stretch, group * 4 % kS8Stretch);
-      const S8Order& order = kS8Orders[place / kS8Stretch];
-      seen[place / kS8Stretch] = true;
-      const std::int8_t* stored = view.data + (panel * groups + group) * 64 + j % kLowPanelWidth * 4;
-      int four[4] = {};
-      for (std::size_t i = 0; i < 4; ++i) {
-        four[order.k[i]] = order.negates && i % 2 == 1 ? -stored[i] : stored[i];
-        sum += stored[i];
-      }
-      for (std::size_t i = 0; i < 4; i += 2) EXPECT_LE(std::abs(stored[i] + stored[i + 1]), kPairBound);
-      for (std::size_t e = view.bounded.excess_first[panel]; e < view.bounded.excess_first[panel + 1]; ++e) {
-        if (view.bounded.excess_groups[e] != group) continue;
-        for (std::size_t i = 0; i < 4; ++i) {
-          four[i] += view.bounded.excess[e * 64 + j % kLowPanelWidth * 4 + i];
-          sum += view.bounded.excess[e * 64 + j % kLowPanelWidth * 4 + i];
-        }
-      }
-      for (std::size_t i = 0; i < 4; ++i) ASSERT_EQ(four[i], group * 4 + i < kIn ? w[j * kIn + group * 4 + i] : 0) << j << ", " << group * 4 + i;
-    }
-    EXPECT_EQ(view.column_sums[j], sum);
-  }
-  EXPECT_EQ(std::count(seen.begin(), seen.end(), true), static_cast<std::ptrdiff_t>(kS8OrderCount));
-}
-
-// All large, of either sign: nearly every group would be on the list.
-TEST(PackedS8, LargeWeightsAreLeftAlone) {
-  PackedS8 packed(20, 70);
-  Random random(1);
-  std::vector<std::int8_t> row(70);
-  std::int32_t sum = 0;
-  for (std::size_t j = 0; j < 20; ++j) {
-    for (auto& x : row) x = value_of(Values::extreme, random);
-    packed.set_row(j, row.data(), 1.0F);
-    sum = std::accumulate(row.begin(), row.end(), 0);
-  }
-  const std::size_t before = packed.bytes();
-  packed.bound_pairs(base::ThreadPool(2));
-  EXPECT_EQ(packed.view().bounded.places, nullptr);
-  EXPECT_EQ(packed.bytes(), before);
-  EXPECT_EQ(packed.view().column_sums[19], sum);
-}
-
 TEST_P(GemmLow, S8EpilogueScalesAddsAndActivates) {
   for (const Activation activation : kActivations) {
-    S8Problem problem(GetParam(), 19, 37, 100, Values::normal, 3);
+    S8Problem problem(GetParam(), 19, 37, 100, S8Values::normal, 3);
     Random random(5);
     std::vector<float> bias = random.normals(37);
     std::vector<float> residual = random.normals(19 * 40);
@@ -263,7 +187,7 @@ TEST_P(GemmLow, Bf16ResultsAreRounded) {
     for (const std::size_t n : {5, 16, 32, 50, 96, 130})
       for (const std::size_t k : {64, 384, 1024})
         for (const std::size_t rows : {1, 16, 17, 33, 70}) {
-          S8Problem problem(GetParam(), rows, n, k, Values::normal, static_cast<unsigned>(n + k + rows));
+          S8Problem problem(GetParam(), rows, n, k, S8Values::normal, static_cast<unsigned>(n + k + rows));
           Random random(9);
           for (float& s : problem.scales) s = random.uniform(1e-4F, 2e-4F);
           const std::vector<float> bias = random.normals(n);
@@ -320,7 +244,7 @@ void expect_same_in_parts(const Args& whole, Gemm gemm) {
 }
 
 TEST_P(GemmLow, S8BitsDoNotDependOnNeighbours) {
-  for (const Values values : {Values::uniform, Values::normal}) {
+  for (const S8Values values : {S8Values::uniform, S8Values::normal}) {
     S8Problem problem(GetParam(), 45, 100, 130, values, 11);
     problem.a.resize(problem.a.size() + 32 * problem.weights.view().k_padded, 1);  // readable beyond any part's rows
     Random random(2);

@@ -85,6 +85,15 @@ bool GuardedMemory::intact() const {
   return true;
 }
 
+std::int8_t s8_value(S8Values values, Random& random) {
+  switch (values) {
+    case S8Values::uniform: return static_cast<std::int8_t>(static_cast<int>(random.index(255)) - 127);
+    case S8Values::extreme: return random.index(2) == 0 ? std::int8_t{-127} : std::int8_t{127};
+    case S8Values::normal: break;
+  }
+  return static_cast<std::int8_t>(std::clamp(random.normal(42.0F), -127.0F, 127.0F));
+}
+
 const char* name_of(Activation activation) {
   switch (activation) {
     case Activation::none: return "none";

@@ -111,6 +111,10 @@ class Random {
   std::mt19937 engine_;
 };
 
+// 8-bit weights and activations: anything; the largest of either sign; as random weights are, some pairs of which are beyond kPairBound.
+enum class S8Values { uniform, extreme, normal };
+std::int8_t s8_value(S8Values values, Random& random);
+
 inline constexpr Activation kActivations[] = {Activation::none, Activation::relu, Activation::gelu,    Activation::gelu_tanh, Activation::quick_gelu,
                                               Activation::silu, Activation::tanh, Activation::sigmoid, Activation::relu6,     Activation::mish};
 const char* name_of(Activation activation);
