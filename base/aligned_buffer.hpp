@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <limits>
+#include <memory>
 #include <new>
 #include <span>
 #include <type_traits>
@@ -12,6 +13,9 @@
 #include "base/memory.hpp"
 
 namespace berth::base {
+
+// How long a buffer is there for: what lives long, as weights do, may lie in huge pages with others that do.
+enum class Lifetime { any, long_lived };
 
 template <class T>
 class AlignedBuffer {
@@ -22,20 +26,28 @@ class AlignedBuffer {
 
   AlignedBuffer() = default;
   // Uninitialised memory for `size` elements; throws std::bad_alloc.
-  explicit AlignedBuffer(std::size_t size) : size_(size) {
+  explicit AlignedBuffer(std::size_t size, Lifetime lifetime = Lifetime::any) : size_(size) {
     if (size == 0) return;
     if (size > (std::numeric_limits<std::size_t>::max() - kAlignment) / sizeof(T)) throw std::bad_alloc();
     const std::size_t bytes = bytes_of(size);
+    if (lifetime == Lifetime::long_lived && kLarge == kHugePage && bytes >= kShared && bytes <= kSharedMost) {
+      shared_ = share_pages(bytes);
+      data_ = reinterpret_cast<T*>(shared_.get());
+      return;
+    }
     data_ = static_cast<T*>(bytes >= kLarge ? map_pages(bytes) : std::aligned_alloc(kAlignment, bytes));
     if (data_ == nullptr) throw std::bad_alloc();
   }
-  AlignedBuffer(AlignedBuffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  AlignedBuffer(AlignedBuffer&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)), shared_(std::move(other.shared_)) {}
   AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
+    std::swap(shared_, other.shared_);
     return *this;
   }
   ~AlignedBuffer() {
+    if (shared_ != nullptr) return;
     if (bytes_of(size_) >= kLarge) {
       unmap_pages(data_, bytes_of(size_));
     } else {
@@ -57,10 +69,12 @@ class AlignedBuffer {
 #else
   static constexpr std::size_t kLarge = kHugePage;
 #endif
+  static constexpr std::size_t kShared = std::size_t{64} << 10;
   static constexpr std::size_t bytes_of(std::size_t size) noexcept { return (size * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment; }
 
   T* data_ = nullptr;
   std::size_t size_ = 0;
+  std::shared_ptr<std::byte> shared_;  // where data_ is, if other arrays are, too
 };
 
 }  // namespace berth::base

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 
 namespace berth::base {
 
@@ -14,6 +15,12 @@ void* map_pages(std::size_t bytes);
 
 // Takes what map_pages gave, and the same size.
 void unmap_pages(void* pages, std::size_t bytes) noexcept;
+
+// For arrays that live long, such as weights: `bytes` zeroed bytes on cache lines of their own, one array behind the other in blocks of huge pages, since most
+// of a small model's matrices are smaller than one. Memory goes back page by page as arrays do, a block's addresses with its last array.
+// `bytes` is at most kSharedMost. Thread-safe. Throws std::bad_alloc.
+inline constexpr std::size_t kSharedMost = std::size_t{8} << 20;
+std::shared_ptr<std::byte> share_pages(std::size_t bytes);
 
 // Gives freed memory that the allocator keeps for later back to the operating system: after something large was let go that will not soon be needed
 // again. Takes up to milliseconds. Does nothing where the C library has no such call.

@@ -15,7 +15,7 @@ std::size_t round_up(std::size_t n, std::size_t multiple) { return (n + multiple
 
 template <class T>
 base::AlignedBuffer<T> zeros(std::size_t size) {
-  base::AlignedBuffer<T> buffer(size);
+  base::AlignedBuffer<T> buffer(size, base::Lifetime::long_lived);
   std::fill_n(buffer.data(), size, T{});
   return buffer;
 }

@@ -5,7 +5,11 @@
 namespace berth::kernels {
 
 PackedF32::PackedF32(std::size_t n, std::size_t k, const KernelTable& kernels)
-    : data_((n + kernels.lanes - 1) / kernels.lanes * kernels.lanes * k), n_(n), k_(k), panel_width_(kernels.panel_width), lanes_(kernels.lanes) {
+    : data_((n + kernels.lanes - 1) / kernels.lanes * kernels.lanes * k, base::Lifetime::long_lived),
+      n_(n),
+      k_(k),
+      panel_width_(kernels.panel_width),
+      lanes_(kernels.lanes) {
   // Only the padding behind the last output needs zeros, and it is never followed by values: rows overwrite the rest.
   const std::size_t last_panel = n / panel_width_ * panel_width_ * k;
   std::fill(data_.data() + last_panel, data_.data() + data_.size(), 0.0F);

@@ -144,15 +144,15 @@ struct AmxTile {
             }
             load<6, row_tiles == 1>(b, 64);
             load<4, cached>(a, stride);
+            if constexpr (row_tiles == 2) load<5, cached>(a + 16 * stride, stride);
+            if constexpr (panels > 1) load<7, row_tiles == 1>(b + panel_bytes, 64);
             Type::template step<0, 4, 6>();
             if constexpr (row_tiles == 2) {
               now.template pair<0>();
-              load<5, cached>(a + 16 * stride, stride);
               Type::template step<2, 5, 6>();
               now.template pair<1>();
             }
             if constexpr (panels > 1) {
-              load<7, row_tiles == 1>(b + panel_bytes, 64);
               Type::template step<1, 4, 7>();
               if constexpr (row_tiles == 2) {
                 now.template pair<2>();

@@ -1,10 +1,14 @@
 #include "base/memory.hpp"
 
 #include <cstdint>
+#include <cstring>
 #include <fstream>
 #include <limits>
+#include <memory>
 #include <new>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -51,6 +55,38 @@ TEST(Memory, WhatALargeBufferHeldGoesBack) {
     EXPECT_GE(resident_kilobytes(), before + kBytes / 1024 * 9 / 10);
     AlignedBuffer<unsigned char> moved = std::move(buffer);
     EXPECT_EQ(moved[4096], 1);
+  }
+  EXPECT_LE(resident_kilobytes(), before + 4096);
+}
+
+TEST(SharedPages, ArraysAreZeroAndApart) {
+  std::vector<std::pair<std::shared_ptr<std::byte>, std::size_t>> arrays;
+  std::size_t bytes = 1;
+  for (unsigned i = 0; i < 100; ++i, bytes = bytes * 7 % 1'000'003 + 1) {
+    arrays.emplace_back(share_pages(bytes), bytes);
+    std::byte* const array = arrays.back().first.get();
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(array) % 64, 0U);
+    for (std::size_t at = 0; at < bytes; ++at) ASSERT_EQ(array[at], std::byte{0}) << i;
+    std::memset(array, static_cast<int>(i) + 1, bytes);
+    if (i % 3 == 2) arrays.erase(arrays.begin() + i % 5);  // what goes takes nothing of its neighbours along
+  }
+  for (const auto& [array, size] : arrays)
+    for (std::size_t at = 0; at < size; ++at) ASSERT_EQ(array.get()[at], array.get()[0]);
+  EXPECT_NO_THROW(share_pages(kSharedMost));
+  EXPECT_THROW(share_pages(kSharedMost + 1), std::bad_alloc);
+}
+
+// Of a block that another array keeps, too: only the pages at an array's ends stay.
+TEST(SharedPages, WhatAnArrayHeldGoesBack) {
+  const std::shared_ptr<std::byte> keeps = share_pages(100'000);
+  const std::size_t before = resident_kilobytes();
+  {
+    std::vector<std::shared_ptr<std::byte>> arrays;
+    for (int i = 0; i < 40; ++i) {
+      arrays.push_back(share_pages(1'000'000));
+      std::memset(arrays.back().get(), 1, 1'000'000);
+    }
+    EXPECT_GE(resident_kilobytes(), before + 36'000);
   }
   EXPECT_LE(resident_kilobytes(), before + 4096);
 }
