@@ -58,7 +58,9 @@ struct Meanwhile {
     Fetch fetch;
 
     template <int>
-    [[gnu::always_inline]] static void pair() noexcept {}
+    [[gnu::always_inline]] static bool pair() noexcept {
+      return false;
+    }
     [[gnu::always_inline]] void step() noexcept {
       fetch.step();
       if (meanwhile.done != meanwhile.block.rows) meanwhile.finish_some(chunk);
@@ -71,8 +73,10 @@ struct Meanwhile {
     Fetch fetch;
 
     template <int i>
-    [[gnu::always_inline]] void pair() noexcept {
-      if (i < per_step && pairs.left() != 0) pairs.next();
+    [[gnu::always_inline]] bool pair() noexcept {
+      if (i >= per_step || pairs.left() == 0) return false;
+      pairs.next();
+      return true;
     }
     [[gnu::always_inline]] void step() noexcept { fetch.step(); }
   };
@@ -113,7 +117,9 @@ struct NoMeanwhile {
   [[gnu::always_inline]] static Fetch fetch() noexcept { return {nullptr, 0}; }
   [[gnu::always_inline]] static void fetched(const Fetch&) noexcept {}
   template <int>
-  [[gnu::always_inline]] static void pair() noexcept {}
+  [[gnu::always_inline]] static bool pair() noexcept {
+    return false;
+  }
   [[gnu::always_inline]] static void step() noexcept {}
   template <class Body>
   [[gnu::always_inline]] void run(std::size_t, Body&& body) noexcept {

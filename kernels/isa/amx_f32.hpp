@@ -210,7 +210,8 @@ struct AmxF32 {
           to = next(to);
         } else {
           if (split < steps) split_step();
-          step<row_tiles, columns>(a, b_step, []<int>() {});
+          step<row_tiles, columns>(
+              a, b_step, []<int>() __attribute__((always_inline)) { Isa::set_apart(); });
         }
       }
     } else {
@@ -218,6 +219,7 @@ struct AmxF32 {
       for (std::size_t s = 0; s < steps; ++s, a += row_tiles * kParts * kTileBytes, b_step += kStepBytes)
         step<row_tiles, columns>(
             a, b_step, [&]<int slot>() __attribute__((always_inline)) {
+              Isa::set_apart();
               if constexpr (slot * 6 % slots != 0) return;
               for (std::size_t line = 0; line < at.ahead_lines; ++line, ahead += 64) _mm_prefetch(reinterpret_cast<const char*>(ahead), _MM_HINT_T1);
             });
@@ -291,7 +293,11 @@ struct AmxF32 {
   template <int row_tiles, int part>
   [[gnu::always_inline]] static void load_rows(const unsigned char* a) noexcept {
     load<4>(a + part * row_tiles * kTileBytes, 64);
-    if constexpr (row_tiles > 1) load<5>(a + (part * row_tiles + 1) * kTileBytes, 64);
+    Isa::set_apart();
+    if constexpr (row_tiles > 1) {
+      load<5>(a + (part * row_tiles + 1) * kTileBytes, 64);
+      Isa::set_apart();
+    }
   }
   // The products of rank `rank` of six, with this part of the weights. `fresh`: its tiles are not those of the products before.
   template <int row_tiles, std::size_t columns, int rank, int part, bool fresh, class Meanwhile>
@@ -299,9 +305,18 @@ struct AmxF32 {
     constexpr int slot = rank * row_tiles * static_cast<int>(columns);
     constexpr int first = columns == 3 ? 5 : 6;  // tile of weights; two row tiles never come with three columns
     const unsigned char* from = b + part * columns * kTileBytes;
-    if constexpr (fresh) load<first>(from, 64);
-    if constexpr (fresh && columns > 1) load<first + 1>(from + kTileBytes, 64);
-    if constexpr (fresh && columns > 2) load<first + 2>(from + 2 * kTileBytes, 64);
+    if constexpr (fresh) {
+      load<first>(from, 64);
+      Isa::set_apart();
+      if constexpr (columns > 1) {
+        load<first + 1>(from + kTileBytes, 64);
+        Isa::set_apart();
+      }
+      if constexpr (columns > 2) {
+        load<first + 2>(from + 2 * kTileBytes, 64);
+        Isa::set_apart();
+      }
+    }
     for_sums<row_tiles, columns>([&]<int tile, int r, int c>()
                                      __attribute__((always_inline)) { product<tile, 4 + r, first + c, slot + r* static_cast<int>(columns) + c>(meanwhile); });
   }
