@@ -31,14 +31,17 @@ struct Fetch {
   const unsigned char* at;
   std::size_t lines;
 
-  [[gnu::always_inline]] void step() noexcept {
-    const unsigned char* const end = at + lines * 64;
+  [[gnu::always_inline]] void step() noexcept { part<0, 1>(); }
+  // Part i of n of a step's.
+  template <std::size_t i, std::size_t n>
+  [[gnu::always_inline]] void part() noexcept {
+    const unsigned char* const end = at + (lines + n - 1 - i) / n * 64;
     for (; at != end; at += 64) __builtin_prefetch(at, 0, 2);
   }
 };
 
 // What a tile does between its products: finishes the block before it and asks for weights to come. The tile calls run(steps, body) once; body gets
-// what to call after each step of k (step) and between a step's products (pair<i>, i in [0, 3)), a value that lives in registers.
+// what to call after each step of k (step), between a step's products (pair<i>, i in [0, 3): whether that was anything) and four times a step (ask<i>), a value that lives in registers.
 template <class Args, class Pairs>
 struct Meanwhile {
   const Args& args;
@@ -61,8 +64,11 @@ struct Meanwhile {
     [[gnu::always_inline]] static bool pair() noexcept {
       return false;
     }
+    template <std::size_t i>
+    [[gnu::always_inline]] void ask() noexcept {
+      fetch.part<i, 4>();
+    }
     [[gnu::always_inline]] void step() noexcept {
-      fetch.step();
       if (meanwhile.done != meanwhile.block.rows) meanwhile.finish_some(chunk);
     }
   };
@@ -78,7 +84,11 @@ struct Meanwhile {
       pairs.next();
       return true;
     }
-    [[gnu::always_inline]] void step() noexcept { fetch.step(); }
+    template <std::size_t i>
+    [[gnu::always_inline]] void ask() noexcept {
+      fetch.part<i, 4>();
+    }
+    [[gnu::always_inline]] static void step() noexcept {}
   };
 
   template <class Body>
@@ -120,6 +130,8 @@ struct NoMeanwhile {
   [[gnu::always_inline]] static bool pair() noexcept {
     return false;
   }
+  template <std::size_t i>
+  [[gnu::always_inline]] static void ask() noexcept {}
   [[gnu::always_inline]] static void step() noexcept {}
   template <class Body>
   [[gnu::always_inline]] void run(std::size_t, Body&& body) noexcept {

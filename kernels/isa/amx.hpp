@@ -147,6 +147,7 @@ struct AmxTile {
               }
             }
             load<6, row_tiles == 1>(b, 64);
+            now.template ask<0>();
             Amx::set_apart();
             load<4, cached>(a, stride);
             Amx::set_apart();
@@ -154,11 +155,13 @@ struct AmxTile {
               load<5, cached>(a + 16 * stride, stride);
               Amx::set_apart();
             }
+            now.template ask<1>();
             if constexpr (panels > 1) {
               load<7, row_tiles == 1>(b + panel_bytes, 64);
               Amx::set_apart();
             }
             Type::template step<0, 4, 6>();
+            now.template ask<2>();
             if constexpr (row_tiles == 2) {
               if (!now.template pair<0>()) Amx::set_apart();
               Type::template step<2, 5, 6>();
@@ -182,6 +185,7 @@ struct AmxTile {
               Amx::set_apart();
               Type::template step<3, 4, 6>();
             }
+            now.template ask<3>();
             Amx::set_apart();
             now.step();
           }
