@@ -30,7 +30,7 @@ class AlignedBuffer {
     if (size == 0) return;
     if (size > (std::numeric_limits<std::size_t>::max() - kAlignment) / sizeof(T)) throw std::bad_alloc();
     const std::size_t bytes = bytes_of(size);
-    if (lifetime == Lifetime::long_lived && kLarge == kHugePage && bytes >= kShared && bytes <= kSharedMost) {
+    if (lifetime == Lifetime::long_lived && bytes >= kShared && bytes <= kSharedMost) {
       shared_ = share_pages(bytes);
       data_ = reinterpret_cast<T*>(shared_.get());
       return;
@@ -66,10 +66,11 @@ class AlignedBuffer {
  private:
 #if defined(__SANITIZE_ADDRESS__)
   static constexpr std::size_t kLarge = std::numeric_limits<std::size_t>::max();  // the sanitizer watches what malloc gave
+  static constexpr std::size_t kShared = kLarge;
 #else
   static constexpr std::size_t kLarge = kHugePage;
-#endif
   static constexpr std::size_t kShared = std::size_t{64} << 10;
+#endif
   static constexpr std::size_t bytes_of(std::size_t size) noexcept { return (size * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment; }
 
   T* data_ = nullptr;

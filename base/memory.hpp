@@ -16,9 +16,9 @@ void* map_pages(std::size_t bytes);
 // Takes what map_pages gave, and the same size.
 void unmap_pages(void* pages, std::size_t bytes) noexcept;
 
-// For arrays that live long, such as weights: `bytes` zeroed bytes on cache lines of their own, one array behind the other in blocks of huge pages, since most
-// of a small model's matrices are smaller than one. Memory goes back page by page as arrays do, a block's addresses with its last array.
-// `bytes` is at most kSharedMost. Thread-safe. Throws std::bad_alloc.
+// For arrays that live long, such as weights: `bytes` zeroed bytes on cache lines of their own, one array behind the other in blocks of huge pages,
+// since most of a small model's matrices are smaller than one. What is left of the last huge page is resident, too. Memory goes back page by page as
+// arrays do, a block's addresses with its last array. `bytes` is at most kSharedMost. Thread-safe. Throws std::bad_alloc.
 inline constexpr std::size_t kSharedMost = std::size_t{8} << 20;
 std::shared_ptr<std::byte> share_pages(std::size_t bytes);
 

@@ -40,8 +40,9 @@ struct Fetch {
   }
 };
 
-// What a tile does between its products: finishes the block before it and asks for weights to come. The tile calls run(steps, body) once; body gets
-// what to call after each step of k (step), between a step's products (pair<i>, i in [0, 3): whether that was anything) and four times a step (ask<i>), a value that lives in registers.
+// What a tile does between its products: finishes the block before it and asks for weights to come. The tile calls run(steps, body) once; body gets a
+// value that lives in registers, with what to call after each step of k (step), between a step's products (pair<i>, i in [0, 3): whether that was anything)
+// and spread over a step (ask<i>, i in [0, 4)).
 template <class Args, class Pairs>
 struct Meanwhile {
   const Args& args;
@@ -54,39 +55,38 @@ struct Meanwhile {
   Fetch fetch() const noexcept { return {ahead, ahead_lines}; }
   void fetched(const Fetch& now) noexcept { ahead = now.at; }
 
+  struct Asks {
+    Fetch fetch;
+
+    template <std::size_t i>
+    [[gnu::always_inline]] void ask() noexcept {
+      fetch.part<i, 4>();
+    }
+  };
+
   // Any block: some rows after each step. For few rows, too, where everything waits for weights: pairs take 1.1 times as long there.
-  struct Calls {
+  struct Calls : Asks {
     Meanwhile& meanwhile;
     std::size_t chunk;
-    Fetch fetch;
 
     template <int>
     [[gnu::always_inline]] static bool pair() noexcept {
       return false;
-    }
-    template <std::size_t i>
-    [[gnu::always_inline]] void ask() noexcept {
-      fetch.part<i, 4>();
     }
     [[gnu::always_inline]] void step() noexcept {
       if (meanwhile.done != meanwhile.block.rows) meanwhile.finish_some(chunk);
     }
   };
   // Two rows at a time between the products.
-  struct InPairs {
+  struct InPairs : Asks {
     Pairs pairs;
     int per_step;
-    Fetch fetch;
 
     template <int i>
     [[gnu::always_inline]] bool pair() noexcept {
       if (i >= per_step || pairs.left() == 0) return false;
       pairs.next();
       return true;
-    }
-    template <std::size_t i>
-    [[gnu::always_inline]] void ask() noexcept {
-      fetch.part<i, 4>();
     }
     [[gnu::always_inline]] static void step() noexcept {}
   };
@@ -98,7 +98,7 @@ struct Meanwhile {
         const Pairs pairs(args, block);
         // Rounded down: what is left at the end runs at the vector units' full rate, which is half of it beside tiles.
         const std::size_t per_step = steps < pairs.left() ? pairs.left() / steps : 1;
-        InPairs now{pairs, static_cast<int>(per_step), fetch()};
+        InPairs now{{fetch()}, pairs, static_cast<int>(per_step)};
         body(now);
         while (now.pairs.left() != 0) now.pairs.next();
         done = block.rows / 2 * 2;
@@ -106,7 +106,7 @@ struct Meanwhile {
         return;
       }
     }
-    Calls now{*this, (block.rows - done + steps - 1) / steps, fetch()};
+    Calls now{{fetch()}, *this, (block.rows - done + steps - 1) / steps};
     body(now);
     fetched(now.fetch);
   }

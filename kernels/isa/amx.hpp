@@ -30,8 +30,9 @@ struct Amx : Avx512Bf16 {
     Scope& operator=(const Scope&) = delete;
   };
 
-  // Nothing, between tile instructions that nothing else stands between: next to each other they take up to 1.5 times as long while another thread has the core's other half
-  // (docs/performance.md). A core of one's own has room for it: a step of 2 x 2 tiles takes 64 cycles, in which 384 operations start.
+  // Nothing, between tile instructions that nothing else stands between: next to each other they take up to 1.5 times as long while another thread has
+  // the core's other half (docs/performance.md). A core of one's own has room for it: a step of 2 x 2 tiles takes 64 cycles, in which 384 operations
+  // start.
   [[gnu::always_inline]] static void set_apart() noexcept { __asm__ volatile(".rept 16\n\tnop\n\t.endr"); }
 
   // The product of one step of k, 64 bytes of each row: s8 by s8 into s32, or pairs of BF16 into FP32. Written as assembly because GCC 12's
@@ -122,6 +123,7 @@ struct AmxTile {
     } else {
       __asm__ volatile("tileloaddt1 (%0,%1,1), %%tmm%c2" : : "r"(from), "r"(stride), "i"(to));
     }
+    Amx::set_apart();
   }
 
   // Accumulators are tiles 0 to 3 (panel p of the upper rows p, of the lower rows 2 + p), A 4 and 5, B the rest.
@@ -148,18 +150,10 @@ struct AmxTile {
             }
             load<6, row_tiles == 1>(b, 64);
             now.template ask<0>();
-            Amx::set_apart();
             load<4, cached>(a, stride);
-            Amx::set_apart();
-            if constexpr (row_tiles == 2) {
-              load<5, cached>(a + 16 * stride, stride);
-              Amx::set_apart();
-            }
+            if constexpr (row_tiles == 2) load<5, cached>(a + 16 * stride, stride);
             now.template ask<1>();
-            if constexpr (panels > 1) {
-              load<7, row_tiles == 1>(b + panel_bytes, 64);
-              Amx::set_apart();
-            }
+            if constexpr (panels > 1) load<7, row_tiles == 1>(b + panel_bytes, 64);
             Type::template step<0, 4, 6>();
             now.template ask<2>();
             if constexpr (row_tiles == 2) {
@@ -176,13 +170,11 @@ struct AmxTile {
             }
             if constexpr (panels > 2) {
               load<5, row_tiles == 1>(b + 2 * panel_bytes, 64);
-              Amx::set_apart();
               Type::template step<2, 4, 5>();
               Amx::set_apart();
             }
             if constexpr (panels > 3) {
               load<6, row_tiles == 1>(b + 3 * panel_bytes, 64);
-              Amx::set_apart();
               Type::template step<3, 4, 6>();
             }
             now.template ask<3>();

@@ -238,6 +238,7 @@ struct AmxF32 {
   template <int tile>
   [[gnu::always_inline]] static void load(const void* from, std::size_t stride) noexcept {
     __asm__ volatile("tileloadd (%0,%1,1), %%tmm%c2" : : "r"(from), "r"(stride), "i"(tile) : "memory");
+    Isa::set_apart();
   }
   template <int tile>
   [[gnu::always_inline]] static void store(void* to, std::size_t stride) noexcept {
@@ -293,11 +294,7 @@ struct AmxF32 {
   template <int row_tiles, int part>
   [[gnu::always_inline]] static void load_rows(const unsigned char* a) noexcept {
     load<4>(a + part * row_tiles * kTileBytes, 64);
-    Isa::set_apart();
-    if constexpr (row_tiles > 1) {
-      load<5>(a + (part * row_tiles + 1) * kTileBytes, 64);
-      Isa::set_apart();
-    }
+    if constexpr (row_tiles > 1) load<5>(a + (part * row_tiles + 1) * kTileBytes, 64);
   }
   // The products of rank `rank` of six, with this part of the weights. `fresh`: its tiles are not those of the products before.
   template <int row_tiles, std::size_t columns, int rank, int part, bool fresh, class Meanwhile>
@@ -305,18 +302,9 @@ struct AmxF32 {
     constexpr int slot = rank * row_tiles * static_cast<int>(columns);
     constexpr int first = columns == 3 ? 5 : 6;  // tile of weights; two row tiles never come with three columns
     const unsigned char* from = b + part * columns * kTileBytes;
-    if constexpr (fresh) {
-      load<first>(from, 64);
-      Isa::set_apart();
-      if constexpr (columns > 1) {
-        load<first + 1>(from + kTileBytes, 64);
-        Isa::set_apart();
-      }
-      if constexpr (columns > 2) {
-        load<first + 2>(from + 2 * kTileBytes, 64);
-        Isa::set_apart();
-      }
-    }
+    if constexpr (fresh) load<first>(from, 64);
+    if constexpr (fresh && columns > 1) load<first + 1>(from + kTileBytes, 64);
+    if constexpr (fresh && columns > 2) load<first + 2>(from + 2 * kTileBytes, 64);
     for_sums<row_tiles, columns>([&]<int tile, int r, int c>()
                                      __attribute__((always_inline)) { product<tile, 4 + r, first + c, slot + r* static_cast<int>(columns) + c>(meanwhile); });
   }

@@ -185,6 +185,7 @@ class Reloading(WithFolder):
             clients = [threading.Thread(target=ask) for _ in range(3)]
             for client in clients:
                 client.start()
+            until(lambda: "music" in labels, what="music")
             for name in ["song", "tune"]:
                 changed = least()
                 changed["labels"][name] = changed["labels"].pop("music")
