@@ -30,10 +30,14 @@ struct Amx : Avx512Bf16 {
     Scope& operator=(const Scope&) = delete;
   };
 
-  // Nothing, between tile instructions that nothing else stands between: next to each other they take up to 1.5 times as long while another thread has
-  // the core's other half (docs/performance.md). A core of one's own has room for it: a step of 2 x 2 tiles takes 64 cycles, in which 384 operations
-  // start.
-  [[gnu::always_inline]] static void set_apart() noexcept { __asm__ volatile(".rept 16\n\tnop\n\t.endr"); }
+  // While another thread has the core's other half, a thread has hardly more registers for tiles than the eight it names, and tile instructions wait for one
+  // another (docs/performance.md, "Where one pass goes"). Two things help, and cost nothing on a core of one's own: a tile is zeroed behind its last reader, for
+  // then it takes no register, and something stands between any two of these instructions, if only code that does nothing.
+  template <int tile>
+  [[gnu::always_inline]] static void zero() noexcept {
+    __asm__ volatile("tilezero %%tmm%c0" : : "i"(tile));
+  }
+  [[gnu::always_inline]] static void set_apart() noexcept { __asm__ volatile(".rept 8\n\t.byte 0x66, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0\n\t.endr"); }
 
   // The product of one step of k, 64 bytes of each row: s8 by s8 into s32, or pairs of BF16 into FP32. Written as assembly because GCC 12's
   // intrinsics paste their arguments as text, which a template's tile numbers are not.
@@ -126,14 +130,14 @@ struct AmxTile {
     Amx::set_apart();
   }
 
-  // Accumulators are tiles 0 to 3 (panel p of the upper rows p, of the lower rows 2 + p), A 4 and 5, B the rest.
+  // Accumulators are tiles 0 to 3 (panel p of the upper rows p, of the lower rows 2 + p), A 4 and 5, B 6.
   template <int row_tiles, int panels, bool cached = true, class Meanwhile>
   static void tile(const Place& at, Meanwhile& meanwhile) noexcept {
     static_assert(row_tiles == 1 || panels <= 2);
-    _tile_zero(0);
-    if constexpr (panels > 1) _tile_zero(1);
-    if constexpr (panels > 2 || row_tiles == 2) _tile_zero(2);
-    if constexpr (panels > 3 || (row_tiles == 2 && panels == 2)) _tile_zero(3);
+    Amx::zero<0>();
+    if constexpr (panels > 1) Amx::zero<1>();
+    if constexpr (panels > 2 || row_tiles == 2) Amx::zero<2>();
+    if constexpr (panels > 3 || (row_tiles == 2 && panels == 2)) Amx::zero<3>();
     meanwhile.run(
         at.steps, [&](auto& now) __attribute__((always_inline)) {
           const unsigned char* a = at.a;
@@ -151,34 +155,42 @@ struct AmxTile {
             load<6, row_tiles == 1>(b, 64);
             now.template ask<0>();
             load<4, cached>(a, stride);
-            if constexpr (row_tiles == 2) load<5, cached>(a + 16 * stride, stride);
-            now.template ask<1>();
-            if constexpr (panels > 1) load<7, row_tiles == 1>(b + panel_bytes, 64);
             Type::template step<0, 4, 6>();
-            now.template ask<2>();
+            now.template ask<1>();
             if constexpr (row_tiles == 2) {
               if (!now.template pair<0>()) Amx::set_apart();
+              load<5, cached>(a + 16 * stride, stride);
               Type::template step<2, 5, 6>();
             }
             if constexpr (panels > 1) {
               if (!now.template pair<1>()) Amx::set_apart();
-              Type::template step<1, 4, 7>();
+              Amx::zero<6>();
+              load<6, row_tiles == 1>(b + panel_bytes, 64);
               if constexpr (row_tiles == 2) {
+                Type::template step<3, 5, 6>();
                 if (!now.template pair<2>()) Amx::set_apart();
-                Type::template step<3, 5, 7>();
+                Amx::zero<5>();
               }
+              Type::template step<1, 4, 6>();
             }
+            now.template ask<2>();
             if constexpr (panels > 2) {
-              load<5, row_tiles == 1>(b + 2 * panel_bytes, 64);
-              Type::template step<2, 4, 5>();
               Amx::set_apart();
+              Amx::zero<6>();
+              load<6, row_tiles == 1>(b + 2 * panel_bytes, 64);
+              Type::template step<2, 4, 6>();
             }
             if constexpr (panels > 3) {
+              Amx::set_apart();
+              Amx::zero<6>();
               load<6, row_tiles == 1>(b + 3 * panel_bytes, 64);
               Type::template step<3, 4, 6>();
             }
             now.template ask<3>();
             Amx::set_apart();
+            Amx::zero<4>();
+            if constexpr (row_tiles == 2 && panels == 1) Amx::zero<5>();
+            Amx::zero<6>();
             now.step();
           }
         });

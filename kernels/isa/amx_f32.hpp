@@ -244,10 +244,6 @@ struct AmxF32 {
   [[gnu::always_inline]] static void store(void* to, std::size_t stride) noexcept {
     __asm__ volatile("tilestored %%tmm%c2, (%0,%1,1)" : : "r"(to), "r"(stride), "i"(tile) : "memory");
   }
-  template <int tile>
-  [[gnu::always_inline]] static void zero() noexcept {
-    __asm__ volatile("tilezero %%tmm%c0" : : "i"(tile));
-  }
 
   template <int row_tiles, std::size_t columns, class F>
   [[gnu::always_inline]] static void for_sums(F&& f) noexcept {
@@ -261,7 +257,7 @@ struct AmxF32 {
   [[gnu::always_inline]] static void load_tiles(const float* sums, bool begin) noexcept {
     constexpr std::size_t width = columns * kLanes;
     if (begin) {
-      for_sums<row_tiles, columns>([]<int tile, int, int>() __attribute__((always_inline)) { zero<tile>(); });
+      for_sums<row_tiles, columns>([]<int tile, int, int>() __attribute__((always_inline)) { Isa::template zero<tile>(); });
     } else {
       for_sums<row_tiles, columns>([&]<int tile, int r, int c>()
                                        __attribute__((always_inline)) { load<tile>(sums + r * kTileRows * width + c * kLanes, width * sizeof(float)); });
@@ -280,33 +276,31 @@ struct AmxF32 {
   static constexpr int kSlots = 6 * row_tiles* static_cast<int>(columns);
   template <int row_tiles, std::size_t columns, class Meanwhile>
   [[gnu::always_inline]] static void step(const unsigned char* a, const unsigned char* b, Meanwhile&& meanwhile) noexcept {
-    load_rows<row_tiles, 0>(a);
-    products<row_tiles, columns, 0, 2, true>(b, meanwhile);
-    products<row_tiles, columns, 1, 1, true>(b, meanwhile);
-    load_rows<row_tiles, 1>(a);
-    products<row_tiles, columns, 2, 1, false>(b, meanwhile);
-    products<row_tiles, columns, 3, 0, true>(b, meanwhile);
-    load_rows<row_tiles, 0>(a);
-    products<row_tiles, columns, 4, 0, false>(b, meanwhile);
-    load_rows<row_tiles, 2>(a);
-    products<row_tiles, columns, 5, 0, false>(b, meanwhile);
+    products<row_tiles, columns, 0, Part{0, true, false}, Part{2, true, true}>(a, b, meanwhile);
+    products<row_tiles, columns, 1, Part{0, false, true}, Part{1, true, false}>(a, b, meanwhile);
+    products<row_tiles, columns, 2, Part{1, true, false}, Part{1, false, true}>(a, b, meanwhile);
+    products<row_tiles, columns, 3, Part{1, false, true}, Part{0, true, false}>(a, b, meanwhile);
+    products<row_tiles, columns, 4, Part{0, true, true}, Part{0, false, false}>(a, b, meanwhile);
+    products<row_tiles, columns, 5, Part{2, true, true}, Part{0, false, true}>(a, b, meanwhile);
   }
-  template <int row_tiles, int part>
-  [[gnu::always_inline]] static void load_rows(const unsigned char* a) noexcept {
-    load<4>(a + part * row_tiles * kTileBytes, 64);
-    if constexpr (row_tiles > 1) load<5>(a + (part * row_tiles + 1) * kTileBytes, 64);
-  }
-  // The products of rank `rank` of six, with this part of the weights. `fresh`: its tiles are not those of the products before.
-  template <int row_tiles, std::size_t columns, int rank, int part, bool fresh, class Meanwhile>
-  [[gnu::always_inline]] static void products(const unsigned char* b, Meanwhile&& meanwhile) noexcept {
+  // Which of the three parts, whether the products before had another, and whether those behind have.
+  struct Part {
+    int part;
+    bool first;
+    bool last;
+  };
+  // The products of rank `rank` of six. Tiles are loaded before their first product and forgotten behind their last.
+  template <int row_tiles, std::size_t columns, int rank, Part rows, Part weights, class Meanwhile>
+  [[gnu::always_inline]] static void products(const unsigned char* a, const unsigned char* b, Meanwhile&& meanwhile) noexcept {
     constexpr int slot = rank * row_tiles * static_cast<int>(columns);
     constexpr int first = columns == 3 ? 5 : 6;  // tile of weights; two row tiles never come with three columns
-    const unsigned char* from = b + part * columns * kTileBytes;
-    if constexpr (fresh) load<first>(from, 64);
-    if constexpr (fresh && columns > 1) load<first + 1>(from + kTileBytes, 64);
-    if constexpr (fresh && columns > 2) load<first + 2>(from + 2 * kTileBytes, 64);
-    for_sums<row_tiles, columns>([&]<int tile, int r, int c>()
-                                     __attribute__((always_inline)) { product<tile, 4 + r, first + c, slot + r* static_cast<int>(columns) + c>(meanwhile); });
+    for_sums<row_tiles, columns>([&]<int tile, int r, int c>() __attribute__((always_inline)) {
+      if constexpr (rows.first && c == 0) load<4 + r>(a + (rows.part * row_tiles + r) * kTileBytes, 64);
+      if constexpr (weights.first && r == 0) load<first + c>(b + (weights.part * columns + c) * kTileBytes, 64);
+      product<tile, 4 + r, first + c, slot + r* static_cast<int>(columns) + c>(meanwhile);
+      if constexpr (rows.last && c + 1 == static_cast<int>(columns)) Isa::template zero<4 + r>();
+      if constexpr (weights.last && r + 1 == row_tiles) Isa::template zero<first + c>();
+    });
   }
   template <int sum, int row, int weights, int slot, class Meanwhile>
   [[gnu::always_inline]] static void product(Meanwhile&& meanwhile) noexcept {
