@@ -67,9 +67,17 @@ std::vector<DenseStep> resolve(const JsonObject& json, std::vector<DenseStep> st
   return steps;
 }
 
-bool stored(const HeadSpec& spec, const ModelConfig& config, const loaders::TensorStore& tensors, const DenseStep& step) {
+bool stored(const ModelConfig& config, const loaders::TensorStore& tensors, const DenseStep& step) {
   const std::string prefix = step.in_body ? body_prefix(*config.architecture, tensors) : std::string();
-  return !spec.steps.empty() && tensors.find(prefix + std::string(step.name) + ".weight") != nullptr;
+  return tensors.find(prefix + std::string(step.name) + ".weight") != nullptr;
+}
+
+// Whether the file has what tells this head from others. A masked-language-model's class is named and its decoder is the embeddings, so its first step does.
+// Without a name all steps do: a token classifier is what a pooled classifier ends with.
+bool stored(const HeadSpec& spec, const ModelConfig& config, const loaders::TensorStore& tensors) {
+  if (spec.steps.empty()) return false;
+  if (spec.kind == HeadKind::masked_lm) return stored(config, tensors, spec.steps.front());
+  return std::all_of(spec.steps.begin(), spec.steps.end(), [&](const DenseStep& step) { return stored(config, tensors, step); });
 }
 
 void use_head(const HeadSpec& spec, const JsonObject& json, ModelConfig& config) {
@@ -115,11 +123,11 @@ std::string_view task_name(HeadKind head) {
 void read_head(const JsonObject& json, const loaders::TensorStore& tensors, ModelConfig& config) {
   const bool named = json.has("architectures");
   for (const HeadSpec& spec : config.architecture->heads) {
+    const bool masked_lm = spec.kind == HeadKind::masked_lm;
+    const bool discriminator = spec.kind == HeadKind::token_classifier && spec.outputs > 0;
+    if (named ? !names_class(json, spec.class_suffix) : masked_lm || discriminator) continue;
     // A base model's directory often keeps the class it was trained as ("RobertaForMaskedLM") without that head: then there is none.
-    const bool optional = !named || spec.kind == HeadKind::masked_lm;
-    if (named && !names_class(json, spec.class_suffix)) continue;
-    if (!named && spec.kind != HeadKind::sequence_classifier) continue;
-    if (optional && !stored(spec, config, tensors, named ? spec.steps.front() : spec.steps.back())) continue;
+    if ((!named || masked_lm) && !stored(spec, config, tensors)) continue;
     use_head(spec, json, config);
     return;
   }

@@ -234,6 +234,18 @@ TEST(Architectures, AMaskedLanguageModelHeadMayBeAbsent) {
   EXPECT_EQ(head("bert", "BertForTokenClassification"), engine::HeadKind::token_classifier) << "others are not optional";
 }
 
+// As what a task's class would load: the tensors tell which.
+TEST(Architectures, WithoutAClassTheTensorsNameTheHead) {
+  const auto head = [](const std::string& name) { return config_of(name.c_str(), [](Json& json) { json.erase("architectures"); }).head.kind; };
+  for (const std::string name : {"bert", "deberta-v2", "distilbert", "electra", "roberta"}) {
+    EXPECT_EQ(head(name), engine::HeadKind::none) << name;
+    EXPECT_EQ(head(name + "-seqcls"), engine::HeadKind::sequence_classifier) << name;
+    EXPECT_EQ(head(name + "-tokencls"), engine::HeadKind::token_classifier) << name;
+  }
+  for (const std::string name : {"bert-qa", "distilbert-qa"}) EXPECT_EQ(head(name), engine::HeadKind::span) << name;
+  EXPECT_EQ(head("electra-discriminator"), engine::HeadKind::none) << "a body that was trained so";
+}
+
 TEST(Architectures, UntiedDecodersAreReadFromTheFile) {
   EXPECT_TRUE(config_of("roberta-mlm", [](Json&) {}).head.decoder.empty());
   const Edited edited("roberta-mlm", [](Json& json) { json["tie_word_embeddings"] = false; });
