@@ -8,6 +8,7 @@
 //   kMeanwhile                        whether run() does anything with `meanwhile`
 //   kGroupBytes                       of weights that pass over one tile's rows before the next rows come; 0: one tile's panels
 //   rows(left), panels(rows)          how many rows the next tile takes of those left; how many panels, when there are so many rows in all
+//   panels_at_once(rows)              how many of them a step of k serves
 //   run(args, row, rows, panel, panels, out, ldo, meanwhile)   the tile's sums: out [rows, 16 * panels], row stride ldo; up to whole tiles of
 //                                     kLowRows rows are written. `meanwhile` is what it may do besides
 //
@@ -26,46 +27,114 @@
 
 namespace berth::kernels {
 
-// Weights to come, some lines at a time.
-struct Fetch {
-  const unsigned char* at;
-  std::size_t lines;
+// Weights to come, asked for some lines at each step of k, one after the other or in four streams, each through a quarter of its own. A request that goes to
+// memory takes one of the first cache's few fill buffers until the line comes, and tiles wait for these; what the second cache's prefetcher has begun to
+// fetch takes it for a moment only. That runs ahead within each 4 KB it sees being read, so the slower these are read, the more it does.
+class Fetch {
+ public:
+  static constexpr std::size_t kStreams = 4;
 
-  [[gnu::always_inline]] void step() noexcept { part<0, 1>(); }
-  // Part i of n of a step's.
-  template <std::size_t i, std::size_t n>
-  [[gnu::always_inline]] void part() noexcept {
-    const unsigned char* const end = at + (lines + n - 1 - i) / n * 64;
-    for (; at != end; at += 64) __builtin_prefetch(at, 0, 2);
+  // Inlined always: what every set's code compiles for itself must not become one function of them all.
+  [[gnu::always_inline]] Fetch() noexcept {}
+  // [from, from + bytes) within so many steps. `streams`: whether to go in four of them, where a step takes as many lines.
+  [[gnu::always_inline]] Fetch(const void* from, std::size_t bytes, std::size_t steps, bool streams) noexcept : at_(static_cast<const unsigned char*>(from)) {
+    const std::size_t all = (bytes + 63) / 64;
+    if (streams && all >= kStreams * steps) streams_ = kStreams;
+    const std::size_t lines = (all + streams_ - 1) / streams_;
+    apart_ = lines * 64;
+    end_ = at_ + apart_;
+    lines_ = (lines + steps - 1) / steps;
   }
+
+  // What lives in registers for some steps, each of which asks for `lines` lines of all four streams; kAnyNumber: numbers known at run time.
+  static constexpr std::size_t kAnyNumber = 0;
+  template <std::size_t lines>
+  struct Steps {
+    const unsigned char* at;  // of the first stream
+    std::size_t apart;
+    std::size_t bytes;  // from one step to the next
+    std::size_t streams;
+
+    // A step of one stream.
+    [[gnu::always_inline]] void step() noexcept {
+      for (const unsigned char* const end = at + bytes; at != end; at += 64) __builtin_prefetch(at, 0, 2);
+    }
+    // Stream i's part of a step; the last one ends it.
+    template <std::size_t i>
+    [[gnu::always_inline]] void part() noexcept {
+      static_assert(i < kStreams);
+      const unsigned char* const from = at + i * apart;
+      if constexpr (lines == kAnyNumber) {
+        if (i < streams) ask(from);
+      } else {
+        for (std::size_t line = 0; line < lines; ++line) __builtin_prefetch(from + line * 64, 0, 2);
+      }
+      if constexpr (i + 1 == kStreams) at += bytes;
+    }
+
+   private:
+    [[gnu::always_inline]] void ask(const unsigned char* from) const noexcept {
+      for (std::size_t byte = 0; byte < bytes; byte += 64) __builtin_prefetch(from + byte, 0, 2);
+    }
+  };
+
+  // Calls body(Steps&) for the next steps. The common numbers of lines have code of their own: in a loop of tile products every instruction counts.
+  template <class Body>
+  [[gnu::always_inline]] void run(Body&& body) noexcept {
+    if (at_ >= end_) {  // what is in the first cache, again and again
+      Steps<1> nothing{reinterpret_cast<const unsigned char*>(this), 0, 0, kStreams};
+      return body(nothing);
+    }
+    switch (streams_ == 1 ? kAnyNumber : lines_) {
+      case 1: return run<1>(body);
+      case 2: return run<2>(body);
+      case 4: return run<4>(body);
+      default: return run_any(body);
+    }
+  }
+  template <class Body>
+  [[gnu::always_inline]] void run_any(Body&& body) noexcept {
+    run<kAnyNumber>(body);
+  }
+
+ private:
+  template <std::size_t lines, class Body>
+  [[gnu::always_inline]] void run(Body&& body) noexcept {
+    Steps<lines> steps{at_, apart_, at_ < end_ ? lines_ * 64 : 0, streams_};
+    body(steps);
+    at_ = steps.at;
+  }
+
+  const unsigned char* at_ = nullptr;  // of the first stream
+  const unsigned char* end_ = nullptr;
+  std::size_t apart_ = 0;  // bytes from one stream to the next
+  std::size_t lines_ = 0;  // that each takes at a step
+  std::size_t streams_ = 1;
 };
 
-// What a tile does between its products: finishes the block before it and asks for weights to come. The tile calls run(steps, body) once; body gets a
-// value that lives in registers, with what to call after each step of k (step), between a step's products (pair<i>, i in [0, 3): whether that was anything)
-// and spread over a step (ask<i>, i in [0, 4)).
+// What a tile does between its products: finishes the block before it and asks for weights to come. The tile calls run<whole>(steps, body) once, where
+// `whole` is whether it is of the largest size, in which the time goes; body gets a value that lives in registers, with what to call after each step of k
+// (step), between a step's products (pair<i>, i in [0, 3): whether that was anything) and spread over a step (ask<i>, i in [0, 4)).
 template <class Args, class Pairs>
 struct Meanwhile {
   const Args& args;
   void (*finish)(const Args&, const LowBlock&, std::size_t, std::size_t) noexcept;
-  LowBlock block = {};                   // the one before; no rows at the start
-  std::size_t done = 0;                  // rows of it that are finished
-  const unsigned char* ahead = nullptr;  // weights to fetch into L2
-  std::size_t ahead_lines = 0;           // so many lines at each step
+  LowBlock block = {};   // the one before; no rows at the start
+  std::size_t done = 0;  // rows of it that are finished
+  Fetch fetch = {};      // of the weights to come into L2
 
-  Fetch fetch() const noexcept { return {ahead, ahead_lines}; }
-  void fetched(const Fetch& now) noexcept { ahead = now.at; }
-
+  template <std::size_t lines>
   struct Asks {
-    Fetch fetch;
+    Fetch::Steps<lines> fetch;
 
     template <std::size_t i>
     [[gnu::always_inline]] void ask() noexcept {
-      fetch.part<i, 4>();
+      fetch.template part<i>();
     }
   };
 
   // Any block: some rows after each step. For few rows, too, where everything waits for weights: pairs take 1.1 times as long there.
-  struct Calls : Asks {
+  struct Calls : Asks<Fetch::kAnyNumber> {
     Meanwhile& meanwhile;
     std::size_t chunk;
 
@@ -78,7 +147,8 @@ struct Meanwhile {
     }
   };
   // Two rows at a time between the products.
-  struct InPairs : Asks {
+  template <std::size_t lines>
+  struct InPairs : Asks<lines> {
     Pairs pairs;
     int per_step;
 
@@ -91,24 +161,28 @@ struct Meanwhile {
     [[gnu::always_inline]] static void step() noexcept {}
   };
 
-  template <class Body>
+  template <bool whole, class Body>
   [[gnu::always_inline]] void run(std::size_t steps, Body&& body) noexcept {
-    if constexpr (Pairs::kWidth != 0) {
+    if constexpr (whole && Pairs::kWidth != 0) {
       if (block.rows > kLowRows && block.width == Pairs::kWidth) {
         const Pairs pairs(args, block);
         // Rounded down: what is left at the end runs at the vector units' full rate, which is half of it beside tiles.
         const std::size_t per_step = steps < pairs.left() ? pairs.left() / steps : 1;
-        InPairs now{{fetch()}, pairs, static_cast<int>(per_step)};
-        body(now);
-        while (now.pairs.left() != 0) now.pairs.next();
+        fetch.run([&]<std::size_t lines>(Fetch::Steps<lines> & asked) __attribute__((always_inline)) {
+          InPairs<lines> now{{asked}, pairs, static_cast<int>(per_step)};
+          body(now);
+          while (now.pairs.left() != 0) now.pairs.next();
+          asked = now.fetch;
+        });
         done = block.rows / 2 * 2;
-        fetched(now.fetch);
         return;
       }
     }
-    Calls now{{fetch()}, *this, (block.rows - done + steps - 1) / steps};
-    body(now);
-    fetched(now.fetch);
+    fetch.run_any([&](Fetch::Steps<Fetch::kAnyNumber> & asked) __attribute__((always_inline)) {
+      Calls now{{asked}, *this, (block.rows - done + steps - 1) / steps};
+      body(now);
+      asked = now.fetch;
+    });
   }
   void next(const LowBlock& computed) noexcept {
     finish_some(block.rows);
@@ -124,8 +198,10 @@ struct Meanwhile {
 
 // Nothing.
 struct NoMeanwhile {
-  [[gnu::always_inline]] static Fetch fetch() noexcept { return {nullptr, 0}; }
-  [[gnu::always_inline]] static void fetched(const Fetch&) noexcept {}
+  Fetch fetch = {};
+
+  [[gnu::always_inline]] NoMeanwhile() noexcept {}  // as Fetch
+
   template <int>
   [[gnu::always_inline]] static bool pair() noexcept {
     return false;
@@ -133,7 +209,7 @@ struct NoMeanwhile {
   template <std::size_t i>
   [[gnu::always_inline]] static void ask() noexcept {}
   [[gnu::always_inline]] static void step() noexcept {}
-  template <class Body>
+  template <bool, class Body>
   [[gnu::always_inline]] void run(std::size_t, Body&& body) noexcept {
     body(*this);
   }
@@ -174,9 +250,9 @@ struct GemmLow {
       const std::size_t follows = args.panel_end - end < group ? args.panel_end - end : group;
       const std::size_t room = Tile::kGroupBytes > 0 ? Tile::kGroupBytes : group * panel_bytes;
       const std::size_t bytes = last ? (args.next_bytes < room ? args.next_bytes : room) : follows * panel_bytes;
-      meanwhile.ahead = last ? static_cast<const unsigned char*>(args.next) : reinterpret_cast<const unsigned char*>(args.b.data) + end * panel_bytes;
-      const std::size_t turns = steps * blocks * ((end - first + most - 1) / most);
-      meanwhile.ahead_lines = args.rows <= kFewRows ? 0 : (bytes / 64 + turns - 1) / turns;
+      const void* const ahead = last ? args.next : reinterpret_cast<const unsigned char*>(args.b.data) + end * panel_bytes;
+      const std::size_t at_once = Tile::panels_at_once(args.rows);
+      if (args.rows > kFewRows) meanwhile.fetch = {ahead, bytes, steps * blocks * ((end - first + at_once - 1) / at_once), Tile::kMeanwhile};
       for (std::size_t row = 0, rows = 0; row < args.rows; row += rows) {
         rows = Tile::rows(args.rows - row);
         for (std::size_t panel = first, panels = 0; panel < end; panel += panels) {

@@ -69,6 +69,7 @@ struct LowTile {
   struct Scope {};
 
   static constexpr std::size_t panels(std::size_t) noexcept { return kPanels; }
+  static constexpr std::size_t panels_at_once(std::size_t) noexcept { return Product::kPanels; }
   // Tiles of nearly equal height, as in FP32.
   static constexpr std::size_t rows(std::size_t left) noexcept {
     const std::size_t tiles = (left + kRows - 1) / kRows;
@@ -80,25 +81,24 @@ struct LowTile {
   static void run(const Args& args, std::size_t row, std::size_t rows, std::size_t panel, std::size_t panels, float* out, std::size_t ldo,
                   Meanwhile& meanwhile) noexcept {
     const Element* a = args.a + row * args.lda;
-    Fetch fetch = meanwhile.fetch();
-    const std::size_t passes = (panels + Product::kPanels - 1) / Product::kPanels;
-    fetch.lines = (fetch.lines + passes - 1) / passes;
-    if constexpr (Product::kStages) {
-      alignas(64) Element staged[kRows * kStagedRow];
-      for (std::size_t begin = 0; begin < args.b.k_padded; begin += kStretch) {
-        const std::size_t depth = args.b.k_padded - begin < kStretch ? args.b.k_padded - begin : kStretch;
-        for (std::size_t r = 0; r < rows; ++r)
-          for (std::size_t k = 0; k < depth; k += kLowRowBytes) Isa::s8_stage(staged + r * kStagedRow + k, a + r * args.lda + begin + k);
-        run_passes({staged, begin, depth, a}, args, rows, panel, panels, out, ldo, fetch);
+    meanwhile.fetch.run_any([&](Asked & fetch) __attribute__((always_inline)) {
+      if constexpr (Product::kStages) {
+        alignas(64) Element staged[kRows * kStagedRow];
+        for (std::size_t begin = 0; begin < args.b.k_padded; begin += kStretch) {
+          const std::size_t depth = args.b.k_padded - begin < kStretch ? args.b.k_padded - begin : kStretch;
+          for (std::size_t r = 0; r < rows; ++r)
+            for (std::size_t k = 0; k < depth; k += kLowRowBytes) Isa::s8_stage(staged + r * kStagedRow + k, a + r * args.lda + begin + k);
+          run_passes({staged, begin, depth, a}, args, rows, panel, panels, out, ldo, fetch);
+        }
+      } else {
+        run_passes({a, 0, args.b.k_padded, a}, args, rows, panel, panels, out, ldo, fetch);
       }
-    } else {
-      run_passes({a, 0, args.b.k_padded, a}, args, rows, panel, panels, out, ldo, fetch);
-    }
-    meanwhile.fetched(fetch);
+    });
   }
 
  private:
   using Element = std::remove_cvref_t<decltype(*Args{}.a)>;
+  using Asked = Fetch::Steps<Fetch::kAnyNumber>;
   static constexpr std::size_t kStretch = kS8Stretch;  // of k that is staged at a time
   static constexpr std::size_t kStagedRow = kStretch * (Product::kOrders ? kS8OrderCount : 1);
   static constexpr std::size_t kStep = kLowRowBytes / sizeof(Element);         // of k between two fetches
@@ -114,7 +114,7 @@ struct LowTile {
   };
 
   static void run_passes(const Rows& a, const Args& args, std::size_t rows, std::size_t panel, std::size_t panels, float* out, std::size_t ldo,
-                         Fetch& fetch) noexcept {
+                         Asked& fetch) noexcept {
     for (std::size_t p = 0; p < panels; p += Product::kPanels) {
       const std::size_t now = panels - p < Product::kPanels ? panels - p : Product::kPanels;
       kTiles.at[now - 1][rows - 1](a, args, panel + p, out + p * kLowPanelWidth, ldo, fetch);
@@ -123,7 +123,7 @@ struct LowTile {
 
   // out (at first: = else +=) the products of one stretch of k.
   template <int rows, int panels>
-  static void tile(const Rows& a, const Args& args, std::size_t panel, float* out, std::size_t ldo, Fetch& fetch) noexcept {
+  static void tile(const Rows& a, const Args& args, std::size_t panel, float* out, std::size_t ldo, Asked& fetch) noexcept {
     constexpr int columns = panels * kVectors;
     const std::size_t panel_size = args.b.k_padded * kLowPanelWidth;
     const auto at = [&](int r, int v) { return out + static_cast<std::size_t>(r) * ldo + static_cast<std::size_t>(v) * kLanes; };
@@ -135,7 +135,7 @@ struct LowTile {
     for (int r = 0; r < rows; ++r) x[r] = a.data + static_cast<std::size_t>(r) * (Product::kStages ? kStagedRow : args.lda);
     const std::uint16_t* places = nullptr;
     if constexpr (Product::kOrders) places = args.b.bounded.places + (panel * args.b.k_padded + a.begin) / Product::kGroup;
-    Fetch now = fetch;
+    Asked now = fetch;
     const Element* b = args.b.data + panel * panel_size + a.begin * kLowPanelWidth;
     std::size_t k = 0;
     do {
@@ -189,7 +189,7 @@ struct LowTile {
   }
 
   struct Tiles {
-    void (*at[Product::kPanels][kRows])(const Rows&, const Args&, std::size_t, float*, std::size_t, Fetch&) noexcept;
+    void (*at[Product::kPanels][kRows])(const Rows&, const Args&, std::size_t, float*, std::size_t, Asked&) noexcept;
   };
   template <int panels, int rows>
   static constexpr void fill(Tiles& tiles) {
