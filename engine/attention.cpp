@@ -22,19 +22,27 @@ std::size_t kernel_scratch(const Compute& compute, const ModelConfig& config, Pr
   return whole_lines(scratch(tokens, config.head_size));
 }
 
-// One head of one row.
+// Heads of one row.
 class HeadAttention {
  public:
   HeadAttention(const Compute& compute, const ModelConfig& config, const LayerWeights& layer, const LayerPlan& plan, Precision precision, Workspace& workspace)
       : compute_(compute), config_(config), layer_(layer), plan_(plan), precision_(precision), workspace_(workspace) {}
 
-  void run(std::size_t row, std::size_t head, float* scratch) const noexcept {
+  // How many heads side by side may go in one call: those that differ in nothing but where they are.
+  std::size_t together() const noexcept {
+    const bool alike = config_.relative_bias == RelativeBias::none && plan_.rotary == kNoRotary && config_.disentangled.span == 0;
+    return alike ? config_.num_heads : 1;
+  }
+
+  void run(std::size_t row, std::size_t head, std::size_t heads, float* scratch) const noexcept {
     if (attends_bf16_rows(compute_, config_, layer_, plan_, precision_)) {
-      const auto args = head_of(workspace_.wide_bf16(), workspace_.mixed_bf16(), row, head, scratch);
+      auto args = head_of(workspace_.wide_bf16(), workspace_.mixed_bf16(), row, head, scratch);
+      args.heads = heads;
       compute_.low.attention_bf16_rows(args);
       return;
     }
     kernels::AttentionArgs args = head_of(workspace_.wide(), workspace_.mixed(), row, head, scratch);
+    args.heads = heads;
     if (plan_.rotary != kNoRotary) {
       float* qkv = workspace_.wide() + (args.q - workspace_.wide());
       rotate(qkv, args.tokens);
@@ -129,7 +137,11 @@ void attend(const Compute& compute, const ModelConfig& config, const LayerWeight
   const std::size_t seen = plan.window < tokens_a_row / 2 ? 2 * plan.window : tokens_a_row;
   const std::size_t cost = tokens_a_row * (seen + 16) * config.head_size / 8;  // of a head, in the units of for_row_blocks: 8 to 16 multiply-adds each
   for_row_blocks(compute.pool, batch.rows() * config.num_heads, cost, [&](std::size_t first, std::size_t count, std::size_t slot) noexcept {
-    for (std::size_t pair = first; pair < first + count; ++pair) attention.run(pair / config.num_heads, pair % config.num_heads, workspace.attention(slot));
+    for (std::size_t pair = first, heads = 0; pair < first + count; pair += heads) {
+      const std::size_t head = pair % config.num_heads;
+      heads = std::min({attention.together(), config.num_heads - head, first + count - pair});
+      attention.run(pair / config.num_heads, head, heads, workspace.attention(slot));
+    }
   });
 }
 

@@ -113,9 +113,10 @@ struct GemmBf16Args : LowOutput {
   PackedBf16View b;
 };
 
-// One attention head of one sequence: out = softmax(scale * q k^T) v, with relative positions in the scores where there are any. Only the keys within
-// `window` of a query take part, and only what they need is computed.
+// One attention head of one sequence, or several side by side: out = softmax(scale * q k^T) v, with relative positions in the scores where there are any.
+// Only the keys within `window` of a query take part, and only what they need is computed.
 struct AttentionShape {
+  std::size_t heads = 1;  // their q, k, v and out are head_size apart; all else is the same for all of them
   std::size_t stride = 0;
   std::size_t out_stride = 0;
   std::size_t tokens = 0;

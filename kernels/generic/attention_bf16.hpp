@@ -1,4 +1,4 @@
-// One attention head of one sequence with its two products in BF16 and FP32 sums: queries, keys, values and the softmax's numerators are rounded
+// Attention heads of one sequence with their two products in BF16 and FP32 sums: queries, keys, values and the softmax's numerators are rounded
 // to BF16, scores and the softmax itself are FP32. For sets with BF16 products.
 #pragma once
 
@@ -25,7 +25,7 @@ struct AttentionBf16 {
   static constexpr std::size_t kPairs = kLowRowBytes / 2;  // BF16 values in 64 bytes: what k is padded to
   static constexpr std::size_t kRows = (Tile::kRows + kLowRows - 1) / kLowRows * kLowRows;
 
-  // Parts of the scratch memory, in bytes; each begins on a cache line.
+  // Parts of the scratch memory of a head, in bytes; each begins on a cache line.
   struct Plan {
     std::size_t width;          // tokens, rounded up to whole panels
     std::size_t depth;          // head_size, padded
@@ -34,10 +34,10 @@ struct AttentionBf16 {
     std::size_t queries;        // BF16 [tokens up to whole tiles, depth]
     std::size_t keys;           // BF16 panels of 16 tokens: [depth / 2, 16, 2]
     std::size_t values;         // BF16 panels of 16 columns: [tokens / 2, 16, 2]
-    std::size_t scores;         // FP32 [kRows, scores_stride]
+    std::size_t scores;         // FP32 [rows of a tile, scores_stride]
     std::size_t scores_stride;  // width and a vector more: a row's last vector may begin anywhere
-    std::size_t weights;        // BF16 [kRows, tokens]
-    std::size_t result;         // FP32 [kRows, columns]
+    std::size_t weights;        // BF16 [rows of a tile, tokens]
+    std::size_t result;         // FP32 [rows of a tile, columns]
     std::size_t total;
   };
   static Plan plan(std::size_t tokens, std::size_t head_size) noexcept {
@@ -46,66 +46,115 @@ struct AttentionBf16 {
     p.depth = round_up(head_size, kPairs);
     p.tokens = round_up(tokens, kPairs);
     p.columns = round_up(head_size, kLowPanelWidth);
+    const std::size_t rows = p.width < kRows ? p.width : kRows;
     p.queries = 0;
     p.keys = p.queries + round_up(tokens, kLowRows) * p.depth * 2;
     p.values = p.keys + p.width * p.depth * 2;
     p.scores = p.values + p.columns * p.tokens * 2;
     p.scores_stride = p.width + kLanes;
-    p.weights = p.scores + kRows * p.scores_stride * 4;
-    p.result = p.weights + kRows * p.tokens * 2;
-    p.total = p.result + kRows * p.columns * 4;
+    p.weights = p.scores + rows * p.scores_stride * 4;
+    p.result = p.weights + rows * p.tokens * 2;
+    p.total = p.result + rows * p.columns * 4;
     return p;
   }
   // In floats, as KernelTable::attention_f32_scratch.
-  static std::size_t scratch(std::size_t tokens, std::size_t head_size) noexcept { return plan(tokens, head_size).total / sizeof(float); }
+  static std::size_t scratch(std::size_t tokens, std::size_t head_size) noexcept {
+    const std::size_t total = plan(tokens, head_size).total;
+    return (total < kSmall ? kSmall : total) / sizeof(float);
+  }
 
   // Of FP32 queries, keys and values, or of BF16 ones, which need no rounding; the result is of the same type.
   template <class Element>
   static void run(const AttentionArgsOf<Element>& args) noexcept {
     const Plan p = plan(args.tokens, args.head_size);
-    auto* base = reinterpret_cast<unsigned char*>(args.scratch);
-    auto* queries = reinterpret_cast<std::uint16_t*>(base + p.queries);
-    auto* keys = reinterpret_cast<std::uint16_t*>(base + p.keys);
-    auto* values = reinterpret_cast<std::uint16_t*>(base + p.values);
-    auto* scores = reinterpret_cast<float*>(base + p.scores);
-    auto* weights = reinterpret_cast<std::uint16_t*>(base + p.weights);
-    auto* result = reinterpret_cast<float*>(base + p.result);
-    // BF16 queries of whole cache lines are multiplied where they are.
-    const bool in_place = std::is_same_v<Element, std::uint16_t> && args.head_size == p.depth;
-    if (!in_place) to_bf16(args.q, args.stride, args.tokens, args.head_size, queries, p.depth);
-    pack_keys(args, keys, p);
-    pack_values(args, values, p);
-
+    const std::size_t fit = kSmall / p.total;
+    const std::size_t together = fit < 1 ? 1 : fit < kMostHeads ? fit : kMostHeads;
     [[maybe_unused]] const typename Tile::Scope scope;
+    for (std::size_t head = 0; head < args.heads; head += together)
+      run_heads(Scores::head(args, head), args.heads - head < together ? args.heads - head : together, p);
+  }
+
+ private:
+  // Heads of few tokens go together, stage by stage: what a head's next stage waits for, the results of tiles above all, comes while others are at work.
+  static constexpr std::size_t kSmall = 32 * 1024;  // of scratch memory, for all that go together
+  static constexpr std::size_t kMostHeads = 8;
+
+  // What a head's stages hand on.
+  struct Head {
+    const std::uint16_t* queries;
+    std::size_t query_stride;
+    std::uint16_t* keys;
+    std::uint16_t* values;
+    float* scores;
+    std::uint16_t* weights;
+    float* result;
+    bool bounded;
+    float sums[kRows];  // of the numerators
+  };
+
+  template <class Element>
+  static void run_heads(const AttentionArgsOf<Element>& args, std::size_t count, const Plan& p) noexcept {
+    Head heads[kMostHeads];
+    for (std::size_t h = 0; h < count; ++h) prepare(Scores::head(args, h), reinterpret_cast<std::byte*>(args.scratch) + h * p.total, p, heads[h]);
+    // Products of one head after the other: no more of them is written than differs, since a copy would wait for what has just been written.
     GemmBf16Args first;
-    first.lda = in_place ? args.stride : p.depth;
-    first.b = {keys, args.tokens, args.head_size, p.depth};
+    first.lda = heads[0].query_stride;
+    first.b = {nullptr, args.tokens, args.head_size, p.depth};
     GemmBf16Args second;
     second.lda = p.tokens;
-    second.b = {values, args.head_size, args.tokens, p.tokens};
-    const std::uint16_t* all_queries = queries;
-    if constexpr (std::is_same_v<Element, std::uint16_t>) all_queries = in_place ? args.q : queries;
-    const bool bounded = are_bounded(args, all_queries, first.lda, keys, p);
+    second.b = {nullptr, args.head_size, args.tokens, p.tokens};
     for (std::size_t row = 0; row < args.tokens;) {
       const std::size_t rows = Tile::rows(args.tokens - row);
-      first.a = all_queries + row * first.lda;
       const Keys keys_seen = Scores::visible(args, row, rows);
       const Keys summed{.begin = keys_seen.begin / kPairs * kPairs, .end = round_up(keys_seen.end, kPairs)};
-      float sums[kRows];
-      if (bounded) {
-        bounded_numerators(first, rows, keys_seen.end, args.scale, p, weights, sums);
-      } else {
-        multiply(first, rows, keys_seen.begin / kLowPanelWidth, round_up(keys_seen.end, kLowPanelWidth) / kLowPanelWidth, scores, p.scores_stride);
-        for (std::size_t r = 0; r < rows;) r += numerators(args, row + r, rows - r, summed, scores + r * p.scores_stride, p, weights + r * p.tokens, sums + r);
+      for (std::size_t h = 0; h < count; ++h) {
+        Head& head = heads[h];
+        first.a = head.queries + row * first.lda;
+        first.b.data = head.keys;
+        if (head.bounded) {
+          bounded_numerators(first, rows, keys_seen.end, args.scale, p, head.weights, head.sums);
+        } else {
+          multiply(first, rows, keys_seen.begin / kLowPanelWidth, round_up(keys_seen.end, kLowPanelWidth) / kLowPanelWidth, head.scores, p.scores_stride);
+        }
       }
-      weigh(second, rows, weights, summed, p, result);
-      for (std::size_t r = 0; r < rows; ++r)
-        store_row(args.out + (row + r) * args.out_stride, result + r * p.columns, Isa::set1(1.0F / sums[r]), args.head_size);
+      for (std::size_t h = 0; h < count; ++h) {
+        Head& head = heads[h];
+        if (head.bounded) continue;
+        for (std::size_t r = 0; r < rows;)
+          r += numerators(args, row + r, rows - r, summed, head.scores + r * p.scores_stride, p, head.weights + r * p.tokens, head.sums + r);
+      }
+      for (std::size_t h = 0; h < count; ++h) {
+        second.b.data = heads[h].values;
+        weigh(second, rows, heads[h].weights, summed, p, heads[h].result);
+      }
+      for (std::size_t h = 0; h < count; ++h)
+        for (std::size_t r = 0; r < rows; ++r)
+          store_row(args.out + (row + r) * args.out_stride + h * args.head_size, heads[h].result + r * p.columns, Isa::set1(1.0F / heads[h].sums[r]),
+                    args.head_size);
       row += rows;
     }
   }
 
- private:
+  // Packs a head's keys and values, and its queries where tiles cannot read them as they are.
+  template <class Element>
+  static void prepare(const AttentionArgsOf<Element>& args, std::byte* scratch, const Plan& p, Head& head) noexcept {
+    auto* queries = reinterpret_cast<std::uint16_t*>(scratch + p.queries);
+    head.keys = reinterpret_cast<std::uint16_t*>(scratch + p.keys);
+    head.values = reinterpret_cast<std::uint16_t*>(scratch + p.values);
+    head.scores = reinterpret_cast<float*>(scratch + p.scores);
+    head.weights = reinterpret_cast<std::uint16_t*>(scratch + p.weights);
+    head.result = reinterpret_cast<float*>(scratch + p.result);
+    // BF16 queries of whole cache lines are multiplied where they are.
+    const bool in_place = std::is_same_v<Element, std::uint16_t> && args.head_size == p.depth;
+    if (!in_place) to_bf16(args.q, args.stride, args.tokens, args.head_size, queries, p.depth);
+    head.queries = queries;
+    if constexpr (std::is_same_v<Element, std::uint16_t>) head.queries = in_place ? args.q : queries;
+    head.query_stride = in_place ? args.stride : p.depth;
+    pack_keys(args, head.keys, p);
+    pack_values(args, head.values, p);
+    head.bounded = are_bounded(args, head.queries, head.query_stride, head.keys, p);
+  }
+
   static std::size_t round_up(std::size_t n, std::size_t multiple) noexcept { return (n + multiple - 1) / multiple * multiple; }
 
   // Panels [begin, end) of a product, each at its place in `out`.
@@ -120,7 +169,7 @@ struct AttentionBf16 {
   // the softmax needs no maximum: it can follow the products block by block. False for what is not a number, and where something else is added to scores
   // or not every query sees every key. A matter of the head's own values alone, so that results stay independent of the batch.
   static constexpr float kBound = 60.0F;         // 2^60 times as many keys as there may be, and 2^-60, are far from the ends of FP32
-  static constexpr std::size_t kFewTokens = 64;  // below, lengths cost as much as maxima
+  static constexpr std::size_t kFewTokens = 17;  // below, lengths cost as much as maxima
   static bool are_bounded(const AttentionShape& args, const std::uint16_t* queries, std::size_t stride, const std::uint16_t* keys, const Plan& p) noexcept {
     if (args.relative_bias != nullptr || args.position_index != nullptr || args.window < args.tokens || args.tokens < kFewTokens) return false;
     // Squared lengths of sixteen keys at once: their pairs lie side by side in a panel.
@@ -160,8 +209,7 @@ struct AttentionBf16 {
 
   // w = e^(scale q k) in BF16 for the first `size` keys of bounded queries, zeros up to whole cache lines of them; sums = theirs. While the tiles multiply
   // one block of keys, the vector units make numerators of the block before.
-  static void bounded_numerators(const GemmBf16Args& args, std::size_t rows, std::size_t size, float scale, const Plan& p, std::uint16_t* w,
-                                 float* sums) noexcept {
+  static void bounded_numerators(GemmBf16Args& args, std::size_t rows, std::size_t size, float scale, const Plan& p, std::uint16_t* w, float* sums) noexcept {
     constexpr std::size_t kMostPanels = 4;
     constexpr std::size_t kBlock = kMostPanels * kLowPanelWidth;
     alignas(64) float blocks[2][kRows * kBlock];
@@ -180,13 +228,13 @@ struct AttentionBf16 {
         Softmax<Isa>::template bounded_low<Scores::kTogether>(x + r * kBlock, kBlock, columns, factor, w + r * p.tokens + begin, p.tokens, sum + r);
       for (; r < rows; ++r) Softmax<Isa>::template bounded_low<1>(x + r * kBlock, kBlock, columns, factor, w + r * p.tokens + begin, p.tokens, sum + r);
     };
+    const std::uint16_t* const keys = args.b.data;
     for (std::size_t begin = 0; begin < end; begin += step) {
       const std::size_t panel = begin / kLowPanelWidth;
       const std::size_t left = all_panels - panel;
       float* x = blocks[begin / step % 2];
-      GemmBf16Args block = args;
-      block.b.data += panel * kLowPanelWidth * p.depth;
-      multiply(block, rows, 0, left < step / kLowPanelWidth ? left : step / kLowPanelWidth, x, kBlock);
+      args.b.data = keys + begin * p.depth;
+      multiply(args, rows, 0, left < step / kLowPanelWidth ? left : step / kLowPanelWidth, x, kBlock);
       if (begin > 0) exponentials(begin - step);
       if (begin + step > size)
         for (std::size_t r = 0; r < rows; ++r)
@@ -197,7 +245,7 @@ struct AttentionBf16 {
   }
 
   // result = the weights of the keys [summed.begin, summed.end), whole cache lines of them, times those keys' values.
-  static void weigh(GemmBf16Args args, std::size_t rows, const std::uint16_t* weights, Keys summed, const Plan& p, float* result) noexcept {
+  static void weigh(GemmBf16Args& args, std::size_t rows, const std::uint16_t* weights, Keys summed, const Plan& p, float* result) noexcept {
     args.a = weights + summed.begin;
     if (summed.end - summed.begin == p.tokens) {
       multiply(args, rows, 0, p.columns / kLowPanelWidth, result, p.columns);
@@ -211,6 +259,7 @@ struct AttentionBf16 {
       args.b.data = values + column * p.tokens;
       Tile::run(args, 0, rows, 0, 1, result + column, p.columns, meanwhile);
     }
+    args.b.k_padded = p.tokens;
   }
 
   // w[summed] = the softmax's numerators of one query in BF16, zeros where it sees no key; sums = that of the unrounded numbers. Queries that see the
@@ -278,12 +327,14 @@ struct AttentionBf16 {
     for (std::size_t column = 0; column < p.columns; column += kLowPanelWidth) {
       const std::size_t valid = args.head_size - column < kLanes ? args.head_size - column : kLanes;
       std::uint16_t* to = values + column * p.tokens;
+      alignas(64) static constexpr std::uint16_t kZeros[kLanes] = {};
       alignas(64) std::uint16_t rows[2][kLanes];
       const auto token = [&](std::size_t t) -> const std::uint16_t* {
+        if (t >= args.tokens) return kZeros;
         const std::uint16_t* from = args.v + t * args.stride + column;
-        if (t < args.tokens && valid == kLanes) return from;
+        if (valid == kLanes) return from;
         std::uint16_t* copy = rows[t % 2];
-        for (std::size_t i = 0; i < kLanes; ++i) copy[i] = t < args.tokens && i < valid ? from[i] : std::uint16_t{0};
+        for (std::size_t i = 0; i < kLanes; ++i) copy[i] = i < valid ? from[i] : std::uint16_t{0};
         return copy;
       };
       for (std::size_t t = 0; t < p.tokens; t += 2, to += 2 * kLowPanelWidth) Isa::interleave_bf16(to, token(t), token(t + 1));

@@ -46,6 +46,11 @@ struct AttentionF32 {
   static std::size_t scratch(std::size_t tokens, std::size_t head_size) noexcept { return plan(tokens, head_size).total; }
 
   static void run(const AttentionArgs& args) noexcept {
+    for (std::size_t head = 0; head < args.heads; ++head) run_head(Scores::head(args, head));
+  }
+
+ private:
+  static void run_head(const AttentionArgs& args) noexcept {
     const Plan p = plan(args.tokens, args.head_size);
     float* keys = args.scratch + p.keys;
     float* values = args.scratch + p.values;
@@ -71,7 +76,6 @@ struct AttentionF32 {
     }
   }
 
- private:
   static std::size_t round_up(std::size_t n) noexcept { return (n + kLanes - 1) / kLanes * kLanes; }
 
   struct Rows {

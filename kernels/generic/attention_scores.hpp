@@ -19,6 +19,16 @@ struct AttentionScores {
     std::size_t end;
   };
 
+  // Of heads side by side the one so many further on.
+  template <class Element>
+  [[gnu::always_inline]] static AttentionArgsOf<Element> head(AttentionArgsOf<Element> args, std::size_t i) noexcept {
+    args.q += i * args.head_size;
+    args.k += i * args.head_size;
+    args.v += i * args.head_size;
+    args.out += i * args.head_size;
+    return args;
+  }
+
   // The keys that one of the queries [first, first + count) sees.
   static Keys visible(const AttentionShape& args, std::size_t first, std::size_t count) noexcept {
     const std::size_t last = first + count - 1;
