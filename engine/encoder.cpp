@@ -184,7 +184,8 @@ struct Slices {
       if (!attends_bf16_rows(compute, config, weights.layers[plan.weights], plan, precision)) return {};
     const std::size_t least = threads * (weights.layers.front().product_bytes() <= kCachedWeights ? kFewRows : kRows);
     if (tokens < least || tokens < 2 * kFewRows) return {};
-    return {(((tokens + kRows - 1) / kRows) + threads - 1) / threads * threads};
+    const std::size_t of_a_thread = (tokens + threads - 1) / threads;
+    return {std::max<std::size_t>(1, (of_a_thread + kRows / 2) / kRows) * threads};  // the nearest: for fewer rows weights pass more often
   }
 
   // Slices end where tiles end. `scratch` leaves room for the largest slice before every slot: less than a tile of rows more than the

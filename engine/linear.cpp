@@ -8,6 +8,8 @@ namespace {
 
 // Rows a task takes at most: its part of x (576 KB at 1024 inputs) stays in L2 beside the panel that passes over it.
 constexpr std::size_t kBlockRows = 144;
+// Of a product in low precision, whose rows take a quarter or half of that.
+constexpr std::size_t kLowBlockRows = 192;
 // Of a batch that takes several blocks anyway: so that at 3072 inputs the block and the panel share L2 (3% of BERT-base at 8 x 128).
 constexpr std::size_t kBlockBytes = 1'200'000;
 // Multiply-adds that make a task: some 20 microseconds on one AVX-512 core in FP32, which low precision does several times as fast.
@@ -168,7 +170,8 @@ void run_low(const Compute& compute, const Linear& layer, const LinearArgs& args
                     .panel_work = layer.in * kernels::kLowPanelWidth,
                     .tile_rows = compute.low.tile_rows,
                     .tile_panels = compute.low.tile_panels,
-                    .task_work = kLowTaskWork};
+                    .task_work = kLowTaskWork,
+                    .block_rows = kLowBlockRows};
   for_tasks(compute, shape, [&](const Task& task) noexcept {
     Gemm gemm;
     set_common(gemm, layer, args, task);

@@ -7,6 +7,7 @@
 //   kRows, kPanels                    the largest tile: rows x (16 * panels) outputs
 //   kMeanwhile                        whether run() does anything with `meanwhile`
 //   kGroupBytes                       of weights that pass over one tile's rows before the next rows come; 0: one tile's panels
+//   kFewRows                          a product of so few waits for its own weights, and fetching others only adds to that
 //   rows(left), panels(rows)          how many rows the next tile takes of those left; how many panels, when there are so many rows in all
 //   panels_at_once(rows)              how many of them a step of k serves
 //   run(args, row, rows, panel, panels, out, ldo, meanwhile)   the tile's sums: out [rows, 16 * panels], row stride ldo; up to whole tiles of
@@ -21,99 +22,15 @@
 
 #include <cstddef>
 
+#include "kernels/generic/fetch.hpp"
 #include "kernels/generic/low_epilogue.hpp"
 #include "kernels/isa_concepts.hpp"
 #include "kernels/kernel_table.hpp"
 
 namespace berth::kernels {
 
-// Weights to come, asked for some lines at each step of k, one after the other or in four streams, each through a quarter of its own. A request that goes to
-// memory takes one of the first cache's few fill buffers until the line comes, and tiles wait for these; what the second cache's prefetcher has begun to
-// fetch takes it for a moment only. That runs ahead within each 4 KB it sees being read, so the slower these are read, the more it does.
-class Fetch {
- public:
-  static constexpr std::size_t kStreams = 4;
-
-  // Inlined always: what every set's code compiles for itself must not become one function of them all.
-  [[gnu::always_inline]] Fetch() noexcept {}
-  // [from, from + bytes) within so many steps. `streams`: whether to go in four of them, where a step takes as many lines.
-  [[gnu::always_inline]] Fetch(const void* from, std::size_t bytes, std::size_t steps, bool streams) noexcept : at_(static_cast<const unsigned char*>(from)) {
-    const std::size_t all = (bytes + 63) / 64;
-    if (streams && all >= kStreams * steps) streams_ = kStreams;
-    const std::size_t lines = (all + streams_ - 1) / streams_;
-    apart_ = lines * 64;
-    end_ = at_ + apart_;
-    lines_ = (lines + steps - 1) / steps;
-  }
-
-  // What lives in registers for some steps, each of which asks for `lines` lines of all four streams; kAnyNumber: numbers known at run time.
-  static constexpr std::size_t kAnyNumber = 0;
-  template <std::size_t lines>
-  struct Steps {
-    const unsigned char* at;  // of the first stream
-    std::size_t apart;
-    std::size_t bytes;  // from one step to the next
-    std::size_t streams;
-
-    // A step of one stream.
-    [[gnu::always_inline]] void step() noexcept {
-      for (const unsigned char* const end = at + bytes; at != end; at += 64) __builtin_prefetch(at, 0, 2);
-    }
-    // Stream i's part of a step; the last one ends it.
-    template <std::size_t i>
-    [[gnu::always_inline]] void part() noexcept {
-      static_assert(i < kStreams);
-      const unsigned char* const from = at + i * apart;
-      if constexpr (lines == kAnyNumber) {
-        if (i < streams) ask(from);
-      } else {
-        for (std::size_t line = 0; line < lines; ++line) __builtin_prefetch(from + line * 64, 0, 2);
-      }
-      if constexpr (i + 1 == kStreams) at += bytes;
-    }
-
-   private:
-    [[gnu::always_inline]] void ask(const unsigned char* from) const noexcept {
-      for (std::size_t byte = 0; byte < bytes; byte += 64) __builtin_prefetch(from + byte, 0, 2);
-    }
-  };
-
-  // Calls body(Steps&) for the next steps. The common numbers of lines have code of their own: in a loop of tile products every instruction counts.
-  template <class Body>
-  [[gnu::always_inline]] void run(Body&& body) noexcept {
-    if (at_ >= end_) {  // what is in the first cache, again and again
-      Steps<1> nothing{reinterpret_cast<const unsigned char*>(this), 0, 0, kStreams};
-      return body(nothing);
-    }
-    switch (streams_ == 1 ? kAnyNumber : lines_) {
-      case 1: return run<1>(body);
-      case 2: return run<2>(body);
-      case 4: return run<4>(body);
-      default: return run_any(body);
-    }
-  }
-  template <class Body>
-  [[gnu::always_inline]] void run_any(Body&& body) noexcept {
-    run<kAnyNumber>(body);
-  }
-
- private:
-  template <std::size_t lines, class Body>
-  [[gnu::always_inline]] void run(Body&& body) noexcept {
-    Steps<lines> steps{at_, apart_, at_ < end_ ? lines_ * 64 : 0, streams_};
-    body(steps);
-    at_ = steps.at;
-  }
-
-  const unsigned char* at_ = nullptr;  // of the first stream
-  const unsigned char* end_ = nullptr;
-  std::size_t apart_ = 0;  // bytes from one stream to the next
-  std::size_t lines_ = 0;  // that each takes at a step
-  std::size_t streams_ = 1;
-};
-
 // What a tile does between its products: finishes the block before it and asks for weights to come. The tile calls run<whole>(steps, body) once, where
-// `whole` is whether it is of the largest size, in which the time goes; body gets a value that lives in registers, with what to call after each step of k
+// `whole` is whether it is as wide as those in which the time goes; body gets a value that lives in registers, with what to call after each step of k
 // (step), between a step's products (pair<i>, i in [0, 3): whether that was anything) and spread over a step (ask<i>, i in [0, 4)).
 template <class Args, class Pairs>
 struct Meanwhile {
@@ -164,7 +81,7 @@ struct Meanwhile {
   template <bool whole, class Body>
   [[gnu::always_inline]] void run(std::size_t steps, Body&& body) noexcept {
     if constexpr (whole && Pairs::kWidth != 0) {
-      if (block.rows > kLowRows && block.width == Pairs::kWidth) {
+      if (block.rows > 1 && block.width == Pairs::kWidth) {
         const Pairs pairs(args, block);
         // Rounded down: what is left at the end runs at the vector units' full rate, which is half of it beside tiles.
         const std::size_t per_step = steps < pairs.left() ? pairs.left() / steps : 1;
@@ -220,7 +137,6 @@ struct GemmLow {
   using Args = typename Tile::Args;
   static constexpr std::size_t kBufferRows = (Tile::kRows + kLowRows - 1) / kLowRows * kLowRows;
   static constexpr std::size_t kBufferSize = kBufferRows * kLowPanelWidth * Tile::kPanels;
-  static constexpr std::size_t kFewRows = 32;  // that wait for weights all the time: these come in their own order, and nothing is fetched before
   static constexpr std::size_t kElementBytes = sizeof(*Args{}.b.data);
 
   static void run(const Args& args) noexcept {
@@ -252,7 +168,7 @@ struct GemmLow {
       const std::size_t bytes = last ? (args.next_bytes < room ? args.next_bytes : room) : follows * panel_bytes;
       const void* const ahead = last ? args.next : reinterpret_cast<const unsigned char*>(args.b.data) + end * panel_bytes;
       const std::size_t at_once = Tile::panels_at_once(args.rows);
-      if (args.rows > kFewRows) meanwhile.fetch = {ahead, bytes, steps * blocks * ((end - first + at_once - 1) / at_once), Tile::kMeanwhile};
+      if (args.rows > Tile::kFewRows) meanwhile.fetch = {ahead, bytes, steps * blocks * ((end - first + at_once - 1) / at_once), Tile::kMeanwhile};
       for (std::size_t row = 0, rows = 0; row < args.rows; row += rows) {
         rows = Tile::rows(args.rows - row);
         for (std::size_t panel = first, panels = 0; panel < end; panel += panels) {

@@ -65,6 +65,7 @@ struct LowTile {
   static constexpr int kPanels = Product::kPanels * kPasses;
   static constexpr bool kMeanwhile = false;
   static constexpr std::size_t kGroupBytes = 0;
+  static constexpr std::size_t kFewRows = static_cast<std::size_t>(kRows) * Product::kPanels;
   static constexpr int kVectors = static_cast<int>(kLowPanelWidth / kLanes);  // of a panel
   struct Scope {};
 

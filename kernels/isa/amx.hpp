@@ -14,16 +14,20 @@ namespace berth::kernels {
 struct Amx : Avx512Bf16 {
   // One palette for all kernels: every tile is whole. Rows that a matrix does not have are computed and thrown away, so inputs must be readable up to
   // a multiple of 16 rows; k is padded with zeros by the packing.
+  struct alignas(64) Config {
+    unsigned char bytes[64] = {1};  // the palette
+    constexpr Config() noexcept {
+      for (int tile = 0; tile < 8; ++tile) {
+        bytes[16 + 2 * tile] = 64;  // bytes a row
+        bytes[48 + tile] = 16;      // rows
+      }
+    }
+  };
   class Scope {
    public:
     Scope() noexcept {
-      alignas(64) unsigned char config[64] = {};
-      config[0] = 1;  // palette
-      for (int tile = 0; tile < 8; ++tile) {
-        config[16 + 2 * tile] = 64;  // bytes a row
-        config[48 + tile] = 16;      // rows
-      }
-      __asm__ volatile("ldtilecfg %0" : : "m"(config));  // the intrinsic of GCC 12 reads eight bytes in the eyes of the optimiser
+      static constexpr Config kConfig;                    // in memory beforehand: what is written byte by byte would be waited for
+      __asm__ volatile("ldtilecfg %0" : : "m"(kConfig));  // the intrinsic of GCC 12 reads eight bytes in the eyes of the optimiser
     }
     ~Scope() { _tile_release(); }  // a thread that keeps tile state costs every context switch 8 KB
     Scope(const Scope&) = delete;
@@ -69,6 +73,7 @@ struct AmxTile {
   static constexpr int kRows = 32;
   static constexpr int kPanels = 4;
   static constexpr bool kMeanwhile = true;
+  static constexpr std::size_t kFewRows = 0;
   static constexpr std::size_t kGroupBytes = 192 * 1024;  // 128 KB and 1 MB are 5 to 10% slower at 768 inputs, 256 KB 2%
 
   static constexpr std::size_t panels(std::size_t rows) noexcept { return rows <= 16 ? 4 : 2; }
@@ -95,20 +100,19 @@ struct AmxTile {
       } else {
         cached ? tile<2, 1>(at, meanwhile) : tile<2, 1, false>(at, meanwhile);
       }
-    } else {
-      switch (panels) {
-        case 4: tile<1, 4>(at, meanwhile); break;
-        case 3: tile<1, 3>(at, meanwhile); break;
-        case 2: tile<1, 2>(at, meanwhile); break;
-        default: tile<1, 1>(at, meanwhile); break;
-      }
+      return;
+    }
+    switch (panels) {
+      case 4: tile<1, 4>(at, meanwhile); break;
+      case 3: tile<1, 3>(at, meanwhile); break;
+      case 2: tile<1, 2>(at, meanwhile); break;
+      default: tile<1, 1>(at, meanwhile); break;
     }
   }
 
  private:
   static constexpr std::size_t kTileBytes = 1024;
   static constexpr std::size_t kCachedRows = 40 * 1024;
-  static constexpr std::size_t kPrefetch = 8 * kTileBytes;
 
   struct Place {
     const unsigned char* a;  // row stride `stride`
@@ -139,21 +143,14 @@ struct AmxTile {
     if constexpr (panels > 1) Amx::zero<1>();
     if constexpr (panels > 2 || row_tiles == 2) Amx::zero<2>();
     if constexpr (panels > 3 || (row_tiles == 2 && panels == 2)) Amx::zero<3>();
-    meanwhile.template run<row_tiles == 2 && panels == 2>(
+    meanwhile.template run<panels == 2>(
         at.steps, [&](auto& now) __attribute__((always_inline)) {
           const unsigned char* a = at.a;
           const unsigned char* b = at.b;
           const std::size_t stride = at.stride;
           const std::size_t panel_bytes = at.panel_bytes;
           for (const unsigned char* const end = b + at.steps * kTileBytes; b != end; a += 64, b += kTileBytes) {
-            if constexpr (row_tiles == 1) {  // so few rows wait for the weights: ask for the ones to come
-              for (int p = 0; p < panels; ++p) {
-                const unsigned char* lines = b + static_cast<std::size_t>(p) * panel_bytes + kPrefetch;
-                __asm__("" : "+r"(lines));  // GCC 12 would else keep 64 offsets in memory
-                for (int line = 0; line < 16; ++line) __builtin_prefetch(lines + line * 64);
-              }
-            }
-            load<6, row_tiles == 1>(b, 64);
+            load<6, false>(b, 64);
             now.template ask<0>();
             load<4, cached>(a, stride);
             Type::template step<0, 4, 6>();
@@ -166,7 +163,7 @@ struct AmxTile {
             if constexpr (panels > 1) {
               if (!now.template pair<1>()) Amx::set_apart();
               Amx::zero<6>();
-              load<6, row_tiles == 1>(b + panel_bytes, 64);
+              load<6, false>(b + panel_bytes, 64);
               if constexpr (row_tiles == 2) {
                 Type::template step<3, 5, 6>();
                 if (!now.template pair<2>()) Amx::set_apart();
@@ -178,13 +175,13 @@ struct AmxTile {
             if constexpr (panels > 2) {
               Amx::set_apart();
               Amx::zero<6>();
-              load<6, row_tiles == 1>(b + 2 * panel_bytes, 64);
+              load<6, false>(b + 2 * panel_bytes, 64);
               Type::template step<2, 4, 6>();
             }
             if constexpr (panels > 3) {
               Amx::set_apart();
               Amx::zero<6>();
-              load<6, row_tiles == 1>(b + 3 * panel_bytes, 64);
+              load<6, false>(b + 3 * panel_bytes, 64);
               Type::template step<3, 4, 6>();
             }
             now.template ask<3>();

@@ -5,7 +5,8 @@
 // begin anew in every tile product.
 //
 // Weights stay FP32 in memory, packed as for GemmF32: a panel is split while the first rows are multiplied with it, beside the tiles, into a buffer
-// in the second cache which all other rows use. k goes in stretches, so that the buffer and the split rows fit there; sums wait in c meanwhile.
+// in the second cache which all other rows use. k goes in stretches, so that the buffer and the split rows fit there; sums wait in c meanwhile. The
+// panels to come are fetched in four streams (kernels/generic/fetch.hpp).
 //
 // Six tile products follow each other for every 32 steps of k, in this order whatever the number of rows: a row's result does not depend on its
 // neighbours.
@@ -16,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/generic/fetch.hpp"
 #include "kernels/generic/math.hpp"
 #include "kernels/isa/amx.hpp"
 #include "kernels/isa/split_f32.hpp"
@@ -98,8 +100,6 @@ struct AmxF32 {
     std::size_t column;  // in vectors
     std::size_t k;
     std::size_t size;
-    const unsigned char* ahead;  // what is wanted next, fetched into L2: so many lines for each sixth of a step
-    std::size_t ahead_lines;
   };
 
   static void run_block(const GemmF32Args& args, std::size_t first, std::size_t rows, const Scratch& scratch) noexcept {
@@ -112,7 +112,7 @@ struct AmxF32 {
       split_rows(args, first, rows, k, size, scratch.rows);
       for (std::size_t column = args.panel_begin * kPanelVectors; column < last_column;) {
         const std::size_t left = last_column - column;
-        Place at{.first = first, .rows = rows, .column = column, .k = k, .size = size, .ahead = nullptr, .ahead_lines = 0};
+        Place at{.first = first, .rows = rows, .column = column, .k = k, .size = size};
         if (rows <= kTileRows && left >= 3 && column % kPanelVectors == 0) {  // few rows wait for weights: whole panels, as they lie in memory
           run_columns<3>(args, at, scratch);
           column += 3;
@@ -134,11 +134,7 @@ struct AmxF32 {
     const std::size_t end = at.first + at.rows;
     const unsigned char* a = scratch.rows;
     const std::size_t later = at.rows <= 32 ? 0 : (at.rows - 1) / 32;
-    // The next columns' stretch, when they are of the same panel or the next one: a line a row of k and column.
-    const std::size_t lines = later == 0 ? 0 : divide_up(columns * kStep, 6 * later);
-    const Column next = column_at(args.b, at.column + columns < divide_up(args.b.n, kLanes) ? at.column + columns : at.column);
-    at.ahead = reinterpret_cast<const unsigned char*>(next.weights + at.k * next.stride);
-    at.ahead_lines = lines;
+    Fetch fetch = fetch_during<columns>(args, at, 6 * steps * (later == 0 ? 1 : later));
     for (std::size_t row = at.first; row < end; row += 32) {
       at.first = row;
       at.rows = end - row < 32 ? end - row : 32;
@@ -146,17 +142,38 @@ struct AmxF32 {
       if (at.rows > kTileRows) {
         if constexpr (columns <= 2) {
           if (later == 0) {
-            multiply<2, columns, Splits::to_forget>(args, at, a, scratch);
+            multiply<2, columns, Splits::to_forget>(args, at, a, scratch, fetch);
           } else {
-            splits ? multiply<2, columns, Splits::to_keep>(args, at, a, scratch) : multiply<2, columns, Splits::before>(args, at, a, scratch);
+            splits ? multiply<2, columns, Splits::to_keep>(args, at, a, scratch, fetch) : multiply<2, columns, Splits::before>(args, at, a, scratch, fetch);
           }
         }
         a += 2 * steps * kParts * kTileBytes;
       } else {
-        later == 0 ? multiply<1, columns, Splits::to_forget>(args, at, a, scratch) : multiply<1, columns, Splits::before>(args, at, a, scratch);
+        later == 0 ? multiply<1, columns, Splits::to_forget>(args, at, a, scratch, fetch) : multiply<1, columns, Splits::before>(args, at, a, scratch, fetch);
       }
-      if (!splits) at.ahead += lines * 6 * steps * 64;
     }
+  }
+
+  // What to fetch while these columns are multiplied, in so many steps: whole panels, as they lie in memory, so that each has come when its first column's
+  // turn is. A panel has three columns; two at a time are (0, 1), then (2, 0) and (1, 2), where a panel begins in the first and in the second: all of the
+  // next panel during the first, half of the one after it during either of the others.
+  template <std::size_t columns>
+  static Fetch fetch_during(const GemmF32Args& args, const Place& at, std::size_t steps) noexcept {
+    if (columns == 1) return {};
+    const std::size_t begins = at.column % kPanelVectors;
+    std::size_t panel = at.column / kPanelVectors + (begins == 2 ? 2 : 1);
+    std::size_t k = at.k;
+    std::size_t size = at.size;
+    if (panel >= args.panel_end) {  // from the beginning, for the next stretch
+      panel = panel - args.panel_end + args.panel_begin;
+      k += size;
+      size = args.b.k - k < size ? args.b.k - k : size;
+      if (size == 0 || panel >= args.panel_end) return {};
+    }
+    const Column from = column_at(args.b, panel * kPanelVectors);
+    const std::size_t bytes = size * from.stride * sizeof(float);
+    const auto* const data = reinterpret_cast<const unsigned char*>(from.weights + k * from.stride);
+    return begins == 0 ? Fetch{data, bytes, steps, true} : Fetch{begins == 2 ? data : data + bytes / 2, bytes / 2, steps, true};
   }
 
   // Whether a tile finds its weights split, or splits them: for the rows behind it, or for itself alone in a buffer that stays in L1.
@@ -164,7 +181,7 @@ struct AmxF32 {
 
   // One tile of up to 32 rows and `columns` columns: a stretch of k, and behind the last one what finishes the outputs.
   template <int row_tiles, std::size_t columns, Splits splits>
-  static void multiply(const GemmF32Args& args, const Place& at, const unsigned char* a, const Scratch& scratch) noexcept {
+  static void multiply(const GemmF32Args& args, const Place& at, const unsigned char* a, const Scratch& scratch, Fetch& fetch) noexcept {
     constexpr std::size_t width = columns * kLanes;
     float* sums = scratch.sums;
     if (at.k > 0) load_sums<columns>(args, at, sums);
@@ -202,27 +219,33 @@ struct AmxF32 {
         to = next(to);
       };
       while (split < kAhead && split < steps) split_step();
-      for (std::size_t s = 0; s < steps; ++s, a += row_tiles * kParts * kTileBytes, b_step = next(b_step)) {
-        if (split < whole) {
-          step<row_tiles, columns>(
-              a, b_step, [&]<int slot>() __attribute__((always_inline)) { split_pairs<columns, pairs * slot / slots, pairs*(slot + 1) / slots>(from, to); });
-          ++split;
-          to = next(to);
-        } else {
-          if (split < steps) split_step();
-          step<row_tiles, columns>(
-              a, b_step, []<int>() __attribute__((always_inline)) { Isa::set_apart(); });
+      Fetch nothing;
+      (splits == Splits::to_forget ? fetch : nothing).run_any([&](auto& asked) __attribute__((always_inline)) {
+        for (std::size_t s = 0; s < steps; ++s, a += row_tiles * kParts * kTileBytes, b_step = next(b_step)) {
+          if (split < whole) {
+            step<row_tiles, columns>(
+                a, b_step, [&]<int slot>() __attribute__((always_inline)) {
+                  split_pairs<columns, pairs * slot / slots, pairs*(slot + 1) / slots>(from, to);
+                  if constexpr (splits == Splits::to_forget && slot * 6 % slots == 0) ask(asked);
+                });
+            ++split;
+            to = next(to);
+          } else {
+            if (split < steps) split_step();
+            step<row_tiles, columns>(
+                a, b_step, []<int>() __attribute__((always_inline)) { Isa::set_apart(); });
+          }
         }
-      }
+      });
     } else {
-      const unsigned char* ahead = at.ahead;
-      for (std::size_t s = 0; s < steps; ++s, a += row_tiles * kParts * kTileBytes, b_step += kStepBytes)
-        step<row_tiles, columns>(
-            a, b_step, [&]<int slot>() __attribute__((always_inline)) {
-              Isa::set_apart();
-              if constexpr (slot * 6 % slots != 0) return;
-              for (std::size_t line = 0; line < at.ahead_lines; ++line, ahead += 64) _mm_prefetch(reinterpret_cast<const char*>(ahead), _MM_HINT_T1);
-            });
+      fetch.run_any([&](auto& asked) __attribute__((always_inline)) {
+        for (std::size_t s = 0; s < steps; ++s, a += row_tiles * kParts * kTileBytes, b_step += kStepBytes)
+          step<row_tiles, columns>(
+              a, b_step, [&]<int slot>() __attribute__((always_inline)) {
+                Isa::set_apart();
+                if constexpr (slot * 6 % slots == 0) ask(asked);
+              });
+      });
     }
     store_tiles<row_tiles, columns>(sums);
     if (at.k + at.size == args.b.k) {
@@ -231,6 +254,13 @@ struct AmxF32 {
       for (std::size_t r = 0; r < at.rows; ++r)
         for (std::size_t j = 0; j < columns; ++j) store_columns(args, at, r, j, Isa::load(sums + r * width + j * kLanes));
     }
+  }
+
+  [[gnu::always_inline]] static void ask(Fetch::Steps<Fetch::kAnyNumber>& asked) noexcept {
+    asked.part<0>();
+    asked.part<1>();
+    asked.part<2>();
+    asked.part<3>();
   }
 
   // ---- tiles: sums 0 to 3 (row tile r and column c: 2 r + c), rows 4 and 5, weights the rest: 6 and 7, or 5 to 7 ----
