@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/cpu_features.hpp"
+
 namespace berth::engine {
 
 namespace {
@@ -22,6 +24,7 @@ struct Shape {
   std::size_t row_bytes;  // of the input
   std::size_t panels;
   std::size_t panel_work;  // multiply-adds of one row and one panel
+  std::size_t panel_bytes;
   std::size_t tile_rows;
   std::size_t tile_panels;
   std::size_t task_work;
@@ -113,7 +116,31 @@ void set_common(Gemm& gemm, const Linear& layer, const LinearArgs& args, const T
     gemm.c = args.y + task.first * gemm.ldc;
   }
   gemm.rows = task.rows;
+  gemm.reads_ahead = kernels::cpu_features().amd;  // 1.2 to 2 times as fast up to 16 rows on Zen 4; slower on Intel's cores, which have AMX for it
   gemm.activation = args.activation;
+}
+
+const void* packed_data(const Linear& layer) noexcept {
+  switch (layer.precision) {
+    case Precision::fp32: return layer.f32.view().data;
+    case Precision::bf16: return layer.bf16.view().data;
+    case Precision::int8: return layer.s8.view().data;
+  }
+  return nullptr;
+}
+
+// Which weights this task's thread is likely to want next: those of its next task or, behind its last, its share of the next product.
+template <class Gemm>
+void fetch_next(Gemm& gemm, const Linear& layer, const LinearArgs& args, const Task& task, const Shape& shape) noexcept {
+  if (!task.last) {
+    if (task.end == shape.panels) return;  // another block of rows
+    gemm.next = reinterpret_cast<const std::byte*>(gemm.b.data) + task.end * shape.panel_bytes;
+    gemm.next_bytes = std::min(shape.panels - task.end, task.end - task.panel) * shape.panel_bytes;
+  } else if (args.next != nullptr && args.next->precision == layer.precision) {
+    const std::size_t bytes = args.next->weight_bytes();
+    gemm.next = static_cast<const std::byte*>(packed_data(*args.next)) + bytes / task.threads * task.thread;
+    gemm.next_bytes = bytes / task.threads;
+  }
 }
 
 // Of a product by tiles: every task splits its rows' inputs anew, which for many rows costs as much as a few panels.
@@ -126,6 +153,7 @@ void run_f32(const Compute& compute, const Linear& layer, const LinearArgs& args
                     .row_bytes = layer.in * sizeof(float),
                     .panels = layer.f32.panels(),
                     .panel_work = layer.in * compute.kernels.panel_width,
+                    .panel_bytes = layer.in * compute.kernels.panel_width * sizeof(float),
                     .tile_rows = tiles ? 2 * kernels::kLowRows : compute.kernels.tile_rows,
                     .tile_panels = 1,
                     .task_work = kTaskWork,
@@ -137,29 +165,10 @@ void run_f32(const Compute& compute, const Linear& layer, const LinearArgs& args
     gemm.lda = args.x_stride == 0 ? layer.in : args.x_stride;
     gemm.a = args.x + task.first * gemm.lda;
     gemm.b = layer.f32.view();
+    fetch_next(gemm, layer, args, task, shape);
     gemm.scratch = tiles ? args.low.tiles + task.slot * args.low.tiles_stride : nullptr;
     (tiles ? compute.low.gemm_f32 : compute.kernels.gemm_f32)(gemm);
   });
-}
-
-const void* packed_data(const Linear& layer) noexcept {
-  if (layer.precision == Precision::int8) return layer.s8.view().data;
-  return layer.bf16.view().data;
-}
-
-// Which weights this task's thread is likely to want next: those of its next task or, behind its last, its share of the next product.
-template <class Gemm>
-void fetch_next(Gemm& gemm, const Linear& layer, const LinearArgs& args, const Task& task, const Shape& shape) noexcept {
-  if (!task.last) {
-    if (task.end == shape.panels) return;  // another block of rows
-    const std::size_t panel_bytes = gemm.b.k_padded * kernels::kLowPanelWidth * sizeof(*gemm.b.data);
-    gemm.next = reinterpret_cast<const std::byte*>(gemm.b.data) + task.end * panel_bytes;
-    gemm.next_bytes = std::min(shape.panels - task.end, task.end - task.panel) * panel_bytes;
-  } else if (args.next != nullptr && args.next->precision == layer.precision) {
-    const std::size_t bytes = args.next->weight_bytes();
-    gemm.next = static_cast<const std::byte*>(packed_data(*args.next)) + bytes / task.threads * task.thread;
-    gemm.next_bytes = bytes / task.threads;
-  }
 }
 
 template <class Gemm, class Packed, class Kernel>
@@ -168,6 +177,7 @@ void run_low(const Compute& compute, const Linear& layer, const LinearArgs& args
                     .row_bytes = low_row_bytes(layer.precision, layer.in),
                     .panels = kernels::panel_count(layer.out, kernels::kLowPanelWidth),
                     .panel_work = layer.in * kernels::kLowPanelWidth,
+                    .panel_bytes = packed.view().k_padded * kernels::kLowPanelWidth * sizeof(*packed.view().data),
                     .tile_rows = compute.low.tile_rows,
                     .tile_panels = compute.low.tile_panels,
                     .task_work = kLowTaskWork,

@@ -19,8 +19,7 @@ concept VectorIsa = requires(typename Isa::F32 x, const float* from, float* to, 
   {Isa::load_f32_bytes(bytes)};        // the same from bytes that need not hold float objects
   {Isa::load_f16(bytes)};              // lanes of IEEE half, widened
   {Isa::load_bf16(bytes)};
-  {Isa::prefetch(from)};  // a hint; any address
-  {Isa::prefetch_to_l2(from)};
+  {Isa::prefetch(from)};                                        // a hint; any address
   {Isa::store_s8(static_cast<signed char*>(nullptr), x)};       // rounded to nearest; x within [-127, 127]
   {Isa::store_bf16(static_cast<unsigned short*>(nullptr), x)};  // rounded to nearest, ties to even; NaN stays NaN
   {Isa::set1(s)};

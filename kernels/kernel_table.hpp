@@ -36,6 +36,9 @@ struct GemmF32Args {
   std::size_t ldc = 0;
   std::size_t rows = 0;
   Activation activation = Activation::none;
+  const void* next = nullptr;  // as in LowOutput; so are next_bytes and reads_ahead
+  std::size_t next_bytes = 0;
+  bool reads_ahead = false;
   float* scratch = nullptr;  // for LowKernelTable::gemm_f32 alone: as many floats as gemm_f32_scratch says, 64-byte aligned
 };
 
@@ -97,6 +100,9 @@ struct LowOutput {
   // Packed weights of the product that follows, so many bytes; the kernel may fetch some of them into the second cache. Changes no result.
   const void* next = nullptr;
   std::size_t next_bytes = 0;
+  // How weights come fastest to a product of few rows, which waits for its own: where this is true, if it asks for those behind them, but not, ahead of
+  // the hardware, for its own. Changes no result.
+  bool reads_ahead = false;
 };
 
 // product[i, j] = a_scales[i] * b.scales[j] * sum_k a[i, k] * b[j, k], the sums exact in 32 bits (k up to 131,072).

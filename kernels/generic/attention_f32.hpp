@@ -94,10 +94,11 @@ struct AttentionF32 {
   // vector, width that of the packed matrix.
   static void multiply(const Rows& a, const Packed& b, std::size_t begin, std::size_t end, std::size_t width, float* c, std::size_t ldc) noexcept {
     alignas(64) static constexpr float kZeros[kPanelWidth] = {};
+    Fetch fetch;  // of nothing
     for (std::size_t column = begin; column < end; column += kPanelWidth) {
       const std::size_t panel = width - column < kPanelWidth ? width - column : kPanelWidth;
       const float* from = b.data + column * b.stored + b.first * panel;
-      Gemm::select(a.count, panel / kLanes)({a.data, a.stride, from, b.k, kZeros, c + column, ldc, from, 0, nullptr, 0});
+      Gemm::select(a.count, panel / kLanes)({a.data, a.stride, from, b.k, kZeros, c + column, ldc, Gemm::kPrefetch, fetch, nullptr, 0});
     }
   }
 

@@ -4,8 +4,8 @@
 // while every row passes over it; rows are read in place and broadcast from L1/L2. Splitting k so that a panel's part fits L1 (Goto & van de
 // Geijn 2008) was measured and lost 2 to 10% at every shape here: the panel streams from L2 fast enough, and the extra passes over c are not free.
 //
-// What waits is the first pass over a panel, which comes from L3, or from memory that other cores keep busy. So the tiles below a panel's first
-// fetch the next panel into L2, each its share, a line at each step of k; and each tile asks for its lines of c before it starts. From 64 rows
+// What waits is the first pass over a panel, which comes from L3, or from memory that other cores keep busy. So a panel's tiles fetch the next
+// panel into L2, each its share, some lines at every kBlock steps of k; and each tile asks for its lines of c before it starts. From 64 rows
 // on that is worth a factor of 1.1 to 1.3 where weights do not stay in L2, as a model's never do (and costs 2% where they do).
 //
 // Every output is one chain of multiply-adds over k, ascending: the result of a row does not depend on how many rows there are.
@@ -13,6 +13,7 @@
 
 #include <cstddef>
 
+#include "kernels/generic/fetch.hpp"
 #include "kernels/generic/math.hpp"
 #include "kernels/isa_concepts.hpp"
 #include "kernels/kernel_table.hpp"
@@ -27,11 +28,13 @@ struct GemmF32 {
   static constexpr int kVectors = Isa::kTileVectors;
   static constexpr std::size_t kPanelWidth = kVectors * kLanes;
 
-  static constexpr std::size_t kLargeMatrix = std::size_t{2} << 20;  // bytes: beyond L2, or most of it
-
   // Steps of k that B is prefetched ahead. The hardware stops at 4 KB pages; with this, small numbers of rows, which wait for B from L3,
   // run 1.2 to 1.8 times as fast, and large ones are not slower (distances 4 to 48 were tried; 16 to 32 are alike).
   static constexpr std::size_t kPrefetch = 24;
+  // Whether a step of k takes more than a line of B. Only then the next panel is better read in streams, and only such tiles have a register left for how far
+  // ahead their own is prefetched.
+  static constexpr bool kLongSteps = kPanelWidth * sizeof(float) > 64;
+  static constexpr std::size_t kBlock = 16;  // steps of k between two requests for the next panel
 
   struct Tile {
     const float* a;  // [rows, k], row stride lda
@@ -41,9 +44,9 @@ struct GemmF32 {
     const float* init;  // [panels * width]: what every sum starts from
     float* c;           // [rows, panels * width], row stride ldc
     std::size_t ldc;
-    const float* ahead;      // what is wanted next, fetched into L2 in steps of
-    std::size_t ahead_step;  // so many floats for each step of k
-    const float* residual;   // [rows, panels * width], row stride ldr, added behind: fetched into L1 meanwhile; null: none
+    std::size_t prefetch;   // steps of k that b is asked for ahead, into L1
+    Fetch& fetch;           // of what is wanted next, into L2
+    const float* residual;  // [rows, panels * width], row stride ldr, added behind: fetched into L1 meanwhile; null: none
     std::size_t ldr;
   };
 
@@ -64,17 +67,12 @@ struct GemmF32 {
     for (int r = 0; r < rows; ++r) a[r] = t.a + static_cast<std::size_t>(r) * t.lda;
     const float* b[panels];
     for (int p = 0; p < panels; ++p) b[p] = t.b + static_cast<std::size_t>(p) * t.k * width;
-    const float* ahead = t.ahead;
-#pragma GCC unroll 4  // worth 10 to 40% for few rows, where the loop's own instructions compete with the loads
-    for (std::size_t k = 0; k < t.k; ++k) {
-      if constexpr (panels == 1) {  // a pair is the only tile of its panels
-        Isa::prefetch_to_l2(ahead);
-        ahead += t.ahead_step;
-      }
+    const std::size_t prefetch = (kLongSteps ? t.prefetch : kPrefetch) * width;
+    const auto step = [&](std::size_t k) __attribute__((always_inline)) {
       F32 row_of_b[columns];
       for (int v = 0; v < columns; ++v) {
         const float* from = b[v / vectors] + static_cast<std::size_t>(v % vectors) * kLanes;
-        Isa::prefetch(from + kPrefetch * width);
+        Isa::prefetch(from + prefetch);
         row_of_b[v] = Isa::load(from);
       }
       for (int r = 0; r < rows; ++r) {
@@ -82,7 +80,16 @@ struct GemmF32 {
         for (int v = 0; v < columns; ++v) sum[r][v] = Isa::fma(x, row_of_b[v], sum[r][v]);
       }
       for (int p = 0; p < panels; ++p) b[p] += width;
-    }
+    };
+    std::size_t k = 0;
+    t.fetch.run_any([&](Fetch::Steps<Fetch::kAnyNumber> & ahead) __attribute__((always_inline)) {
+      for (; k + kBlock <= t.k; k += kBlock) {
+        ahead.step();
+#pragma GCC unroll 4  // worth 10 to 40% for few rows, where the loop's own instructions compete with the loads
+        for (std::size_t i = 0; i < kBlock; ++i) step(k + i);
+      }
+    });
+    for (; k < t.k; ++k) step(k);
     for (int r = 0; r < rows; ++r)
       for (int v = 0; v < columns; ++v) Isa::store(t.c + static_cast<std::size_t>(r) * t.ldc + static_cast<std::size_t>(v) * kLanes, sum[r][v]);
   }
@@ -134,10 +141,10 @@ struct GemmF32 {
         const std::size_t column = panel * kPanelWidth;
         const std::size_t left = args.b.n - column;
         if (args.rows <= kPairRows && panel + 1 < args.panel_end && left >= 2 * kPanelWidth) {
-          run_panels<kind>(args, column, 2 * kPanelWidth, false);
+          run_panels<kind>(args, column, 2 * kPanelWidth);
           ++panel;
         } else if (left >= kPanelWidth || left % kLanes == 0) {
-          run_panels<kind>(args, column, left < kPanelWidth ? left : kPanelWidth, panel + 1 < args.panel_end);
+          run_panels<kind>(args, column, left < kPanelWidth ? left : kPanelWidth);
         } else {
           run_ragged_panel<kind>(args, column, left);
         }
@@ -180,26 +187,34 @@ struct GemmF32 {
   }
   static constexpr Tiles kTiles = make_tiles();
 
-  // One panel, or a pair, whose width is whole vectors: the tiles write straight to c. `more`: another panel follows.
+  // One panel, or a pair, whose width is whole vectors: the tiles write straight to c.
   template <Activation kind>
-  static void run_panels(const GemmF32Args& args, std::size_t column, std::size_t width, bool more) noexcept {
+  static void run_panels(const GemmF32Args& args, std::size_t column, std::size_t width) noexcept {
     alignas(64) float zeros[2 * kPanelWidth] = {};
     const float* init = args.bias == nullptr ? zeros : args.bias + column;
     const float* b = args.b.data + column * args.b.k;
-    const float* ahead = b;
-    const std::size_t later_tiles = args.rows == 0 ? 0 : (args.rows - 1) / kRows;  // those that fetch the next panel
-    // So few rows that a matrix may stay in L2 from one call to the next gain nothing.
-    const bool worth_it = args.rows > 16 || args.b.n * args.b.k * sizeof(float) > kLargeMatrix;
-    const std::size_t share = more && worth_it && later_tiles > 0 ? (width + later_tiles - 1) / later_tiles : 0;
+    const bool few = args.rows <= kRows;
+    const std::size_t prefetch = few && args.reads_ahead ? 0 : kPrefetch;
+    Fetch fetch = few ? Fetch{} : behind(args, column + width, width);
     for (std::size_t row = 0; row < args.rows;) {
       const std::size_t rows = next_tile_rows(args.rows - row);
       float* c = args.c + row * args.ldc + column;
       const TileFunction function = width > kPanelWidth ? select_pair(rows) : select(rows, width / kLanes);
-      function({args.a + row * args.lda, args.lda, b, args.b.k, init, c, args.ldc, ahead, row == 0 ? 0 : share, residual_at(args, row, column), args.ldr});
-      ahead += args.b.k * (row == 0 ? width : share);
+      function({args.a + row * args.lda, args.lda, b, args.b.k, init, c, args.ldc, prefetch, fetch, residual_at(args, row, column), args.ldr});
       if (kind != Activation::none || args.residual != nullptr) finish<kind>(c, args.ldc, residual_at(args, row, column), args.ldr, rows, width);
       row += rows;
     }
+  }
+
+  // What comes after the columns before this one, while so many are multiplied: as many, or the weights of the next product.
+  static Fetch behind(const GemmF32Args& args, std::size_t column, std::size_t width) noexcept {
+    if (args.b.k < kBlock) return {};
+    const std::size_t end = args.panel_end * kPanelWidth < args.b.n ? args.panel_end * kPanelWidth : args.b.n;
+    const std::size_t most = args.b.k * width * sizeof(float);
+    const bool last = column >= end;
+    const std::size_t left = last ? args.next_bytes : args.b.k * (end - column) * sizeof(float);
+    const std::size_t steps = args.b.k / kBlock * ((args.rows + kRows - 1) / kRows);
+    return {last ? args.next : args.b.data + column * args.b.k, left < most ? left : most, steps, kLongSteps};
   }
 
   // The last panel when n is not a multiple of a vector: tiles of full vectors go through a buffer, only valid outputs are written.
@@ -208,12 +223,13 @@ struct GemmF32 {
     const std::size_t vectors = (width + kLanes - 1) / kLanes;
     alignas(64) float init[kPanelWidth] = {};
     alignas(64) float buffer[kRows * kPanelWidth];
+    Fetch fetch;
     if (args.bias != nullptr)
       for (std::size_t j = 0; j < width; ++j) init[j] = args.bias[column + j];
     for (std::size_t row = 0; row < args.rows;) {
       const std::size_t rows = next_tile_rows(args.rows - row);
       const float* b = args.b.data + column * args.b.k;
-      select(rows, vectors)({args.a + row * args.lda, args.lda, b, args.b.k, init, buffer, kPanelWidth, b, 0, nullptr, 0});
+      select(rows, vectors)({args.a + row * args.lda, args.lda, b, args.b.k, init, buffer, kPanelWidth, kPrefetch, fetch, nullptr, 0});
       finish<kind>(buffer, kPanelWidth, residual_at(args, row, column), args.ldr, rows, width);
       for (std::size_t r = 0; r < rows; ++r)
         for (std::size_t j = 0; j < width; ++j) args.c[(row + r) * args.ldc + column + j] = buffer[r * kPanelWidth + j];

@@ -32,7 +32,6 @@ struct Avx2 {
     return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
   }
   [[gnu::always_inline]] static void prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
-  [[gnu::always_inline]] static void prefetch_to_l2(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); }
   [[gnu::always_inline]] static F32 set1(float x) { return _mm256_set1_ps(x); }
   [[gnu::always_inline]] static F32 add(F32 x, F32 y) { return _mm256_add_ps(x, y); }
   [[gnu::always_inline]] static F32 sub(F32 x, F32 y) { return _mm256_sub_ps(x, y); }

@@ -33,7 +33,6 @@ struct Avx512 {
     return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
   }
   [[gnu::always_inline]] static void prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
-  [[gnu::always_inline]] static void prefetch_to_l2(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); }
   [[gnu::always_inline]] static F32 set1(float x) { return _mm512_set1_ps(x); }
   [[gnu::always_inline]] static F32 add(F32 x, F32 y) { return _mm512_add_ps(x, y); }
   [[gnu::always_inline]] static F32 sub(F32 x, F32 y) { return _mm512_sub_ps(x, y); }

@@ -51,7 +51,6 @@ struct Baseline {
     return F32::load_aligned(lanes);
   }
   [[gnu::always_inline]] static void prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
-  [[gnu::always_inline]] static void prefetch_to_l2(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); }
   [[gnu::always_inline]] static F32 set1(float x) { return F32(x); }
   [[gnu::always_inline]] static F32 add(F32 x, F32 y) { return x + y; }
   [[gnu::always_inline]] static F32 sub(F32 x, F32 y) { return x - y; }

@@ -37,6 +37,9 @@ void expect_bits(const KernelTable& kernels, const Product& product, const Packe
   args.c = c;
   args.ldc = ldc;
   args.rows = run.rows;
+  args.reads_ahead = run.gap == 0;  // this and what is fetched change no result
+  args.next = a;
+  args.next_bytes = run.rows * k;
   kernels.gemm_f32(args);
 
   const std::size_t begin = run.panel_begin * kernels.panel_width;
