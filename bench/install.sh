@@ -17,7 +17,7 @@ if [ -n "$missing" ]; then
   if [ "$(id -u)" = 0 ]; then as_root=""; else as_root="sudo"; fi
   $as_root apt-get update -qq
   # $missing is a list of words.
-  $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
 fi
 
 mkdir -p "$modules"

@@ -41,8 +41,6 @@ bool request_tile_permission() {
 
 CpuFeatures detect() {
   CpuFeatures f;
-  __builtin_cpu_init();
-  f.amd = __builtin_cpu_is("amd") != 0;
   const Registers leaf1 = cpuid(1);
   const Registers leaf7 = cpuid(7, 0);
   const Registers leaf7_1 = leaf7.a >= 1 ? cpuid(7, 1) : Registers{};

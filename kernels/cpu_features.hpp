@@ -6,7 +6,6 @@ namespace berth::kernels {
 
 struct CpuFeatures {
   // CPUID
-  bool amd = false;  // the vendor
   bool avx2 = false, fma = false, f16c = false, bmi2 = false;
   bool avx_vnni = false;
   bool avx512f = false, avx512bw = false, avx512vl = false, avx512dq = false;

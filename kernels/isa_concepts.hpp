@@ -43,4 +43,10 @@ concept VectorIsa = requires(typename Isa::F32 x, const float* from, float* to, 
   requires requires(typename Isa::F32(&m)[Isa::kLanes]) { Isa::transpose(m); };
 };
 
+// Optional: see LowKernelTable::reads_ahead.
+template <class Isa>
+inline constexpr bool kReadsAhead = requires {
+  requires Isa::kReadsAhead;
+};
+
 }  // namespace berth::kernels

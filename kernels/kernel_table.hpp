@@ -36,9 +36,9 @@ struct GemmF32Args {
   std::size_t ldc = 0;
   std::size_t rows = 0;
   Activation activation = Activation::none;
-  const void* next = nullptr;  // as in LowOutput; so are next_bytes and reads_ahead
+  const void* next = nullptr;  // as in LowOutput
   std::size_t next_bytes = 0;
-  bool reads_ahead = false;
+  bool reads_ahead = false;  // LowKernelTable::reads_ahead; changes no result
   float* scratch = nullptr;  // for LowKernelTable::gemm_f32 alone: as many floats as gemm_f32_scratch says, 64-byte aligned
 };
 
@@ -100,9 +100,6 @@ struct LowOutput {
   // Packed weights of the product that follows, so many bytes; the kernel may fetch some of them into the second cache. Changes no result.
   const void* next = nullptr;
   std::size_t next_bytes = 0;
-  // How weights come fastest to a product of few rows, which waits for its own: where this is true, if it asks for those behind them, but not, ahead of
-  // the hardware, for its own. Changes no result.
-  bool reads_ahead = false;
 };
 
 // product[i, j] = a_scales[i] * b.scales[j] * sum_k a[i, k] * b[j, k], the sums exact in 32 bits (k up to 131,072).
@@ -239,6 +236,8 @@ struct KernelTable {
 struct LowKernelTable {
   std::size_t tile_rows;  // rows and panels of 16 outputs that the big tile takes; work is best cut in multiples of them
   std::size_t tile_panels;
+  // Whether the hardware of the set's CPUs reads ahead better than a program that asks for the weights of the product at work, if that has few rows.
+  bool reads_ahead;
   void (*gemm_s8)(const GemmS8Args&) noexcept;
   bool bounded_pairs;  // whether gemm_s8 is faster with PackedS8::bound_pairs
   // Null where the set has no BF16 products: there BF16 weights are widened, and attention stays FP32.

@@ -7,7 +7,7 @@
 //   kRows, kPanels                    the largest tile: rows x (16 * panels) outputs
 //   kMeanwhile                        whether run() does anything with `meanwhile`
 //   kGroupBytes                       of weights that pass over one tile's rows before the next rows come; 0: one tile's panels
-//   kFewRows                          a product of so few waits for its own weights, and fetching others only adds to that, unless the CPU reads ahead
+//   kFewRows                          a product of so few waits for its own weights, and fetching others only adds to that
 //   rows(left), panels(rows)          how many rows the next tile takes of those left; how many panels, when there are so many rows in all
 //   panels_at_once(rows)              how many of them a step of k serves
 //   run(args, row, rows, panel, panels, out, ldo, meanwhile)   the tile's sums: out [rows, 16 * panels], row stride ldo; up to whole tiles of
@@ -168,7 +168,7 @@ struct GemmLow {
       const std::size_t bytes = last ? (args.next_bytes < room ? args.next_bytes : room) : follows * panel_bytes;
       const void* const ahead = last ? args.next : reinterpret_cast<const unsigned char*>(args.b.data) + end * panel_bytes;
       const std::size_t at_once = Tile::panels_at_once(args.rows);
-      if (args.rows > Tile::kFewRows || args.reads_ahead) meanwhile.fetch = {ahead, bytes, steps * blocks * ((end - first + at_once - 1) / at_once), true};
+      if (args.rows > Tile::kFewRows) meanwhile.fetch = {ahead, bytes, steps * blocks * ((end - first + at_once - 1) / at_once), Tile::kMeanwhile};
       for (std::size_t row = 0, rows = 0; row < args.rows; row += rows) {
         rows = Tile::rows(args.rows - row);
         for (std::size_t panel = first, panels = 0; panel < end; panel += panels) {

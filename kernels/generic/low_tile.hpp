@@ -65,7 +65,7 @@ struct LowTile {
   static constexpr int kPanels = Product::kPanels * kPasses;
   static constexpr bool kMeanwhile = false;
   static constexpr std::size_t kGroupBytes = 0;
-  static constexpr std::size_t kFewRows = static_cast<std::size_t>(kRows) * Product::kPanels;
+  static constexpr std::size_t kFewRows = kReadsAhead<Isa> ? 0 : static_cast<std::size_t>(kRows) * Product::kPanels;
   static constexpr int kVectors = static_cast<int>(kLowPanelWidth / kLanes);  // of a panel
   struct Scope {};
 
@@ -100,7 +100,8 @@ struct LowTile {
  private:
   using Element = std::remove_cvref_t<decltype(*Args{}.a)>;
   using Asked = Fetch::Steps<Fetch::kAnyNumber>;
-  static constexpr std::size_t kStretch = kS8Stretch;  // of k that is staged at a time
+  // Of k that is staged at a time: 9 KB where there is but one order. Sums are stored and loaded again in between, which at 512 costs 2% of a product.
+  static constexpr std::size_t kStretch = Product::kOrders ? kS8Stretch : 1024;
   static constexpr std::size_t kStagedRow = kStretch * (Product::kOrders ? kS8OrderCount : 1);
   static constexpr std::size_t kStep = kLowRowBytes / sizeof(Element);         // of k between two fetches
   static constexpr std::size_t kGroupSize = Product::kGroup * kLowPanelWidth;  // elements: one group of k for each output of a panel

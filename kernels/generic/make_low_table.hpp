@@ -15,6 +15,7 @@ template <VectorIsa Isa, class S8Tile, class Bf16Tile = NoTile, class F32Product
 constexpr LowKernelTable make_low_table() {
   LowKernelTable table{.tile_rows = S8Tile::kRows,
                        .tile_panels = S8Tile::kPanels,
+                       .reads_ahead = kReadsAhead<Isa>,
                        .gemm_s8 = &GemmLow<Isa, S8Tile>::run,
                        .bounded_pairs = false,
                        .gemm_bf16 = nullptr,

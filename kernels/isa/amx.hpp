@@ -12,6 +12,8 @@
 namespace berth::kernels {
 
 struct Amx : Avx512Bf16 {
+  static constexpr bool kReadsAhead = false;
+
   // One palette for all kernels: every tile is whole. Rows that a matrix does not have are computed and thrown away, so inputs must be readable up to
   // a multiple of 16 rows; k is padded with zeros by the packing.
   struct alignas(64) Config {
