@@ -47,7 +47,8 @@ class LayerRun {
                  {.low = low_, .y_bf16 = bf16_rows(workspace_.wide_bf16(), 3 * config_.hidden_size), .rows = slice_.count, .next = &layer_.attention_output});
       return;
     }
-    run_linear(compute_, layer_.query_key_value, {.x = in, .low = low_, .y = rows(workspace_.wide(), 3 * config_.hidden_size), .rows = slice_.count});
+    run_linear(compute_, layer_.query_key_value,
+               {.x = in, .low = low_, .y = rows(workspace_.wide(), 3 * config_.hidden_size), .rows = slice_.count, .next = &layer_.attention_output});
     norm_heads(layer_.query_norm, 0);
     norm_heads(layer_.key_norm, 1);
   }
@@ -61,7 +62,8 @@ class LayerRun {
     } else {
       const float* mixed = rows(workspace_.mixed(), size);
       lower_rows(compute_, layer_.attention_output, mixed, slice_.count, low_);
-      run_linear(compute_, layer_.attention_output, {.x = mixed, .low = low_, .y = summed_, .rows = slice_.count, .residual = x_});
+      run_linear(compute_, layer_.attention_output,
+                 {.x = mixed, .low = low_, .y = summed_, .rows = slice_.count, .residual = x_, .next = &layer_.intermediate});
     }
     end_block(layer_.attention_norm, layer_.attention_outer_norm, &layer_.intermediate);
     feed_forward_block();
@@ -87,14 +89,16 @@ class LayerRun {
       return;
     }
     float* wide = rows(workspace_.wide(), gated ? 2 * inner : inner);
-    run_linear(compute_, layer_.intermediate,
-               {.x = in, .low = low_, .y = wide, .rows = slice_.count, .activation = gated ? kernels::Activation::none : config_.activation});
+    run_linear(
+        compute_, layer_.intermediate,
+        {.x = in, .low = low_, .y = wide, .rows = slice_.count, .activation = gated ? kernels::Activation::none : config_.activation, .next = &layer_.output});
     if (gated) {
       run_gate(compute_, wide, slice_.count, inner, config_.body.gate == Gate::second_half, config_.activation, layer_.output, low_);
     } else {
       lower_rows(compute_, layer_.output, wide, slice_.count, low_);
     }
-    run_linear(compute_, layer_.output, {.x = wide, .x_stride = gated ? 2 * inner : inner, .low = low_, .y = summed_, .rows = slice_.count, .residual = x_});
+    run_linear(compute_, layer_.output,
+               {.x = wide, .x_stride = gated ? 2 * inner : inner, .low = low_, .y = summed_, .rows = slice_.count, .residual = x_, .next = next_});
     end_block(layer_.output_norm, {}, next_);
   }
 

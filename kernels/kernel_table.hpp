@@ -236,7 +236,8 @@ struct KernelTable {
 struct LowKernelTable {
   std::size_t tile_rows;  // rows and panels of 16 outputs that the big tile takes; work is best cut in multiples of them
   std::size_t tile_panels;
-  // Whether the hardware of the set's CPUs reads ahead better than a program that asks for the weights of the product at work, if that has few rows.
+  // Whether the set's CPUs read ahead well by themselves. Then a product of few rows, which waits for its own weights, asks in INT8 and BF16 for those behind
+  // them, too, and in FP32 for none at all.
   bool reads_ahead;
   void (*gemm_s8)(const GemmS8Args&) noexcept;
   bool bounded_pairs;  // whether gemm_s8 is faster with PackedS8::bound_pairs

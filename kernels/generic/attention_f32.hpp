@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "kernels/generic/attention_scores.hpp"
+#include "kernels/generic/fetch.hpp"
 #include "kernels/generic/gemm_f32.hpp"
 #include "kernels/generic/softmax.hpp"
 

@@ -4,9 +4,9 @@
 // while every row passes over it; rows are read in place and broadcast from L1/L2. Splitting k so that a panel's part fits L1 (Goto & van de
 // Geijn 2008) was measured and lost 2 to 10% at every shape here: the panel streams from L2 fast enough, and the extra passes over c are not free.
 //
-// What waits is the first pass over a panel, which comes from L3, or from memory that other cores keep busy. So a panel's tiles fetch the next
-// panel into L2, each its share, some lines at every kBlock steps of k; and each tile asks for its lines of c before it starts. From 64 rows
-// on that is worth a factor of 1.1 to 1.3 where weights do not stay in L2, as a model's never do (and costs 2% where they do).
+// What waits is the first pass over a panel, which comes from L3, or from memory that other cores keep busy. So a panel's tiles, if there are several,
+// fetch the next panel into L2, each its share, some lines at every kBlock steps of k; and each tile asks for its lines of c before it starts. That is
+// worth a factor of 1.1 to 1.3 where weights do not stay in L2, as a model's never do (and costs 2% where they do). A panel's only tile waits for its own.
 //
 // Every output is one chain of multiply-adds over k, ascending: the result of a row does not depend on how many rows there are.
 #pragma once
@@ -89,7 +89,7 @@ struct GemmF32 {
         for (std::size_t i = 0; i < kBlock; ++i) step(k + i);
       }
     });
-    for (; k < t.k; ++k) step(k);
+    for (; k < t.k; ++k) step(k);  // in one loop with the others, whose end then varies, GCC 12 keeps sums on the stack: 1.2 times as slow
     for (int r = 0; r < rows; ++r)
       for (int v = 0; v < columns; ++v) Isa::store(t.c + static_cast<std::size_t>(r) * t.ldc + static_cast<std::size_t>(v) * kLanes, sum[r][v]);
   }
@@ -193,7 +193,7 @@ struct GemmF32 {
     alignas(64) float zeros[2 * kPanelWidth] = {};
     const float* init = args.bias == nullptr ? zeros : args.bias + column;
     const float* b = args.b.data + column * args.b.k;
-    const bool few = args.rows <= kRows;
+    const bool few = args.rows <= (args.reads_ahead ? kRows - 1 : kRows);
     const std::size_t prefetch = few && args.reads_ahead ? 0 : kPrefetch;
     Fetch fetch = few ? Fetch{} : behind(args, column + width, width);
     for (std::size_t row = 0; row < args.rows;) {

@@ -100,7 +100,7 @@ struct LowTile {
  private:
   using Element = std::remove_cvref_t<decltype(*Args{}.a)>;
   using Asked = Fetch::Steps<Fetch::kAnyNumber>;
-  // Of k that is staged at a time: 9 KB where there is but one order. Sums are stored and loaded again in between, which at 512 costs 2% of a product.
+  // Of k that is staged at a time: up to 9 KB where there is but one order. Sums are stored and loaded again in between, which at 512 costs 2% of a product.
   static constexpr std::size_t kStretch = Product::kOrders ? kS8Stretch : 1024;
   static constexpr std::size_t kStagedRow = kStretch * (Product::kOrders ? kS8OrderCount : 1);
   static constexpr std::size_t kStep = kLowRowBytes / sizeof(Element);         // of k between two fetches

@@ -6,6 +6,7 @@
 
 namespace berth::kernels {
 
+static_assert(kReadsAhead<Avx512Bf16> && !kReadsAhead<Amx>);
 constinit const LowKernelTable kAmxLowTable = make_low_table<Amx, AmxTile<Amx::S8>, AmxTile<Amx::Bf16>, AmxF32<Amx>>();
 
 }  // namespace berth::kernels

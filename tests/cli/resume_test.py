@@ -16,6 +16,9 @@ import unittest
 
 from binary import COMMAND, berth, environment, jsonl
 from files import WithFolder, read_npy
+from slowness import SLOWNESS
+
+ARGUMENTS = ["--threads", "1", *(["--precision", "int8"] if SLOWNESS > 1 else [])]  # INT8 takes a third of the time under sanitizers
 
 
 class Interrupted(WithFolder):
@@ -26,7 +29,7 @@ class Interrupted(WithFolder):
 
     def arguments(self, name, command="classify", kind="jsonl"):
         extra = ["--keep-fields"] if kind == "jsonl" else []
-        return [command, *extra, "--threads", "1", "--input", self.folder / "in.jsonl", "--output", self.folder / f"{name}.{kind}", "--errors", self.folder / f"{name}.bad"]
+        return [command, *extra, *ARGUMENTS, "--input", self.folder / "in.jsonl", "--output", self.folder / f"{name}.{kind}", "--errors", self.folder / f"{name}.bad"]
 
     def start_and_stop(self, arguments, output, number, wanted):
         process = subprocess.Popen([str(word) for word in [*COMMAND, *arguments]], stderr=subprocess.PIPE, env=environment())
@@ -81,7 +84,7 @@ class Interrupted(WithFolder):
             source = ["id,text\r\n", *(f'{i},"message {i}, ""{"word " * (i % 9)}"""\r\n' if i % 97 else f'{i},"two\nlines",one too many\r\n' for i in range(4000))]
         else:
             source = [json.dumps({"id": i, "text": f"message {i} " + "word " * (i % 9)} if i % 97 else {"id": i}) + "\n" for i in range(4000)]
-        command = ["encode" if name.endswith("npy") else "classify", "--threads", "1", "--input", "-", "--input-format", "csv" if name.endswith("csv") else "jsonl"]
+        command = ["encode" if name.endswith("npy") else "classify", *ARGUMENTS, "--input", "-", "--input-format", "csv" if name.endswith("csv") else "jsonl"]
         arguments = [*command, *(["--keep-fields"] if name.endswith("jsonl") else []), "--output", output, "--errors", bad]
         done = berth(*arguments, stdin="".join(source))
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -80,7 +80,7 @@ TEST_P(GemmLow, S8SumsOfManyPanelsAreExact) {
   for (const S8Values values : {S8Values::uniform, S8Values::normal})
     for (const std::size_t rows : {1, 9, 33})
       for (const std::size_t n : {97, 193, 210})
-        for (const std::size_t k : {65, 512, 513, 1100}) expect_exact(GetParam(), S8Problem(GetParam(), rows, n, k, values, 2));
+        for (const std::size_t k : {65, 513, 1024, 1025, 1100}) expect_exact(GetParam(), S8Problem(GetParam(), rows, n, k, values, 2));
 }
 
 TEST_P(GemmLow, S8ExtremesDoNotSaturate) {
