@@ -48,9 +48,10 @@ endfunction()
 
 # berth_test(NAME SOURCES a_test.cpp ... LINKS x y [HOT] [LABELS slow] [TIMEOUT SECONDS] [ENVIRONMENT K=V]): one GoogleTest binary, one CTest entry.
 # Headers and templates cost more than what stands in a test, so its sources, too, are compiled together: what several of them need is shared or
-# has its own name. HOT: it computes so much itself that it is worth optimising.
+# has its own name. HOT: it computes so much itself that it is worth optimising. EMULATED_AMX FILTER: a second entry, NAME_amx, that runs what the
+# filter names on a CPU without AMX (tests/amx).
 function(berth_test name)
-  cmake_parse_arguments(ARG "HOT" "TIMEOUT" "SOURCES;LINKS;LABELS;ENVIRONMENT" ${ARGN})
+  cmake_parse_arguments(ARG "HOT" "TIMEOUT;EMULATED_AMX" "SOURCES;LINKS;LABELS;ENVIRONMENT" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   set_target_properties(${name} PROPERTIES UNITY_BUILD ${BERTH_UNITY} UNITY_BUILD_BATCH_SIZE 5)
   if(NOT ARG_HOT)
@@ -63,6 +64,11 @@ function(berth_test name)
     add_dependencies(thread_tests ${name})
   endif()
   test_properties(${name} TIMEOUT "${ARG_TIMEOUT}" LABELS ${ARG_LABELS} ENVIRONMENT ${ARG_ENVIRONMENT})
+  if(ARG_EMULATED_AMX)
+    target_link_libraries(${name} PRIVATE berth_amx_emulator)
+    add_test(NAME ${name}_amx COMMAND ${name} --gtest_filter=${ARG_EMULATED_AMX})
+    test_properties(${name}_amx TIMEOUT "${ARG_TIMEOUT}" LABELS ${ARG_LABELS} ENVIRONMENT ${ARG_ENVIRONMENT} BERTH_TEST_EMULATE_AMX=1)
+  endif()
 endfunction()
 
 # berth_script_test(NAME SCRIPT.py [LABELS slow] [TIMEOUT SECONDS] [ENVIRONMENT K=V]): a script that runs the built binary.
