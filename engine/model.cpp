@@ -26,6 +26,10 @@ std::vector<std::size_t> unpooled_of(std::span<const berth_input> inputs, std::s
   return result;
 }
 
+// What the first batch gets of `all` tokens (or rows), if batches of at most `most` are to be alike: a small last one would keep threads waiting as often as
+// a whole one does.
+std::size_t even_share(std::size_t all, std::size_t most) { return all / std::max<std::size_t>(1, all / most + (all % most != 0 ? 1 : 0)); }
+
 }  // namespace
 
 InputRules Model::input_rules(std::size_t limit, std::string_view prompt) const {
@@ -50,7 +54,7 @@ void Model::run(std::span<const berth_input> inputs, const RunOptions& options, 
   const base::FloatingPointScope scope;  // pooling, heads and norms run on this thread too
   std::size_t limit = options.max_length == 0 ? max_length_ : std::min(max_length_, options.max_length);
   if (side != nullptr && side->length > 0) limit = std::min(limit, side->length);
-  const std::size_t batch_tokens = options.batch_tokens == 0 ? kDefaultBatchTokens : options.batch_tokens;
+  const std::size_t batch_tokens = options.batch_tokens == 0 ? default_batch_tokens(weights_.layer_precision) : options.batch_tokens;
   InputRules rules = input_rules(limit, prompt);
   rules.long_text = options.long_text;
   if (side != nullptr) {
@@ -61,21 +65,28 @@ void Model::run(std::span<const berth_input> inputs, const RunOptions& options, 
   }
   WorkspacePool::Lease workspace = workspaces_.borrow();
   RaggedBatch& batch = workspace->batch;
-  for (std::size_t first = 0; first < inputs.size(); first += kRowsAtATime) {
-    InputRows& part = workspace->inputs;
-    part.read(inputs.subspan(first, std::min(kRowsAtATime, inputs.size() - first)), first, rules, *pool_);
+  InputRows& part = workspace->inputs;
+  for (std::size_t first = 0; first < inputs.size(); first += part.size()) {
+    part.read(inputs.subspan(first, even_share(inputs.size() - first, kRowsAtATime)), first, rules, *pool_);
     batch.clear();
     std::size_t batch_first = first;
+    std::size_t left = 0;
+    for (std::size_t i = 0; i < part.size(); ++i) left += part[i].ids.size();
+    std::size_t share = 0;
     const auto flush = [&] {
       if (batch.rows() == 0) return;
       run_batch(*workspace, layers);
       finish(*workspace, batch_first, batch.rows());
+      workspace->note_use();
       batch_first += batch.rows();
       batch.clear();
     };
     for (std::size_t i = 0; i < part.size(); ++i) {
       const InputRow& row = part[i];
-      if (batch.rows() > 0 && batch.tokens() + row.ids.size() > batch_tokens) flush();
+      const std::size_t size = row.ids.size();
+      if (batch.rows() > 0 && (batch.tokens() + size > batch_tokens || batch.tokens() + size / 2 > share)) flush();
+      if (batch.rows() == 0) share = even_share(left, batch_tokens);
+      left -= size;
       batch.ids.insert(batch.ids.end(), row.ids.begin(), row.ids.end());
       if (row.type_ids.empty()) {
         batch.type_ids.resize(batch.ids.size(), 0);

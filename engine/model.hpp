@@ -40,7 +40,7 @@ struct LoadOptions {
 
 struct RunOptions {
   std::size_t max_length = 0;    // 0: the model's limit
-  std::size_t batch_tokens = 0;  // 0: kDefaultBatchTokens
+  std::size_t batch_tokens = 0;  // 0: default_batch_tokens
   std::size_t truncate_dim = 0;  // of embeddings: their first values only; 0: what the directory says, else all
   bool normalize = false;        // embeddings, after that
   bool keep_lengths = false;     // without the Normalize modules that the directory ends with
@@ -51,8 +51,9 @@ struct RunOptions {
   std::string prompt_name = {};            // of the directory's prompts; empty: its default_prompt_name, if it has one
 };
 
-// Tokens run together by default: beyond some hundreds a product is no more efficient, and more would leave the caches.
-inline constexpr std::size_t kDefaultBatchTokens = 1024;
+// Tokens run together by default: beyond some hundreds a product is no more efficient, and more would leave the caches. Low precision computes rows in chunks
+// (engine/chunks.hpp), and the more of them there are to choose from, the fuller are their tiles.
+constexpr std::size_t default_batch_tokens(Precision precision) { return precision == Precision::fp32 ? 1024 : 2048; }
 
 struct TokenPlace {
   std::size_t input;  // which input

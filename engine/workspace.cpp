@@ -90,7 +90,7 @@ std::unique_ptr<Workspace> WorkspacePool::keep(std::unique_ptr<Workspace> worksp
   constexpr std::size_t kSmall = std::size_t{1} << 20;  // not worth giving up
   workspace->inputs.clear();
   const std::size_t bytes = workspace->bytes();
-  const std::size_t used = workspace->used_bytes();
+  const std::size_t used = workspace->take_most_used();
   const std::lock_guard lock(mutex_);
   ++calls_;
   recent_bytes_ = std::max(used, recent_bytes_ - recent_bytes_ / kForgetCalls);

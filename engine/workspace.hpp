@@ -2,9 +2,11 @@
 // without allocating, until calls have needed much less for a while.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/aligned_buffer.hpp"
@@ -88,8 +90,13 @@ class Workspace {
             .tiles_stride = plan_.tiles};
   }
 
-  std::size_t bytes() const noexcept;       // that it holds
-  std::size_t used_bytes() const noexcept;  // of them, what the last call needed
+  std::size_t bytes() const noexcept;  // that it holds
+  // A call that runs several batches says behind each that it needed what the workspace has in use now.
+  void note_use() noexcept { most_used_ = std::max(most_used_, used_bytes()); }
+  std::size_t take_most_used() noexcept {
+    note_use();
+    return std::exchange(most_used_, 0);
+  }
 
   InputRows inputs;  // the call's own, as is the batch: kept for their capacity
   RaggedBatch batch;
@@ -101,8 +108,11 @@ class Workspace {
   VocabularyScratch vocabulary;
 
  private:
+  std::size_t used_bytes() const noexcept;
+
   WorkspacePlan plan_;
   base::AlignedBuffer<float> buffer_;
+  std::size_t most_used_ = 0;  // bytes, since the last take_most_used()
 };
 
 // Workspaces that calls borrow and give back: as many as ran at once lately, each at most some times as large as calls lately needed. What a burst left

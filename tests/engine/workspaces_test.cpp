@@ -36,6 +36,22 @@ TEST(Workspaces, ShrinkAfterALargeBatch) {
   }
 }
 
+// What it needed is what its largest batch did, not its last one.
+TEST(Workspaces, StayWhereTheLastOfACallsBatchesIsSmall) {
+  for (const char* precision : {"fp32", "int8"}) {
+    const auto model = load(2, precision);
+    const std::vector<std::int32_t> many(128, 7);
+    const std::vector<std::int32_t> one(1, 7);
+    std::vector<berth_input> inputs(256, test::ids_input(many));
+    inputs.resize(512, test::ids_input(one));
+    std::vector<float> out(inputs.size() * model->embedding_size());
+    for (int call = 0; call < 3; ++call) {
+      model->encode(inputs, {}, out.data(), nullptr, nullptr);
+      EXPECT_EQ(model->workspaces().idle(), 1U) << precision << ", call " << call;
+    }
+  }
+}
+
 TEST(Workspaces, ThoseOfManyCallersGo) {
   const auto model = load(1, "int8");
   {
