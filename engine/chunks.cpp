@@ -132,6 +132,7 @@ bool prepare_chunks(const Compute& compute, const ModelConfig& config, const Mod
     Workspace& part = *workspace.parts[slot];
     part.reserve(plan);
     part.positions.reserve(config, weights.relative_bias.data(), batch.longest());
+    part.shares.reserve(1);
     part.batch.ids.reserve(most);
     part.batch.type_ids.reserve(most);
     part.batch.attended.reserve(most_rows);

@@ -7,6 +7,7 @@
 #include "engine/chunks.hpp"
 #include "engine/elementwise.hpp"
 #include "engine/embed.hpp"
+#include "engine/thread_shares.hpp"
 
 namespace berth::engine {
 
@@ -173,34 +174,17 @@ void add_convolution(const Compute& compute, const ModelConfig& config, const Mo
 // All that is between two attentions, slice by slice, one thread each: an activation stays in that core's cache from one product to the next, in memory
 // that the thread's next slice uses again, and a layer takes two parallel regions instead of nine. Every slice reads all the layer's weights, so either there are many rows to use them for, or the
 // weights fit the second cache. For models that keep BF16 rows, whose slices share no memory.
-struct Slices {
-  static constexpr std::size_t kRows = 128;
-  static constexpr std::size_t kFewRows = 32;
-  static constexpr std::size_t kCachedWeights = std::size_t{8} << 20;
-
-  std::size_t count = 1;
-
-  static Slices of(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::size_t tokens) noexcept {
-    const auto threads = static_cast<std::size_t>(compute.pool.threads());
-    const Precision precision = weights.layer_precision;
-    if (config.body.pre_norm || config.convolution.width > 0 || !keeps_bf16_inner(compute, config, precision)) return {};
-    for (const LayerPlan& plan : config.plan)
-      if (!attends_bf16_rows(compute, config, weights.layers[plan.weights], plan, precision)) return {};
-    const std::size_t least = threads * (weights.layers.front().product_bytes() <= kCachedWeights ? kFewRows : kRows);
-    if (tokens < least || tokens < 2 * kFewRows) return {};
-    const std::size_t of_a_thread = (tokens + threads - 1) / threads;
-    return {std::max<std::size_t>(1, (of_a_thread + kRows / 2) / kRows) * threads};  // the nearest: for fewer rows weights pass more often
-  }
-
-  // Slices end where tiles end. `scratch` leaves room for the largest slice before every slot: less than a tile of rows more than the
-  // batch has, for each thread (plan_workspace).
-  Slice at(std::size_t i, std::size_t slot, std::size_t tokens) const noexcept {
-    const std::size_t tiles = (tokens + kernels::kLowRows - 1) / kernels::kLowRows;
-    const auto row = [&](std::size_t k) { return std::min(tokens, tiles * k / count * kernels::kLowRows); };
-    const std::size_t most = (tiles + count - 1) / count * kernels::kLowRows;
-    return {.first = row(i), .count = row(i + 1) - row(i), .scratch = slot * most};
-  }
-};
+bool runs_slices(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::size_t tokens) noexcept {
+  constexpr std::size_t kFewRows = 32;
+  constexpr std::size_t kCachedWeights = std::size_t{8} << 20;
+  const auto threads = static_cast<std::size_t>(compute.pool.threads());
+  const Precision precision = weights.layer_precision;
+  if (config.body.pre_norm || config.convolution.width > 0 || !keeps_bf16_inner(compute, config, precision)) return false;
+  for (const LayerPlan& plan : config.plan)
+    if (!attends_bf16_rows(compute, config, weights.layers[plan.weights], plan, precision)) return false;
+  const std::size_t least = threads * (weights.layers.front().product_bytes() <= kCachedWeights ? kFewRows : kSliceRows);
+  return tokens >= least && tokens >= 2 * kFewRows && (threads > 1 || tokens >= kSliceRows + kSliceRows / 2);
+}
 
 // The product that reads what comes before layer i of the first `end`, as it is: none where a norm is between them.
 const Linear* reader_of(const ModelConfig& config, const ModelWeights& weights, std::size_t i, std::size_t end) noexcept {
@@ -208,8 +192,7 @@ const Linear* reader_of(const ModelConfig& config, const ModelWeights& weights, 
 }
 
 // Layers [0, end) of a plain stack.
-void run_layers(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::size_t end, const Slices& slices,
-                Workspace& workspace) noexcept {
+void run_layers(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::size_t end, bool sliced, Workspace& workspace) noexcept {
   const std::size_t tokens = workspace.batch.tokens();
   const Compute inside{.kernels = compute.kernels, .low = compute.low, .pool = one_thread()};
   const auto layer = [&](const Compute& with, std::size_t i, Slice slice) {
@@ -221,7 +204,7 @@ void run_layers(const Compute& compute, const ModelConfig& config, const ModelWe
     attend(compute, config, weights.layers[config.plan[i].weights], config.plan[i], weights.layer_precision, workspace);
   };
   const Slice all{.count = tokens};
-  if (slices.count == 1) {
+  if (!sliced) {
     for (std::size_t i = 0; i < end; ++i) {
       layer(compute, i, all).before_attention();
       attention(i);
@@ -230,14 +213,22 @@ void run_layers(const Compute& compute, const ModelConfig& config, const ModelWe
     }
     return;
   }
+  const auto threads = static_cast<std::size_t>(compute.pool.threads());
+  const std::size_t unit = slice_unit(tokens, threads);
+  const std::size_t scratch = ThreadShares::largest_piece(tokens, threads, unit, kSliceRows);  // plan_workspace has as much for each thread
+  const bool team = compute.pool.is_team();                                                    // each of whose members would deal for itself, at another moment
   if (end > 0) layer(compute, 0, all).before_attention();
   for (std::size_t i = 0; i < end; ++i) {
     attention(i);
-    compute.pool.parallel_for(slices.count, [&](std::size_t s, std::size_t slot) noexcept {
-      const Slice slice = slices.at(s, slot, tokens);
-      if (slice.count == 0) return;
+    if (!team) workspace.shares.deal(tokens, threads, unit, kSliceRows);
+    const auto run = [&](ThreadShares::Piece piece, std::size_t slot) noexcept {
+      const Slice slice{.first = piece.first, .count = piece.count, .scratch = slot * scratch};
       layer(inside, i, slice).after_attention();
       if (i + 1 < end) layer(inside, i + 1, slice).before_attention();
+    };
+    compute.pool.parallel_for(threads, [&](std::size_t share, std::size_t slot) noexcept {
+      if (team) return run(ThreadShares::equal(share, tokens, threads, unit), slot);
+      for (ThreadShares::Piece piece = workspace.shares.take(slot); piece.count > 0; piece = workspace.shares.take(slot)) run(piece, slot);
     });
   }
 }
@@ -255,13 +246,13 @@ bool run_as_team(const ModelConfig& config, const ModelWeights& weights, std::si
 
 void run_layers(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::size_t end, Workspace& workspace) noexcept {
   const std::size_t tokens = workspace.batch.tokens();
-  const Slices slices = Slices::of(compute, config, weights, tokens);
+  const bool sliced = runs_slices(compute, config, weights, tokens);
   if (!run_as_team(config, weights, end, tokens)) {
-    run_layers(compute, config, weights, end, slices, workspace);
+    run_layers(compute, config, weights, end, sliced, workspace);
     return;
   }
   compute.pool.as_team([&](const base::ThreadPool& pool) noexcept {
-    run_layers({.kernels = compute.kernels, .low = compute.low, .pool = pool}, config, weights, end, slices, workspace);
+    run_layers({.kernels = compute.kernels, .low = compute.low, .pool = pool}, config, weights, end, sliced, workspace);
   });
 }
 
@@ -272,6 +263,7 @@ void prepare(const Compute& compute, const ModelConfig& config, const ModelWeigh
   if (prepare_chunks(compute, config, weights, workspace)) return;
   workspace.reserve(plan_workspace(config, weights.layer_precision, compute, batch.tokens(), batch.longest()));
   workspace.positions.reserve(config, weights.relative_bias.data(), batch.longest());
+  workspace.shares.reserve(static_cast<std::size_t>(compute.pool.threads()));
 }
 
 void run_encoder(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::optional<std::size_t> layers,

@@ -61,7 +61,7 @@ void for_row_blocks(const base::ThreadPool& pool, std::size_t rows, std::size_t 
   // Element operations: some 10 microseconds, against 2 to 5 for a parallel region, and less in a team.
   const std::size_t worth_a_task = pool.is_team() ? 4 * 1024 : 64 * 1024;
   const std::size_t by_cost = rows * cost / worth_a_task;
-  const std::size_t most = static_cast<std::size_t>(pool.threads()) * 4;
+  const std::size_t most = static_cast<std::size_t>(pool.threads()) * 8;
   const std::size_t tasks = by_cost < 1 ? 1 : by_cost < most ? by_cost : most;
   const std::size_t blocks = tasks < rows ? tasks : rows;
   pool.parallel_for(blocks, [&](std::size_t i, std::size_t slot) noexcept {

@@ -28,7 +28,8 @@ WorkspacePlan plan_workspace(const ModelConfig& config, Precision precision, con
   if (precision != Precision::fp32) {
     const std::size_t rows = (tokens + kernels::kLowRows - 1) / kernels::kLowRows * kernels::kLowRows;
     plan.low_row_bytes = std::max(low_row_bytes(precision, config.hidden_size), low_row_bytes(precision, config.intermediate_size));
-    const std::size_t scratch_rows = rows + plan.threads * kernels::kLowRows;  // a slice of the batch may be a tile larger than another
+    const std::size_t of_slices = plan.threads * ThreadShares::largest_piece(tokens, plan.threads, slice_unit(tokens, plan.threads), kSliceRows);
+    const std::size_t scratch_rows = std::max(rows, of_slices);
     plan.low = whole_lines(scratch_rows * plan.low_row_bytes / sizeof(float));
     plan.scales = whole_lines(scratch_rows);
     plan.summed = whole_lines(scratch_rows * config.hidden_size);

@@ -16,6 +16,7 @@
 #include "engine/linear.hpp"
 #include "engine/model_config.hpp"
 #include "engine/positions.hpp"
+#include "engine/thread_shares.hpp"
 
 namespace berth::engine {
 
@@ -37,6 +38,11 @@ struct WorkspacePlan {
 
   std::size_t floats() const noexcept { return hidden + wide + mixed + summed + convolved + (attention + tiles) * threads + inner + low + scales; }
 };
+
+// Tokens that a thread takes through all that is between two attentions at a time, about; and what their number is a multiple of: tiles, pairs of them where
+// there are enough for all threads.
+inline constexpr std::size_t kSliceRows = 128;
+constexpr std::size_t slice_unit(std::size_t tokens, std::size_t threads) { return (tokens >= threads * kSliceRows ? 2 : 1) * kernels::kLowRows; }
 
 WorkspacePlan plan_workspace(const ModelConfig& config, Precision precision, const Compute& compute, std::size_t tokens, std::size_t longest);
 
@@ -101,6 +107,7 @@ class Workspace {
   InputRows inputs;  // the call's own, as is the batch: kept for their capacity
   RaggedBatch batch;
   PositionTables positions;                       // reserve it for the batch, too
+  ThreadShares shares;                            // of its tokens, where threads take slices of it (engine/encoder.cpp)
   ChunkedRows chunks;                             // the batch's rows, by prepare_chunks
   std::vector<std::unique_ptr<Workspace>> parts;  // what they are computed in, one for each thread
   std::vector<float> pooled;                      // [rows, ...]: between pooling, dense modules and heads

@@ -1,0 +1,93 @@
+#include "engine/thread_shares.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace berth::engine {
+
+namespace {
+
+std::size_t divide_up(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
+
+std::size_t pieces_of(std::size_t rows, std::size_t piece) { return std::max<std::size_t>(1, (rows + piece / 2) / piece); }
+
+}  // namespace
+
+std::size_t ThreadShares::largest_piece(std::size_t rows, std::size_t threads, std::size_t unit, std::size_t piece) noexcept {
+  const auto share = static_cast<std::size_t>(kMost * static_cast<double>(rows) / static_cast<double>(threads)) + unit;
+  return divide_up(std::min(share, piece + piece / 2), unit) * unit + unit;
+}
+
+ThreadShares::Piece ThreadShares::equal(std::size_t i, std::size_t rows, std::size_t shares, std::size_t unit) noexcept {
+  const auto row = [&](std::size_t k) { return std::min(rows, divide_up(rows, unit) * k / shares * unit); };
+  return {.first = row(i), .count = row(i + 1) - row(i)};
+}
+
+void ThreadShares::reserve(std::size_t threads) {
+  if (shares_.size() < threads) shares_.resize(threads);
+}
+
+// Rows a second, beside the mean of those that worked; half of it is new each time, so that a single interruption does not turn things round.
+void ThreadShares::note_speeds() noexcept {
+  const auto rate = [&](const Share& share) {
+    const std::chrono::duration<double> took = share.done - started_;
+    return static_cast<double>(share.taken) / std::max(took.count(), 1e-9);
+  };
+  double sum = 0;
+  double workers = 0;
+  for (std::size_t i = 0; i < threads_; ++i) {
+    if (shares_[i].taken == 0) continue;
+    sum += rate(shares_[i]);
+    workers += 1;
+  }
+  for (std::size_t i = 0; i < threads_; ++i) {
+    Share& share = shares_[i];
+    if (share.taken > 0) share.speed = (share.speed + rate(share) * workers / sum) / 2;
+    share.taken = 0;
+  }
+}
+
+void ThreadShares::deal(std::size_t rows, std::size_t threads, std::size_t unit, std::size_t piece) noexcept {
+  note_speeds();
+  threads_ = threads;
+  unit_ = unit;
+  const std::size_t units = divide_up(rows, unit);
+  double mean = 0;
+  for (std::size_t i = 0; i < threads; ++i) mean += shares_[i].speed / static_cast<double>(threads);
+  // Shares of the mean, all of them drawn towards it until none is beyond the bounds: their sum stays what it is.
+  double furthest = kMost - 1;
+  for (std::size_t i = 0; i < threads; ++i) furthest = std::max(furthest, std::abs(shares_[i].speed / mean - 1));
+  const auto share_of_mean = [&](const Share& share) { return 1 + (share.speed / mean - 1) * (kMost - 1) / furthest; };
+  double before = 0;
+  std::size_t first = 0;
+  for (std::size_t i = 0; i < threads; ++i) {
+    Share& share = shares_[i];
+    before += share_of_mean(share);
+    const auto end_units =
+        i + 1 == threads ? units : std::min(units, static_cast<std::size_t>(static_cast<double>(units) * before / static_cast<double>(threads) + 0.5));
+    const std::size_t end = std::max(first, std::min(rows, end_units * unit));
+    share.first = first;
+    share.count = end - first;
+    share.pieces = share.count == 0 ? 0 : pieces_of(share.count, piece);
+    share.next.store(0, std::memory_order_relaxed);
+    first = end;
+  }
+  started_ = Clock::now();
+}
+
+ThreadShares::Piece ThreadShares::take(std::size_t slot) noexcept {
+  Share& own = shares_[slot];
+  if (own.taken > 0) own.done = Clock::now();
+  for (std::size_t i = 0; i < threads_; ++i) {
+    Share& share = shares_[(slot + i) % threads_];
+    if (share.next.load(std::memory_order_relaxed) >= share.pieces) continue;
+    const std::size_t piece = share.next.fetch_add(1, std::memory_order_relaxed);
+    if (piece >= share.pieces) continue;
+    const Piece part = equal(piece, share.count, share.pieces, unit_);
+    own.taken += part.count;
+    return {.first = share.first + part.first, .count = part.count};
+  }
+  return {};
+}
+
+}  // namespace berth::engine
