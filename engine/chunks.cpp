@@ -1,6 +1,7 @@
 #include "engine/chunks.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <numeric>
 
@@ -50,11 +51,19 @@ void deal(const RaggedBatch& batch, std::size_t count, ChunkedRows& chunks) {
   }
 }
 
-// How long the chunks take, about, where each thread that is done takes the next one: in halves of a tile, of which reading the weights takes one a chunk.
+// chunks.order: the longest first, so that threads, each of which takes the next chunk when it is done with one, end at about the same time (Graham 1969).
+void order(ChunkedRows& chunks) {
+  chunks.order.resize(chunks.tokens.size());
+  std::iota(chunks.order.begin(), chunks.order.end(), std::size_t{0});
+  std::sort(chunks.order.begin(), chunks.order.end(),
+            [&](std::size_t a, std::size_t b) { return chunks.tokens[a] != chunks.tokens[b] ? chunks.tokens[a] > chunks.tokens[b] : a < b; });
+}
+
+// How long the chunks take so, about: in halves of a tile, of which reading the weights takes one a chunk.
 std::size_t cost(ChunkedRows& chunks, std::size_t threads) {
   std::vector<std::size_t>& thread_costs = chunks.thread_costs;
   thread_costs.assign(threads, 0);
-  for (const std::size_t tokens : chunks.tokens) *std::min_element(thread_costs.begin(), thread_costs.end()) += 2 * tiles_of(tokens) + 1;
+  for (const std::size_t i : chunks.order) *std::min_element(thread_costs.begin(), thread_costs.end()) += 2 * tiles_of(chunks.tokens[i]) + 1;
   return *std::max_element(thread_costs.begin(), thread_costs.end());
 }
 
@@ -93,14 +102,17 @@ void cut_rows(const RaggedBatch& batch, std::size_t threads, ChunkedRows& chunks
   for (std::size_t count = batch.tokens() / kTokens / step * step, tried = 0; count > 0 && tried < tried_numbers; count -= step, ++tried) {
     if (tried > 0 && batch.tokens() > count * kMostTokens) break;
     deal(batch, count, chunks);
+    order(chunks);
     const std::size_t took = cost(chunks, threads);
     if (tried > 0 && took >= least) continue;
     best = count;
     least = took;
   }
   deal(batch, best, chunks);
-  // A parallel region gives each thread consecutive tasks: each shall get as many of the larger chunks.
-  const auto place = [&](std::size_t row) { return chunks.chunk[row] % threads * chunks.tokens.size() + chunks.chunk[row] / threads; };
+  order(chunks);
+  chunks.place.resize(chunks.order.size());
+  for (std::size_t i = 0; i < chunks.order.size(); ++i) chunks.place[chunks.order[i]] = i;
+  const auto place = [&](std::size_t row) { return chunks.place[chunks.chunk[row]]; };
   std::sort(chunks.rows.begin(), chunks.rows.end(), [&](std::size_t a, std::size_t b) { return place(a) != place(b) ? place(a) < place(b) : a < b; });
   chunks.ends.clear();
   for (std::size_t i = 1; i <= batch.rows(); ++i)
@@ -146,15 +158,18 @@ void run_chunks(const Compute& compute, const ModelConfig& config, const ModelWe
   const RaggedBatch& batch = workspace.batch;
   const ChunkedRows& chunks = workspace.chunks;
   const std::size_t size = config.hidden_size;
-  compute.pool.parallel_for(chunks.count(), [&](std::size_t i, std::size_t slot) noexcept {
+  std::atomic<std::size_t> next{0};
+  compute.pool.parallel_for(std::min(chunks.count(), static_cast<std::size_t>(compute.pool.threads())), [&](std::size_t, std::size_t slot) noexcept {
     Workspace& part = *workspace.parts[slot];
-    copy_rows(batch, chunks, i, part.batch);
-    run_encoder(on_one_thread(compute), config, weights, layers, part);
-    const float* from = part.hidden();
-    for (std::size_t j = chunks.begin(i); j < chunks.ends[i]; ++j) {
-      const std::size_t row = chunks.rows[j];
-      std::memcpy(workspace.hidden() + batch.cumulative_lengths[row] * size, from, batch.length(row) * size * sizeof(float));
-      from += batch.length(row) * size;
+    for (std::size_t i = next.fetch_add(1, std::memory_order_relaxed); i < chunks.count(); i = next.fetch_add(1, std::memory_order_relaxed)) {
+      copy_rows(batch, chunks, i, part.batch);
+      run_encoder(on_one_thread(compute), config, weights, layers, part);
+      const float* from = part.hidden();
+      for (std::size_t j = chunks.begin(i); j < chunks.ends[i]; ++j) {
+        const std::size_t row = chunks.rows[j];
+        std::memcpy(workspace.hidden() + batch.cumulative_lengths[row] * size, from, batch.length(row) * size * sizeof(float));
+        from += batch.length(row) * size;
+      }
     }
   });
 }

@@ -10,8 +10,8 @@
 
 namespace berth::engine {
 
-// Gives every row of a batch a chunk, of whole tiles of tokens nearly: 128 tokens or some more, and as many chunks as keep all threads equally long at work.
-// Consecutive chunks, as a parallel region gives them to a thread, are about as many tokens as the next thread's. For 256 tokens or more. Throws std::bad_alloc.
+// Gives every row of a batch a chunk, of whole tiles of tokens nearly: 128 tokens or some more, and as many chunks as keep all threads equally long at work,
+// each of which takes the next chunk when it is done with one. The longest come first. For 256 tokens or more. Throws std::bad_alloc.
 void cut_rows(const RaggedBatch& batch, std::size_t threads, ChunkedRows& chunks);
 
 // Cuts workspace.batch into chunks of rows and reserves a workspace for each thread that will run them, where that is faster than the batch as a whole:

@@ -66,6 +66,8 @@ struct ChunkedRows {
   std::vector<std::size_t> chunk;   // of each row
   std::vector<std::size_t> tokens;  // of each chunk
   std::vector<std::size_t> room;    // of each chunk, in tokens: what is left
+  std::vector<std::size_t> order;   // the chunks that `chunk` numbers, as they are to be run
+  std::vector<std::size_t> place;   // of each of them in that order: `ends` counts by it
   std::vector<std::size_t> thread_costs;
 
   std::size_t count() const noexcept { return ends.size(); }
