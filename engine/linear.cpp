@@ -27,7 +27,7 @@ struct Shape {
   std::size_t tile_panels;
   std::size_t task_work;
   std::size_t block_rows = 0;  // that a task takes at most; 0: as many as stay in L2
-  std::size_t tasks_of_a_thread = 4;
+  std::size_t tasks_of_a_thread = 8;
 };
 
 struct Grid {
@@ -155,7 +155,7 @@ void run_f32(const Compute& compute, const Linear& layer, const LinearArgs& args
                     .tile_panels = 1,
                     .task_work = kTaskWork,
                     .block_rows = tiles ? kTileBlockRows : 0,
-                    .tasks_of_a_thread = tiles && args.rows > kFewRows ? 1U : 4U};
+                    .tasks_of_a_thread = tiles && args.rows > kFewRows ? 1U : 8U};
   for_tasks(compute, shape, [&](const Task& task) noexcept {
     kernels::GemmF32Args gemm;
     set_common(gemm, layer, args, task);
