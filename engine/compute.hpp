@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/parallel.hpp"
+#include "engine/thread_shares.hpp"
 #include "kernels/kernel_table.hpp"
 
 namespace berth::engine {
@@ -10,6 +11,7 @@ struct Compute {
   const kernels::KernelTable& kernels;
   const kernels::LowKernelTable& low;
   const base::ThreadPool& pool;
+  ThreadShares* shares = nullptr;  // of products among a team's members, where the pool is one
 };
 
 // The calling thread alone, for work inside a task.

@@ -175,15 +175,14 @@ void add_convolution(const Compute& compute, const ModelConfig& config, const Mo
 // that the thread's next slice uses again, and a layer takes two parallel regions instead of nine. Every slice reads all the layer's weights, so either there are many rows to use them for, or the
 // weights fit the second cache. For models that keep BF16 rows, whose slices share no memory.
 bool runs_slices(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::size_t tokens) noexcept {
-  constexpr std::size_t kFewRows = 32;
   constexpr std::size_t kCachedWeights = std::size_t{8} << 20;
   const auto threads = static_cast<std::size_t>(compute.pool.threads());
   const Precision precision = weights.layer_precision;
   if (config.body.pre_norm || config.convolution.width > 0 || !keeps_bf16_inner(compute, config, precision)) return false;
   for (const LayerPlan& plan : config.plan)
     if (!attends_bf16_rows(compute, config, weights.layers[plan.weights], plan, precision)) return false;
-  const std::size_t least = threads * (weights.layers.front().product_bytes() <= kCachedWeights ? kFewRows : kSliceRows);
-  return tokens >= least && tokens >= 2 * kFewRows && (threads > 1 || tokens >= kSliceRows + kSliceRows / 2);
+  const std::size_t least = threads * (weights.layers.front().product_bytes() <= kCachedWeights ? kLeastSliceRows : kSliceRows);
+  return tokens >= least && tokens >= 2 * kLeastSliceRows && (threads > 1 || tokens >= kSliceRows + kSliceRows / 2);
 }
 
 // The product that reads what comes before layer i of the first `end`, as it is: none where a norm is between them.
@@ -251,8 +250,9 @@ void run_layers(const Compute& compute, const ModelConfig& config, const ModelWe
     run_layers(compute, config, weights, end, sliced, workspace);
     return;
   }
+  workspace.shares.deal(std::min(static_cast<std::size_t>(compute.pool.threads()), base::Team::kMostMembers));
   compute.pool.as_team([&](const base::ThreadPool& pool) noexcept {
-    run_layers({.kernels = compute.kernels, .low = compute.low, .pool = pool}, config, weights, end, sliced, workspace);
+    run_layers({.kernels = compute.kernels, .low = compute.low, .pool = pool, .shares = &workspace.shares}, config, weights, end, sliced, workspace);
   });
 }
 

@@ -1,6 +1,7 @@
 #include "engine/linear.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 namespace berth::engine {
 
@@ -61,23 +62,47 @@ struct Task {
   std::size_t panel;
   std::size_t end;
   std::size_t slot;  // of the thread that runs it
-  // The thread that is likely to run it, of so many, and whether it is that thread's last.
-  std::size_t thread;
-  std::size_t threads;
+  // Where the share of the thread that is likely to run it begins and ends, the whole being 1, and whether it is that thread's last.
+  double share_begin;
+  double share_end;
   bool last;
 };
+
+// As Task's, where shares are equal.
+double share_end(std::size_t thread, std::size_t threads) { return static_cast<double>(thread) / static_cast<double>(threads); }
 
 // Calls body(task) for every task. Blocks of rows end where tiles end.
 template <class Body>
 void for_tasks(const Compute& compute, Shape shape, Body&& body) noexcept {
   const auto threads = static_cast<std::size_t>(compute.pool.threads());
-  if (compute.pool.is_team()) {
+  const bool team = compute.pool.is_team();
+  if (team) {
     shape.task_work /= 16;
     shape.tasks_of_a_thread = 1;
   }
   const Grid grid = cut(shape, threads);
   const std::size_t tiles = divide_up(shape.rows, shape.tile_rows);
   const std::size_t count = grid.row_blocks * grid.panel_groups;
+  if (team && grid.row_blocks == 1 && count >= threads) {
+    compute.pool.parallel_for(threads, [&](std::size_t member, std::size_t slot) noexcept {
+      ThreadShares& shares = *compute.shares;
+      const ThreadShares::Piece part = shares.part(member, divide_up(shape.panels, shape.tile_panels));
+      if (part.count == 0) return;
+      const auto started = std::chrono::steady_clock::now();
+      const std::size_t panel = part.first * shape.tile_panels;
+      const std::size_t end = std::min(shape.panels, panel + part.count * shape.tile_panels);
+      body(Task{.first = 0,
+                .rows = shape.rows,
+                .panel = panel,
+                .end = end,
+                .slot = slot,
+                .share_begin = shares.begin(member),
+                .share_end = shares.begin(member + 1),
+                .last = true});
+      shares.note(member, (end - panel) * shape.panel_work * shape.rows, std::chrono::steady_clock::now() - started);
+    });
+    return;
+  }
   compute.pool.parallel_for(count, [&](std::size_t task, std::size_t slot) noexcept {
     const std::size_t block = task / grid.panel_groups;
     const std::size_t group = task % grid.panel_groups;
@@ -91,8 +116,8 @@ void for_tasks(const Compute& compute, Shape shape, Body&& body) noexcept {
               .panel = panel,
               .end = std::min(shape.panels, panel + grid.panels_per_task),
               .slot = slot,
-              .thread = thread,
-              .threads = threads,
+              .share_begin = share_end(thread, threads),
+              .share_end = share_end(thread + 1, threads),
               .last = (task + 1) * threads / count != thread});
   });
 }
@@ -134,9 +159,10 @@ void fetch_next(Gemm& gemm, const Linear& layer, const LinearArgs& args, const T
     gemm.next = reinterpret_cast<const std::byte*>(gemm.b.data) + task.end * shape.panel_bytes;
     gemm.next_bytes = std::min(shape.panels - task.end, task.end - task.panel) * shape.panel_bytes;
   } else if (args.next != nullptr && args.next->precision == layer.precision) {
-    const std::size_t bytes = args.next->weight_bytes();
-    gemm.next = static_cast<const std::byte*>(packed_data(*args.next)) + bytes / task.threads * task.thread;
-    gemm.next_bytes = bytes / task.threads;
+    const auto bytes = static_cast<double>(args.next->weight_bytes());
+    const auto begin = static_cast<std::size_t>(bytes * task.share_begin);
+    gemm.next = static_cast<const std::byte*>(packed_data(*args.next)) + begin;
+    gemm.next_bytes = static_cast<std::size_t>(bytes * task.share_end) - begin;
   }
 }
 

@@ -14,8 +14,9 @@ std::size_t pieces_of(std::size_t rows, std::size_t piece) { return std::max<std
 }  // namespace
 
 std::size_t ThreadShares::largest_piece(std::size_t rows, std::size_t threads, std::size_t unit, std::size_t piece) noexcept {
-  const auto share = static_cast<std::size_t>(kMost * static_cast<double>(rows) / static_cast<double>(threads)) + unit;
-  return divide_up(std::min(share, piece + piece / 2), unit) * unit + unit;
+  const std::size_t units = divide_up(rows, unit);
+  const auto share = static_cast<std::size_t>(kMost * static_cast<double>(units) / static_cast<double>(threads)) + 1;
+  return std::min(std::min(units, share), divide_up(piece + piece / 2, unit)) * unit;
 }
 
 ThreadShares::Piece ThreadShares::equal(std::size_t i, std::size_t rows, std::size_t shares, std::size_t unit) noexcept {
@@ -27,10 +28,10 @@ void ThreadShares::reserve(std::size_t threads) {
   if (shares_.size() < threads) shares_.resize(threads);
 }
 
-// Rows a second, beside the mean of those that worked; half of it is new each time, so that a single interruption does not turn things round.
+// Work a second, beside the mean of those that worked; half of it is new each time, so that a single interruption does not turn things round.
 void ThreadShares::note_speeds() noexcept {
   const auto rate = [&](const Share& share) {
-    const std::chrono::duration<double> took = share.done - started_;
+    const std::chrono::duration<double> took = share.took;
     return static_cast<double>(share.taken) / std::max(took.count(), 1e-9);
   };
   double sum = 0;
@@ -47,37 +48,50 @@ void ThreadShares::note_speeds() noexcept {
   }
 }
 
-void ThreadShares::deal(std::size_t rows, std::size_t threads, std::size_t unit, std::size_t piece) noexcept {
+void ThreadShares::deal(std::size_t threads) noexcept {
   note_speeds();
   threads_ = threads;
-  unit_ = unit;
-  const std::size_t units = divide_up(rows, unit);
   double mean = 0;
   for (std::size_t i = 0; i < threads; ++i) mean += shares_[i].speed / static_cast<double>(threads);
   // Shares of the mean, all of them drawn towards it until none is beyond the bounds: their sum stays what it is.
   double furthest = kMost - 1;
   for (std::size_t i = 0; i < threads; ++i) furthest = std::max(furthest, std::abs(shares_[i].speed / mean - 1));
-  const auto share_of_mean = [&](const Share& share) { return 1 + (share.speed / mean - 1) * (kMost - 1) / furthest; };
-  double before = 0;
-  std::size_t first = 0;
+  double end = 0;
+  for (std::size_t i = 0; i < threads; ++i) {
+    end += (1 + (shares_[i].speed / mean - 1) * (kMost - 1) / furthest) / static_cast<double>(threads);
+    shares_[i].end = i + 1 == threads ? 1.0 : std::min(end, 1.0);
+    shares_[i].took = {};
+  }
+}
+
+ThreadShares::Piece ThreadShares::part(std::size_t i, std::size_t count) const noexcept {
+  const auto thing = [&](double end) { return static_cast<std::size_t>(static_cast<double>(count) * end + 0.5); };
+  const std::size_t first = i == 0 ? 0 : thing(shares_[i - 1].end);
+  return {.first = first, .count = thing(shares_[i].end) - first};
+}
+
+void ThreadShares::note(std::size_t i, std::size_t work, Clock::duration took) noexcept {
+  shares_[i].taken += work;
+  shares_[i].took += took;
+}
+
+void ThreadShares::deal(std::size_t rows, std::size_t threads, std::size_t unit, std::size_t piece) noexcept {
+  deal(threads);
+  unit_ = unit;
   for (std::size_t i = 0; i < threads; ++i) {
     Share& share = shares_[i];
-    before += share_of_mean(share);
-    const auto end_units =
-        i + 1 == threads ? units : std::min(units, static_cast<std::size_t>(static_cast<double>(units) * before / static_cast<double>(threads) + 0.5));
-    const std::size_t end = std::max(first, std::min(rows, end_units * unit));
-    share.first = first;
-    share.count = end - first;
+    const Piece units = part(i, divide_up(rows, unit));
+    share.first = std::min(rows, units.first * unit);
+    share.count = std::min(rows, (units.first + units.count) * unit) - share.first;
     share.pieces = share.count == 0 ? 0 : pieces_of(share.count, piece);
     share.next.store(0, std::memory_order_relaxed);
-    first = end;
   }
   started_ = Clock::now();
 }
 
 ThreadShares::Piece ThreadShares::take(std::size_t slot) noexcept {
   Share& own = shares_[slot];
-  if (own.taken > 0) own.done = Clock::now();
+  if (own.taken > 0) own.took = Clock::now() - started_;
   for (std::size_t i = 0; i < threads_; ++i) {
     Share& share = shares_[(slot + i) % threads_];
     if (share.next.load(std::memory_order_relaxed) >= share.pieces) continue;

@@ -1,4 +1,4 @@
-// How many of a batch's tokens each thread takes: as many as it was fast lately. A core whose other half, or whose time, goes to somebody else's work may do half of
+// How much of a batch's work each thread takes: as much as it was fast lately. A core whose other half, or whose time, goes to somebody else's work may do half of
 // what its neighbour does, and equal shares would have the neighbour wait for it in every layer. What is computed does not depend on who computes it.
 #pragma once
 
@@ -18,7 +18,7 @@ class ThreadShares {
   // A share is at most this many times what it would be if all were equal, and as much less at least.
   static constexpr double kMost = 1.5;
 
-  // Rows of the largest piece that deal() makes of so many, for as many threads.
+  // No piece that deal() makes of so many rows, for as many threads, has more rows than this, a multiple of `unit`.
   static std::size_t largest_piece(std::size_t rows, std::size_t threads, std::size_t unit, std::size_t piece) noexcept;
 
   // Share i of so many that are alike but for a unit.
@@ -33,6 +33,13 @@ class ThreadShares {
   // What the thread of this slot is to do next: a piece of its own share or, behind that, of another one.
   Piece take(std::size_t slot) noexcept;
 
+  // The same for the members of a team (base/team.hpp), who go through many products and have their shares of all of them dealt out beforehand: share i
+  // is part(i, count) of `count` things. Who has done it notes how much that was, in any unit, and how long it took.
+  void deal(std::size_t threads) noexcept;
+  Piece part(std::size_t i, std::size_t count) const noexcept;
+  double begin(std::size_t i) const noexcept { return i == 0 ? 0.0 : shares_[i - 1].end; }  // the whole being 1
+  void note(std::size_t i, std::size_t work, std::chrono::steady_clock::duration took) noexcept;
+
  private:
   using Clock = std::chrono::steady_clock;
   struct alignas(64) Share {
@@ -40,9 +47,10 @@ class ThreadShares {
     std::size_t pieces = 0;
     std::size_t first = 0;  // rows
     std::size_t count = 0;
+    double end = 0;  // of the share, the whole being 1
     // Of the thread with this number:
-    std::size_t taken = 0;  // rows, in this region
-    Clock::time_point done{};
+    std::size_t taken = 0;  // rows, or work that was noted, since shares were dealt
+    Clock::duration took{};
     double speed = 1.0;  // beside the others', whose mean is 1
 
     Share() = default;

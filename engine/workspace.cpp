@@ -28,7 +28,9 @@ WorkspacePlan plan_workspace(const ModelConfig& config, Precision precision, con
   if (precision != Precision::fp32) {
     const std::size_t rows = (tokens + kernels::kLowRows - 1) / kernels::kLowRows * kernels::kLowRows;
     plan.low_row_bytes = std::max(low_row_bytes(precision, config.hidden_size), low_row_bytes(precision, config.intermediate_size));
-    const std::size_t of_slices = plan.threads * ThreadShares::largest_piece(tokens, plan.threads, slice_unit(tokens, plan.threads), kSliceRows);
+    std::size_t of_slices = 0;
+    if (tokens >= plan.threads * kLeastSliceRows)
+      of_slices = plan.threads * ThreadShares::largest_piece(tokens, plan.threads, slice_unit(tokens, plan.threads), kSliceRows);
     const std::size_t scratch_rows = std::max(rows, of_slices);
     plan.low = whole_lines(scratch_rows * plan.low_row_bytes / sizeof(float));
     plan.scales = whole_lines(scratch_rows);
@@ -44,10 +46,22 @@ WorkspacePlan plan_workspace(const ModelConfig& config, Precision precision, con
 }
 
 void Workspace::reserve(const WorkspacePlan& plan) {
+  if (buffer_.size() < plan.floats()) {
+    plan_ = {};
+    buffer_ = {};  // the old block goes first: its contents are not needed
+    buffer_ = base::AlignedBuffer<float>(plan.floats());
+  }
   plan_ = plan;
-  if (buffer_.size() >= plan.floats()) return;
-  buffer_ = {};  // the old block goes first: its contents are not needed
-  buffer_ = base::AlignedBuffer<float>(plan.floats());
+}
+
+std::size_t Workspace::end_use() noexcept {
+  note_use();
+  plan_ = {};
+  chunks.ends.clear();
+  batch.clear();
+  pooled.clear();
+  pooled2.clear();
+  return std::exchange(most_used_, 0);
 }
 
 std::size_t Workspace::bytes() const noexcept {
@@ -91,7 +105,7 @@ std::unique_ptr<Workspace> WorkspacePool::keep(std::unique_ptr<Workspace> worksp
   constexpr std::size_t kSmall = std::size_t{1} << 20;  // not worth giving up
   workspace->inputs.clear();
   const std::size_t bytes = workspace->bytes();
-  const std::size_t used = workspace->take_most_used();
+  const std::size_t used = workspace->end_use();
   const std::lock_guard lock(mutex_);
   ++calls_;
   recent_bytes_ = std::max(used, recent_bytes_ - recent_bytes_ / kForgetCalls);

@@ -20,7 +20,8 @@
 
 namespace berth::engine {
 
-// Floats of each part; every part begins on a cache line.
+// Floats of each part; every part begins on a cache line. In low precision what is between two attentions (`summed`, `inner`, `low`, `scales`) is for whole
+// tiles, or for a slice of each thread, where those are more.
 struct WorkspacePlan {
   std::size_t hidden = 0;  // [tokens, hidden]: the residual stream
   // wide and mixed hold FP32 or BF16, whose rows are readable up to whole tiles.
@@ -42,6 +43,7 @@ struct WorkspacePlan {
 // Tokens that a thread takes through all that is between two attentions at a time, about; and what their number is a multiple of: tiles, pairs of them where
 // there are enough for all threads.
 inline constexpr std::size_t kSliceRows = 128;
+inline constexpr std::size_t kLeastSliceRows = 32;  // of each thread: for fewer there are no slices
 constexpr std::size_t slice_unit(std::size_t tokens, std::size_t threads) { return (tokens >= threads * kSliceRows ? 2 : 1) * kernels::kLowRows; }
 
 WorkspacePlan plan_workspace(const ModelConfig& config, Precision precision, const Compute& compute, std::size_t tokens, std::size_t longest);
@@ -64,8 +66,8 @@ struct ChunkedRows {
   std::vector<std::size_t> rows;    // chunk i is rows[ends[i - 1]] to rows[ends[i] - 1]
   std::vector<std::size_t> ends;    // none: the batch is computed as a whole
   std::vector<std::size_t> chunk;   // of each row
-  std::vector<std::size_t> tokens;  // of each chunk
-  std::vector<std::size_t> room;    // of each chunk, in tokens: what is left
+  std::vector<std::size_t> tokens;  // of each chunk, as `chunk` numbers them
+  std::vector<std::size_t> room;    // of each chunk, so too, in tokens: what is left
   std::vector<std::size_t> order;   // the chunks that `chunk` numbers, as they are to be run
   std::vector<std::size_t> place;   // of each of them in that order: `ends` counts by it
   std::vector<std::size_t> thread_costs;
@@ -101,10 +103,8 @@ class Workspace {
   std::size_t bytes() const noexcept;  // that it holds
   // A call that runs several batches says behind each that it needed what the workspace has in use now.
   void note_use() noexcept { most_used_ = std::max(most_used_, used_bytes()); }
-  std::size_t take_most_used() noexcept {
-    note_use();
-    return std::exchange(most_used_, 0);
-  }
+  // The bytes that the call needed at most. Nothing is in use from now on: who gives up before there is a batch needs nothing.
+  std::size_t end_use() noexcept;
 
   InputRows inputs;  // the call's own, as is the batch: kept for their capacity
   RaggedBatch batch;
@@ -121,7 +121,7 @@ class Workspace {
 
   WorkspacePlan plan_;
   base::AlignedBuffer<float> buffer_;
-  std::size_t most_used_ = 0;  // bytes, since the last take_most_used()
+  std::size_t most_used_ = 0;  // bytes, since the last end_use()
 };
 
 // Workspaces that calls borrow and give back: as many as ran at once lately, each at most some times as large as calls lately needed. What a burst left

@@ -102,14 +102,18 @@ Tile& tile(unsigned number) noexcept {
 }
 
 void configure(const unsigned char* bytes) noexcept {
-  bool supported = bytes[0] == 1 && bytes[1] == 0;
+  bool supported = bytes[0] == 1;
+  for (int i = 1; i < 16; ++i) supported = supported && bytes[i] == 0;
   for (int i = 0; i < 8; ++i) supported = supported && read<std::uint16_t>(bytes + 16 + 2 * i) == 64 && bytes[48 + i] == 16;
   if (!supported) fail("AMX emulator: a configuration other than eight whole tiles\n");
   state.configured = true;
   std::memset(state.tiles, 0, sizeof(state.tiles));
 }
 
-// False: not one of AMX, or one that the kernels have no use for.
+// A CPU refuses a product whose tiles are not three.
+bool are_three_tiles(const Instruction& i) noexcept { return i.reg != i.rm && i.reg != i.second && i.rm != i.second && i.second < 8; }
+
+// False: not one of AMX, one that a CPU refuses, or one that the kernels have no use for.
 bool run(const Instruction& i) noexcept {
   enum Prefix : unsigned { none, x66, xf3, xf2 };
   switch (i.opcode) {
@@ -127,10 +131,10 @@ bool run(const Instruction& i) noexcept {
       }
       return true;
     case 0x5c:
-      if (i.in_memory || i.prefix != xf3) return false;
+      if (i.in_memory || i.prefix != xf3 || !are_three_tiles(i)) return false;
       return multiply_bf16(tile(i.reg), tile(i.rm), tile(i.second)), true;  // TDPBF16PS
     case 0x5e:
-      if (i.in_memory || i.prefix != xf2) return false;
+      if (i.in_memory || i.prefix != xf2 || !are_three_tiles(i)) return false;
       return multiply_s8(tile(i.reg), tile(i.rm), tile(i.second)), true;  // TDPBSSD
     default: return false;
   }
@@ -170,7 +174,8 @@ void multiply_s8(Tile& c, const Tile& a, const Tile& b) noexcept {
 
 void multiply_bf16(Tile& c, const Tile& a, const Tile& b) noexcept {
   const unsigned saved = _mm_getcsr();
-  _mm_setcsr(0x9fc0);  // no exceptions, denormal values are zero, results are flushed, to nearest
+  _mm_setcsr(0x9fc0);             // no exceptions, denormal values are zero, results are flushed, to nearest
+  asm volatile("" ::: "memory");  // nothing below is computed before
   for (int m = 0; m < 16; ++m) {
     __m512 even = _mm512_setzero_ps();
     __m512 odd = _mm512_setzero_ps();
@@ -184,6 +189,7 @@ void multiply_bf16(Tile& c, const Tile& a, const Tile& b) noexcept {
     float* const sums = reinterpret_cast<float*>(c.rows[m]);
     _mm512_store_ps(sums, _mm512_add_ps(_mm512_load_ps(sums), _mm512_add_ps(even, odd)));
   }
+  asm volatile("" ::: "memory");
   _mm_setcsr(saved);
 }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -14,6 +13,7 @@
 #include "tests/engine/inputs.hpp"
 #include "tests/engine/reference_case.hpp"
 #include "tests/support/expect_error.hpp"
+#include "tests/support/normals.hpp"
 #include "tests/support/safetensors_writer.hpp"
 #include "tests/support/temp_directory.hpp"
 
@@ -23,18 +23,6 @@ namespace {
 using base::ErrorCode;
 using engine::Model;
 using engine::TokenValues;
-
-std::vector<float> random_values(std::size_t count, unsigned seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0.0F, 0.3F);
-  std::vector<float> values(count);
-  for (float& value : values) value = normal(random);
-  return values;
-}
-
-TensorToWrite f32(const std::string& name, std::vector<std::uint64_t> shape, const std::vector<float>& values) {
-  return {name, "F32", std::move(shape), std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float))};
-}
 
 TEST(Attended, PaddedPositionsAsTheLibraryComputesThem) {
   for (const char* name : {"bert", "roberta", "mpnet", "albert", "nomic-bert", "jina-bert", "electra"}) {
@@ -72,7 +60,7 @@ class LateDirectory {
   static constexpr std::size_t kHidden = 48;
   static constexpr std::size_t kSize = 20;
 
-  explicit LateDirectory(const std::string& config = kPylate) : weight(random_values(kSize * kHidden, 3)) {
+  explicit LateDirectory(const std::string& config = kPylate) : weight(normals(kSize * kHidden, 3, 0.3F)) {
     std::filesystem::copy(reference("bert"), path(), std::filesystem::copy_options::recursive);
     write("modules.json", R"([{"idx":0,"name":"0","path":"","type":"sentence_transformers.models.Transformer"},
                               {"idx":1,"name":"1","path":"1_Dense","type":"pylate.models.Dense.Dense"}])");
@@ -330,7 +318,7 @@ TEST(LateInteraction, WhatIsRefused) {
 // The case "st-xlm-roberta-cls" with BGE-M3's extra layers: 32 values to 12, and to one weight.
 struct BgeM3 : testing::Test {
   TempDirectory files;
-  std::vector<float> projection = random_values(12 * 32, 8), bias = random_values(12, 9), weight = random_values(32, 10), sparse_bias = {0.05F};
+  std::vector<float> projection = normals(12 * 32, 8, 0.3F), bias = normals(12, 9, 0.3F), weight = normals(32, 10, 0.3F), sparse_bias = {0.05F};
 
   void SetUp() override {
     std::filesystem::copy(reference("st-xlm-roberta-cls"), path(), std::filesystem::copy_options::recursive);

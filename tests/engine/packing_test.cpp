@@ -3,7 +3,6 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -13,6 +12,7 @@
 #include "engine/outliers.hpp"
 #include "kernels/dispatch.hpp"
 #include "tests/support/expect_error.hpp"
+#include "tests/support/normals.hpp"
 #include "tests/support/safetensors_writer.hpp"
 #include "tests/support/temp_directory.hpp"
 
@@ -20,18 +20,8 @@ namespace berth::engine {
 namespace {
 
 using test::expect_error;
-
-std::vector<float> normals(std::size_t count, unsigned seed, float scale = 1.0F) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0.0F, scale);
-  std::vector<float> values(count);
-  for (float& value : values) value = normal(random);
-  return values;
-}
-
-test::TensorToWrite f32(std::string name, std::vector<std::uint64_t> shape, const std::vector<float>& values) {
-  return {std::move(name), "F32", std::move(shape), std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float))};
-}
+using test::f32;
+using test::normals;
 
 Vector vector_of(const std::vector<float>& values) {
   Vector result(values.size());

@@ -76,8 +76,7 @@ class Planted {
   fs::path write(const TempDirectory& directory) const {
     fs::copy(source_, directory.path(), fs::copy_options::recursive | fs::copy_options::overwrite_existing);
     std::vector<TensorToWrite> tensors;
-    for (const auto& [name, values] : tensors_)
-      tensors.push_back({name, "F32", values.shape, std::string(reinterpret_cast<const char*>(values.data.data()), values.data.size() * sizeof(float))});
+    for (const auto& [name, values] : tensors_) tensors.push_back(f32(name, values.shape, values.data));
     directory.write("model.safetensors", safetensors(tensors));
     return directory.path();
   }

@@ -44,7 +44,7 @@ std::string bytes(const std::vector<Value>& values) {
 TensorToWrite f32(const std::string& name, const Rows& rows) {
   std::vector<float> values;
   for (const auto& row : rows) values.insert(values.end(), row.begin(), row.end());
-  return {name, "F32", {rows.size(), rows.front().size()}, bytes(values)};
+  return test::f32(name, {rows.size(), rows.front().size()}, values);
 }
 
 struct StaticModel : testing::Test {

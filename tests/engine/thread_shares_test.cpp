@@ -46,12 +46,18 @@ TEST(ThreadShares, EveryRowIsTakenOnce) {
       for (const std::size_t piece : {64U, 128U}) {
         ThreadShares shares;
         shares.reserve(threads);
+        std::size_t largest = 0;
         for (std::size_t rows = 1; rows < 1500; rows += 37) {
+          for (std::size_t i = 0; i < threads; ++i) shares.note(i, 1, std::chrono::nanoseconds(10 + rows * (i + 1) % 90));  // any speeds
           shares.deal(rows, threads, unit, piece);
           const std::vector<Piece> pieces = take_all(shares, threads);
           expect_each_row_once(pieces, rows, unit);
-          for (const Piece& one : pieces) EXPECT_LE(one.count, ThreadShares::largest_piece(rows, threads, unit, piece)) << rows << " rows, " << threads;
+          const std::size_t bound = ThreadShares::largest_piece(rows, threads, unit, piece);
+          EXPECT_EQ(bound % unit, 0U);
+          for (const Piece& one : pieces) EXPECT_LE(one.count, bound) << rows << " rows, " << threads;
+          for (const Piece& one : pieces) largest = std::max(largest, one.count);
         }
+        EXPECT_GT(largest, piece) << "or the bound is never tried";
       }
 }
 
@@ -125,6 +131,57 @@ TEST(ThreadShares, OneThreadDoesWhatTheOthersDoNotComeFor) {
     EXPECT_EQ(pieces.front().first, 256U) << "its own first; and who never came keeps an equal share";
     expect_each_row_once(pieces, 512, 16);
   }
+}
+
+// What `threads` members noted in one pass of a team, each its part of 1000 things, so many nanoseconds a thing.
+std::vector<std::size_t> parts_of(ThreadShares& shares, const std::vector<int>& nanoseconds) {
+  shares.deal(nanoseconds.size());
+  std::vector<std::size_t> parts;
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < nanoseconds.size(); ++i) {
+    const Piece part = shares.part(i, 1000);
+    EXPECT_EQ(part.first, next);
+    EXPECT_NEAR(shares.begin(i) * 1000, static_cast<double>(part.first), 0.51);
+    next = part.first + part.count;
+    parts.push_back(part.count);
+    for (int product = 0; product < 3; ++product) shares.note(i, part.count, std::chrono::nanoseconds(static_cast<int>(part.count) * nanoseconds[i]));
+  }
+  EXPECT_EQ(next, 1000U);
+  EXPECT_EQ(shares.begin(nanoseconds.size()), 1.0);
+  return parts;
+}
+
+TEST(ThreadShares, OfATeamsMembersAreWhatTheyWereFastAt) {
+  ThreadShares shares;
+  shares.reserve(4);
+  EXPECT_EQ(parts_of(shares, {10, 10, 10, 20}), (std::vector<std::size_t>(4, 250))) << "nothing is known yet";
+  std::vector<std::size_t> parts;
+  for (int pass = 0; pass < 20; ++pass) parts = parts_of(shares, {10, 10, 10, 20});
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_NEAR(static_cast<double>(parts[i]), 1000 / 3.5, 1.0);
+  for (int pass = 0; pass < 20; ++pass) parts = parts_of(shares, {10, 10, 10, 1000});
+  EXPECT_NEAR(static_cast<double>(parts[3]), 125, 1) << "half of an equal share, and no less";
+  for (int pass = 0; pass < 20; ++pass) parts = parts_of(shares, {10, 10, 10, 10});
+  for (const std::size_t part : parts) EXPECT_NEAR(static_cast<double>(part), 250, 1.0);
+}
+
+// Whoever has nothing to do, since there are fewer things than members, keeps the speed it had; and a batch of rows may follow.
+TEST(ThreadShares, OfFewThingsAreWholeAndNoneIsLost) {
+  ThreadShares shares;
+  shares.reserve(8);
+  for (const std::size_t threads : {2U, 3U, 8U})
+    for (std::size_t count = 0; count < 20; ++count) {
+      shares.deal(threads);
+      std::size_t next = 0;
+      for (std::size_t i = 0; i < threads; ++i) {
+        const Piece part = shares.part(i, count);
+        EXPECT_EQ(part.first, next);
+        next += part.count;
+        if (part.count > 0) shares.note(i, part.count, std::chrono::microseconds(1 + i * i));
+      }
+      EXPECT_EQ(next, count);
+      shares.deal(count, threads, 16, 64);
+      expect_each_row_once(take_all(shares, threads), count, 16);
+    }
 }
 
 }  // namespace

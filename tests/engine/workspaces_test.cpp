@@ -36,6 +36,39 @@ TEST(Workspaces, ShrinkAfterALargeBatch) {
   }
 }
 
+// Calls that are refused before they compute anything need nothing.
+TEST(Workspaces, ShrinkWhileCallsAreRefused) {
+  const auto model = load(2, "fp32");
+  encode_rows(*model, 64, 128, 1 << 20);
+  EXPECT_GT(model->workspaces().idle_bytes(), std::size_t{5} << 20);
+  const std::vector<std::int32_t> ids = {-1};
+  const std::vector<berth_input> inputs(1, test::ids_input(ids));
+  std::vector<float> out(model->embedding_size());
+  for (std::size_t i = 0; i < 12 * WorkspacePool::kForgetCalls; ++i) EXPECT_THROW(model->encode(inputs, {}, out.data(), nullptr, nullptr), base::Error);
+  EXPECT_LT(model->workspaces().idle_bytes(), std::size_t{2} << 20);
+}
+
+// What is for slices of many threads is there only where a batch is long enough for slices.
+TEST(Workspaces, OfFewTokensDoNotGrowWithThreads) {
+  std::vector<std::size_t> bytes;
+  for (const int threads : {1, 64}) {
+    const auto model = load(threads, "int8");
+    const Compute compute = model->compute();
+    const WorkspacePlan plan = plan_workspace(model->config(), Precision::int8, compute, 10, 10);
+    bytes.push_back((plan.floats() - plan.attention * plan.threads) * sizeof(float));
+  }
+  EXPECT_EQ(bytes[0], bytes[1]);
+}
+
+// A workspace whose memory was not to be had is as large as what it holds.
+TEST(Workspaces, AreEmptyWhereMemoryWasNotToBeHad) {
+  Workspace workspace;
+  workspace.reserve({.hidden = 1000});
+  EXPECT_THROW(workspace.reserve({.hidden = std::size_t{1} << 58}), std::bad_alloc);
+  EXPECT_LT(workspace.end_use(), 1000U);
+  EXPECT_LT(workspace.bytes(), 1000U);
+}
+
 // What it needed is what its largest batch did, not its last one.
 TEST(Workspaces, StayWhereTheLastOfACallsBatchesIsSmall) {
   for (const char* precision : {"fp32", "int8"}) {

@@ -38,6 +38,10 @@ inline std::string safetensors(const std::vector<TensorToWrite>& tensors) {
   return raw_safetensors(header, data);
 }
 
+inline TensorToWrite f32(std::string name, std::vector<std::uint64_t> shape, const std::vector<float>& values) {
+  return {std::move(name), "F32", std::move(shape), std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float))};
+}
+
 // One F32 tensor of zeros.
 inline TensorToWrite zeros(std::string name, std::vector<std::uint64_t> shape) {
   std::size_t bytes = 4;
