@@ -15,11 +15,13 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
-// What a text makes the tokenizer refuse is known to it, but not which of the texts it was.
+// As the model is to see it. What a text makes the tokenizer refuse is known to it, but not which of the texts it was.
 tokenizer::Encoding tokenize(const tokenizer::Tokenizer& tokenizer, std::string_view text, std::optional<std::string_view> pair,
                              const tokenizer::EncodeOptions& options, std::size_t index) {
   try {
-    return pair ? tokenizer.encode(text, *pair, options) : tokenizer.encode(text, options);
+    tokenizer::Encoding encoding = pair ? tokenizer.encode(text, *pair, options) : tokenizer.encode(text, options);
+    if (!tokenizer.gives_types()) std::fill(encoding.type_ids.begin(), encoding.type_ids.end(), 0);
+    return encoding;
   } catch (const Error& error) {
     throw Error(error.code(), input_name(index) + ": " + error.what());
   }
@@ -35,11 +37,11 @@ tokenizer::Encoding encode_own_tokens(std::string_view text, const berth_input& 
     end = 0;
     for (std::size_t i = 0; i < rules.max_code_points && end < text.size(); ++i) end += base::decode_utf8(text, end).length;
   }
-  tokenizer::EncodeOptions options;
-  options.add_special_tokens = false;
+  // These libraries use the tokenizer as its file describes it.
+  tokenizer::EncodeOptions options{.add_special_tokens = false, .truncation = rules.tokenizer->file_truncation()};
   const tokenizer::Encoding all = tokenize(*rules.tokenizer, text.substr(0, end), std::nullopt, options, index);
   tokenizer::Encoding kept;
-  kept.truncated = end < text.size();
+  kept.truncated = end < text.size() || all.truncated;
   for (std::size_t t = 0; t < all.ids.size(); ++t) {
     if (rules.dropped && all.ids[t] == *rules.dropped) continue;
     if (kept.ids.size() == rules.max_length) {
@@ -49,8 +51,11 @@ tokenizer::Encoding encode_own_tokens(std::string_view text, const berth_input& 
     kept.ids.push_back(all.ids[t]);
     kept.type_ids.push_back(all.type_ids[t]);
   }
-  if (kept.truncated && rules.long_text == LongText::error)
-    refuse_long_text(index, tokenize(*rules.tokenizer, text, std::nullopt, options, index).size(), rules.max_length);
+  if (kept.truncated && rules.long_text == LongText::error) {
+    const std::size_t limit = options.truncation ? std::min(rules.max_length, options.truncation->max_length) : rules.max_length;
+    options.truncation.reset();
+    refuse_long_text(index, tokenize(*rules.tokenizer, text, std::nullopt, options, index).size(), limit);
+  }
   return kept;
 }
 

@@ -42,8 +42,8 @@ struct TokenizerParts {
   std::unique_ptr<Model> model;
   std::unique_ptr<AddedVocabulary> added;
   PostProcessor post_processor;
-  std::unique_ptr<Decoder> decoder;               // may be null
-  std::optional<TruncationSide> truncation_side;  // of the file's truncation section, which is ignored but for this
+  std::unique_ptr<Decoder> decoder;      // may be null
+  std::optional<Truncation> truncation;  // the file's own
 };
 
 class Encoder {

@@ -20,6 +20,7 @@ struct ConfigLimits {
   std::optional<std::size_t> model_max_length;
   std::optional<TruncationSide> truncation_side;
   bool clean_up_tokenization_spaces = true;
+  bool gives_types = true;
   std::optional<std::string> mask_token, unknown_token, pad_token;
 };
 // `config` is the parsed tokenizer_config.json.

@@ -139,8 +139,13 @@ std::size_t Tokenizer::vocab_size() const { return impl_->encoder.parts().model-
 
 std::int32_t Tokenizer::max_id() const { return impl_->max_id; }
 std::optional<std::size_t> Tokenizer::model_max_length() const { return impl_->limits.model_max_length; }
+const std::optional<Truncation>& Tokenizer::file_truncation() const { return impl_->encoder.parts().truncation; }
+
+bool Tokenizer::gives_types() const { return impl_->limits.gives_types; }
+
 TruncationSide Tokenizer::truncation_side() const {
-  return impl_->limits.truncation_side.value_or(impl_->encoder.parts().truncation_side.value_or(TruncationSide::right));
+  if (impl_->limits.truncation_side) return *impl_->limits.truncation_side;
+  return file_truncation() ? file_truncation()->side : TruncationSide::right;
 }
 std::size_t Tokenizer::num_special_tokens(bool pair) const { return impl_->encoder.parts().post_processor.added(pair); }
 

@@ -26,7 +26,7 @@ struct Truncation {
 
 struct EncodeOptions {
   bool add_special_tokens = true;
-  std::optional<Truncation> truncation;  // absent: nothing is cut. The file's own truncation and padding sections are ignored
+  std::optional<Truncation> truncation;  // absent: nothing is cut, whatever the file's own sections say
   bool keep_overflow = false;            // fill Encoding::overflow with the windows that were cut off
 };
 
@@ -78,11 +78,15 @@ class Tokenizer {
   std::int32_t max_id() const;                          // the largest id encode() can give: must be below the embedding table's rows
   std::optional<std::size_t> model_max_length() const;  // tokenizer_config.json, when it is there and below 10^9
   TruncationSide truncation_side() const;               // tokenizer_config.json, else tokenizer.json's truncation section, else right
-  std::size_t num_special_tokens(bool pair) const;      // that the post-processor adds
-  bool is_frame(std::int32_t id) const;                 // one of those
-  std::optional<std::int32_t> mask_id() const;          // the "mask_token" of the directory's files, else [MASK] or <mask> where there is one
-  std::optional<std::int32_t> unknown_id() const;       // likewise
-  std::optional<std::int32_t> pad_id() const;           // likewise
+  // The length and side of tokenizer.json's own: what the tokenizers library cuts single texts to unasked. transformers sets it aside.
+  const std::optional<Truncation>& file_truncation() const;
+  // Whether transformers hands models the type ids: "model_input_names" of tokenizer_config.json, else its class's. Else all are 0 to a model.
+  bool gives_types() const;
+  std::size_t num_special_tokens(bool pair) const;  // that the post-processor adds
+  bool is_frame(std::int32_t id) const;             // one of those
+  std::optional<std::int32_t> mask_id() const;      // the "mask_token" of the directory's files, else [MASK] or <mask> where there is one
+  std::optional<std::int32_t> unknown_id() const;   // likewise
+  std::optional<std::int32_t> pad_id() const;       // likewise
   // What tokens that continue a word begin with ("##"); "" where the vocabulary does not mark them so.
   std::string_view continuing_prefix() const;
   std::string_view type() const;  // "WordPiece"

@@ -1,9 +1,31 @@
+#include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <string_view>
 
 #include "base/error.hpp"
 #include "tokenizer/loading.hpp"
 
 namespace berth::tokenizer {
+
+namespace {
+
+// The classes of transformers whose model_input_names lack token_type_ids; all others have PreTrainedTokenizerBase's, or their own with them.
+constexpr std::string_view kWithoutTypes[] = {"BartTokenizer",       "CamembertTokenizer", "DistilBertTokenizer", "GPT2Tokenizer",
+                                              "LongformerTokenizer", "MPNetTokenizer",     "RobertaTokenizer",    "XLMRobertaTokenizer"};
+
+bool gives_types(const base::JsonObject& config) {
+  if (const base::Json* names = config.find("model_input_names")) {
+    const auto is_name = [](const base::Json& name) { return name.is_string(); };
+    if (!names->is_array() || !std::all_of(names->begin(), names->end(), is_name)) config.fail("model_input_names", "expected a list of strings");
+    return std::find(names->begin(), names->end(), "token_type_ids") != names->end();
+  }
+  std::string name = config.string_or("tokenizer_class", "");
+  if (name.ends_with("Fast")) name.resize(name.size() - 4);
+  return std::find(std::begin(kWithoutTypes), std::end(kWithoutTypes), name) == std::end(kWithoutTypes);
+}
+
+}  // namespace
 
 ConfigLimits read_config_limits(const base::JsonObject& config) {
   ConfigLimits limits;
@@ -23,6 +45,7 @@ ConfigLimits read_config_limits(const base::JsonObject& config) {
     limits.truncation_side = side == "left" ? TruncationSide::left : TruncationSide::right;
   }
   limits.clean_up_tokenization_spaces = config.boolean_or("clean_up_tokenization_spaces", true);
+  limits.gives_types = gives_types(config);
   read_roles(config, limits);
   return limits;
 }

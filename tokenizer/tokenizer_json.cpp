@@ -42,6 +42,16 @@ std::optional<StageSource> stage(const base::JsonObject& document, const char* k
   return StageSource{document.object(key), key};
 }
 
+Truncation read_truncation(const base::JsonObject& section) {
+  constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
+  Truncation truncation;
+  truncation.max_length = static_cast<std::size_t>(section.integer_or("max_length", kNoLimit, 0, kNoLimit));
+  const std::string side = section.string_or("direction", "Right");
+  if (side != "Right" && side != "Left") section.fail("direction", "expected \"Right\" or \"Left\"");
+  if (side == "Left") truncation.side = TruncationSide::left;
+  return truncation;  // the strategy is for pairs, which nobody cuts by it
+}
+
 }  // namespace
 
 TokenizerParts assemble_parts(const base::JsonObject& document, std::unique_ptr<Model> model, std::vector<AddedToken> added) {
@@ -69,8 +79,7 @@ TokenizerParts load_tokenizer_json(std::string_view text, const std::string& lab
   if (!model) corrupt(label, "model", "missing");
   TokenizerParts parts = assemble_parts(document, make_model(*model, model_data.take()), read_added_tokens({document, ""}));
   if (const base::Json* section = document.find("truncation"); section != nullptr && section->is_object())
-    if (const auto direction = section->find("direction"); direction != section->end() && direction->is_string())
-      parts.truncation_side = *direction == "Left" ? TruncationSide::left : TruncationSide::right;
+    parts.truncation = read_truncation(base::JsonObject(*section, label, "truncation"));
   if (const auto post = stage(document, "post_processor")) parts.post_processor = make_post_processor(*post);
   return parts;
 }

@@ -55,6 +55,7 @@ tokenizer::Encoding tail_of(const Model& model, const std::string& hypothesis) {
   const auto cut = static_cast<std::ptrdiff_t>(frame.size());
   pair.ids.erase(pair.ids.begin(), pair.ids.begin() + cut);
   pair.type_ids.erase(pair.type_ids.begin(), pair.type_ids.begin() + cut);
+  if (!model.tokenizer()->gives_types()) std::fill(pair.type_ids.begin(), pair.type_ids.end(), 0);
   return pair;
 }
 

@@ -51,8 +51,7 @@ class LinearOfATeam : public testing::TestWithParam<std::string> {};
 
 TEST_P(LinearOfATeam, GivesTheSameBitsWhateverItsShares) {
   test::TempDirectory directory;
-  directory.write("model.safetensors",
-                  test::safetensors({test::f32("w", {kOut, kIn}, test::normals(kOut * kIn, 1))}));
+  directory.write("model.safetensors", test::safetensors({test::f32("w", {kOut, kIn}, test::normals(kOut * kIn, 1))}));
   const auto tensors = loaders::TensorStore::open(directory.path());
   const kernels::Isa isa = kernels::select_isa(GetParam());
   const Compute alone{kernels::kernel_table(isa), kernels::low_kernel_table(isa), one_thread()};
@@ -84,8 +83,7 @@ TEST_P(LinearOfATeam, GivesTheSameBitsWhateverItsShares) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isa, LinearOfATeam, testing::ValuesIn(test::usable_isas()),
-                         [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Isa, LinearOfATeam, testing::ValuesIn(test::usable_isas()), [](const auto& info) { return info.param; });
 
 }  // namespace
 }  // namespace berth::engine

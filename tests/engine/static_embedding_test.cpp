@@ -90,6 +90,21 @@ TEST_F(StaticModel, MeansOfRows) {
   EXPECT_EQ(rows[4].truncated, 0U);
 }
 
+// The libraries use the tokenizer as its file describes it: what it cuts is gone, unknown words counting.
+TEST_F(StaticModel, CutAsTheTokenizersFileSays) {
+  std::string tokenizer = kTokenizer;
+  const std::string none = R"("truncation":null)";
+  tokenizer.replace(tokenizer.find(none), none.size(), R"("truncation":{"direction":"Right","max_length":3,"strategy":"LongestFirst","stride":0})");
+  files.write("tokenizer.json", tokenizer);
+  const auto model = load();
+  std::vector<berth_row> rows;
+  EXPECT_EQ(encode(*model, {"a dog cat sat", "cat cat cat"}, &rows), (Rows{{3.0F, -2.5F, 25.0F}, {3.5F, -3.0F, 30.0F}}));
+  EXPECT_EQ(rows[0].tokens, 2U);
+  EXPECT_EQ(rows[0].truncated, 1U);
+  EXPECT_EQ(rows[1].truncated, 0U);
+  expect_error(ErrorCode::too_long, {"input 0", "4 tokens", "3"}, [&] { encode(*model, {"a dog cat sat"}, nullptr, {.long_text = engine::LongText::error}); });
+}
+
 TEST_F(StaticModel, NormalizedWhereTheConfigSaysSo) {
   files.write("config.json", R"({"model_type":"model2vec","normalize":true})");
   const auto model = load();

@@ -1,6 +1,7 @@
 // The tasks, long texts and prompts through the C and C++ interfaces; the command line's tests have their numbers.
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/engine/reference_case.hpp"
+#include "tests/support/temp_directory.hpp"
 
 namespace berth::test {
 namespace {
@@ -157,6 +159,27 @@ TEST(ZeroShot, ScoresLabels) {
   expect_error(BERTH_INVALID_ARGUMENT, "labels", [&] { model.zero_shot({"x"}, std::vector<std::string>{}); });
   expect_error(BERTH_INVALID_ARGUMENT, "input 1: text_pair", [&] { model.zero_shot({Input("x"), Input("x", "y")}, labels); });
   expect_error(BERTH_INVALID_ARGUMENT, "labels is not valid UTF-8", [&] { model.zero_shot({"x"}, std::vector<std::string>{"\xff"}); });
+}
+
+// Pairs whose types the tokenizer's class, or its config, keeps from the model: all are 0 to it, as where ids are given with such types.
+TEST(Pairs, HaveTheTypesThatTransformersHandsOver) {
+  const test::TempDirectory directory;
+  std::filesystem::copy(reference("bert-nli"), directory.path(), std::filesystem::copy_options::recursive);
+  const auto scores = [&](const std::vector<Input>& inputs) {
+    const Matrix all = Model::load(directory.path().string(), {.threads = 1, .precision = {}, .isa = {}}).classify(inputs);
+    return std::vector<float>(all[0].begin(), all[0].end());
+  };
+  const std::vector<Input> text = {Input("play music", "this is a song")};
+  const auto typed = scores(text);
+  directory.write("tokenizer_config.json", R"({"tokenizer_class": "BertTokenizer", "model_input_names": ["input_ids", "attention_mask"]})");
+  const auto untyped = scores(text);
+  EXPECT_NE(typed, untyped);
+  const auto tokenizer = Tokenizer::load(directory.path().string());
+  const auto encoding = tokenizer.tokenize(text.front());
+  const std::vector<std::int32_t> ids(encoding.ids().begin(), encoding.ids().end());
+  EXPECT_EQ(untyped, scores({Input::from_ids(ids, {})}));
+  const std::vector<std::int32_t> types(encoding.type_ids().begin(), encoding.type_ids().end());
+  EXPECT_EQ(typed, scores({Input::from_ids(ids, types)}));
 }
 
 TEST(LongText, IsToldAndChosen) {

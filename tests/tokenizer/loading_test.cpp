@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "tests/support/expect_error.hpp"
 #include "tests/support/temp_directory.hpp"
 #include "tokenizer/tokenizer.hpp"
 
@@ -191,6 +192,39 @@ TEST(TokenizerDirectory, WhatTokenizerConfigLeavesOut) {
   directory.write("tokenizer_config.json", R"({"max_len": 7, "model_max_length": 9, "truncation_side": "right"})");
   EXPECT_EQ(Tokenizer::load(directory.path()).truncation_side(), TruncationSide::right);
   EXPECT_EQ(Tokenizer::load(directory.path()).model_max_length(), 9u);
+}
+
+TEST(TokenizerDirectory, WhetherModelsGetTypes) {
+  const test::TempDirectory directory;
+  directory.write("tokenizer.json", good_tokenizer().dump());
+  EXPECT_TRUE(Tokenizer::load(directory.path()).gives_types());
+  for (const auto& [config, expected] :
+       std::vector<std::pair<const char*, bool>>{{R"({"tokenizer_class": "BertTokenizer"})", true},
+                                                 {R"({"tokenizer_class": "RobertaTokenizer"})", false},
+                                                 {R"({"tokenizer_class": "DistilBertTokenizerFast"})", false},
+                                                 {R"({"tokenizer_class": "PreTrainedTokenizerFast"})", true},
+                                                 {R"({"tokenizer_class": "RobertaTokenizer", "model_input_names": ["input_ids", "token_type_ids"]})", true},
+                                                 {R"({"tokenizer_class": "BertTokenizer", "model_input_names": ["input_ids", "attention_mask"]})", false}}) {
+    directory.write("tokenizer_config.json", config);
+    EXPECT_EQ(Tokenizer::load(directory.path()).gives_types(), expected) << config;
+  }
+  for (const char* config : {R"({"model_input_names": "input_ids"})", R"({"model_input_names": [1]})"}) {
+    directory.write("tokenizer_config.json", config);
+    test::expect_error(base::ErrorCode::corrupt_file, {"tokenizer_config.json", "model_input_names"}, [&] { Tokenizer::load(directory.path()); });
+  }
+}
+
+TEST(TokenizerJson, HasATruncationOfItsOwn) {
+  Json json = good_tokenizer();
+  EXPECT_EQ(load(json).file_truncation()->side, TruncationSide::right);
+  json["truncation"] = nullptr;
+  EXPECT_FALSE(load(json).file_truncation());
+  json["truncation"] = {{"direction", "Left"}, {"max_length", 7}, {"strategy", "LongestFirst"}, {"stride", 2}};
+  EXPECT_EQ(load(json).file_truncation()->max_length, 7U);
+  EXPECT_EQ(load(json).file_truncation()->side, TruncationSide::left);
+  EXPECT_FALSE(load(json).encode("hello hello hello hello hello hello hello hello").truncated) << "only where it is asked for";
+  expect_error(ErrorCode::corrupt_file, {"truncation.max_length", "-1"}, [](Json& j) { j["truncation"]["max_length"] = -1; });
+  expect_error(ErrorCode::corrupt_file, {"truncation.direction", "Up"}, [](Json& j) { j["truncation"]["direction"] = "Up"; });
 }
 
 // As clean_up_tokenization of transformers replaces, one after the other.
