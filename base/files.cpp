@@ -172,17 +172,20 @@ MappedFile::MappedFile(const fs::path& path, FileAccess access) {
   void* map = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (map == MAP_FAILED) throw_unreadable(path, errno);
   map_ = map;
+  watch_ = LostPagesWatch(map, size_);
   data_ = static_cast<const std::byte*>(map);
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
     : map_(std::exchange(other.map_, nullptr)),
+      watch_(std::move(other.watch_)),
       copy_(std::move(other.copy_)),
       data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(map_, other.map_);
+  std::swap(watch_, other.watch_);
   copy_ = std::move(other.copy_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
@@ -190,6 +193,7 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 }
 
 MappedFile::~MappedFile() {
+  watch_ = {};  // before anybody else's pages may be there
   if (map_ != nullptr) ::munmap(map_, size_);
 }
 

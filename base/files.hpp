@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/aligned_buffer.hpp"
+#include "base/lost_pages.hpp"
 
 namespace berth::base {
 
@@ -44,9 +45,12 @@ class MappedFile {
   // Drops the resident pages that lie wholly inside `part` of bytes(); reading them again reads the file again. No effect on a copy.
   void release_pages(std::span<const std::byte> part) const noexcept;
   bool mapped() const noexcept { return map_ != nullptr; }
+  // Whether the file was found cut short while it was read, so that bytes() are not what they were; only after survive_lost_pages().
+  bool lost() const noexcept { return watch_.lost(); }
 
  private:
   void* map_ = nullptr;
+  LostPagesWatch watch_;
   AlignedBuffer<std::byte> copy_;
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;

@@ -77,6 +77,7 @@ void Model::run(std::span<const berth_input> inputs, const RunOptions& options, 
       if (batch.rows() == 0) return;
       run_batch(*workspace, layers);
       finish(*workspace, batch_first, batch.rows());
+      tensors_->check_whole();
       workspace->note_use();
       batch_first += batch.rows();
       batch.clear();

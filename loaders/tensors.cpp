@@ -175,6 +175,14 @@ std::uint64_t TensorStore::total_bytes() const noexcept {
   return total;
 }
 
+void TensorStore::check_whole() const {
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    if (!files_[i].lost()) continue;
+    throw Error(ErrorCode::corrupt_file, label_ + ": " + base::quoted(file_names_[i], 200) +
+                                             " was cut short while it was in use; load the model again, and replace its files by renaming new ones");
+  }
+}
+
 void TensorStore::release(std::span<const std::byte> data) const noexcept {
   for (const base::MappedFile& file : files_) {
     const auto bytes = file.bytes();

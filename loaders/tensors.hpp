@@ -47,6 +47,10 @@ class TensorStore {
   const std::string& label() const noexcept { return label_; }                    // the path of model.safetensors or of the index, as messages show it
   const std::vector<std::string>& files() const noexcept { return file_names_; }  // names inside the directory
 
+  // Throws corrupt_file when a mapped file was found cut short since it was opened: what its tensors hold is not what they held. In programs that survive that
+  // (base::survive_lost_pages).
+  void check_whole() const;
+
   // `data`, a tensor's or a part of it, need not stay resident: pages of a map come back when they are read again; a copy stays. Safe from any thread.
   void release(std::span<const std::byte> data) const noexcept;
 

@@ -11,6 +11,7 @@
 
 #include "apps/cli/commands.hpp"
 #include "apps/cli/errors.hpp"
+#include "base/lost_pages.hpp"
 
 namespace berth::cli {
 namespace {
@@ -58,8 +59,9 @@ int main_with_status(std::vector<std::string> arguments) {
 }  // namespace berth::cli
 
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write(), see Output
-  std::signal(SIGXFSZ, SIG_IGN);  // and so is a file that may not grow
+  std::signal(SIGPIPE, SIG_IGN);      // a closed pipe is an error of write(), see Output
+  std::signal(SIGXFSZ, SIG_IGN);      // and so is a file that may not grow
+  berth::base::survive_lost_pages();  // a model's file that is cut short is an error of the call that needed it
   berth::cli::end_on_signals_as_first_process();
   return berth::cli::main_with_status({argv + 1, argv + argc});
 }

@@ -97,8 +97,8 @@ typedef struct berth_model_options {
 } berth_model_options;
 
 /* Loads a Hugging Face or sentence-transformers directory: config.json, model.safetensors (or its shards), the tokenizer and modules.json
- * if there are any. Files are read once, here; with mapping they must not be cut short while the model lives. *model is the caller's, to be freed with
- * berth_model_free. Several threads may load at once. */
+ * if there are any. Files are read once, here; with mapping they must not be cut short, or written to, while the model lives. *model is the caller's, to be
+ * freed with berth_model_free. Several threads may load at once. */
 BERTH_API berth_status berth_model_load(const char* directory, const berth_model_options* options, berth_model** model);
 /* The model's tokenizer goes with it; results that were made with it stay. */
 BERTH_API berth_status berth_model_free(berth_model* model);

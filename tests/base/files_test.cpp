@@ -1,5 +1,9 @@
 #include "base/files.hpp"
 
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -178,6 +182,45 @@ TEST(MappedFile, ReleasedPagesLeaveTheProcessAndComeBack) {
   file.release_pages(file.bytes());
   EXPECT_EQ(mapped_rss_kb(file.bytes().data()), 0U);
   EXPECT_EQ(text_of(file), content);
+}
+
+TEST(MappedFile, ThatIsCutShortReadsAsZerosAndSaysSo) {
+  const TempDirectory directory;
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const std::string content(4 * page, 'x');
+  const auto path = directory.write("f", content);
+  survive_lost_pages();
+  MappedFile file(path);
+  const MappedFile whole(directory.write("g", content));
+  ASSERT_EQ(::truncate(path.c_str(), static_cast<off_t>(page)), 0);
+  EXPECT_EQ(file.bytes()[page - 1], std::byte{0x78});
+  const MappedFile moved = std::move(file);
+  EXPECT_FALSE(moved.lost()) << "nobody has read those pages";
+  EXPECT_EQ(text_of(moved), std::string(page, 'x') + std::string(3 * page, '\0'));
+  EXPECT_TRUE(moved.lost());
+  EXPECT_FALSE(file.lost());
+  EXPECT_EQ(text_of(whole), content);
+  EXPECT_FALSE(whole.lost());
+  const MappedFile again(directory.write("f", content));
+  EXPECT_FALSE(again.lost());
+}
+
+// Whoever reads what is not berth's meets the signal as before.
+TEST(MappedFile, OtherLostPagesEndTheProcess) {
+  const TempDirectory directory;
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const auto path = directory.write("f", std::string(2 * page, 'x'));
+  const int file = ::open(path.c_str(), O_RDONLY);
+  const auto* bytes = static_cast<const volatile char*>(::mmap(nullptr, 2 * page, PROT_READ, MAP_PRIVATE, file, 0));
+  ::close(file);
+  ASSERT_EQ(::truncate(path.c_str(), 0), 0);
+  EXPECT_EXIT(
+      {
+        survive_lost_pages();
+        static_cast<void>(bytes[page]);
+      },
+      testing::KilledBySignal(SIGBUS), "");
+  ::munmap(const_cast<char*>(bytes), 2 * page);
 }
 
 }  // namespace

@@ -279,6 +279,26 @@ class Reloading(unittest.TestCase):
                 got = server.post("/embed", {"inputs": "ok", "normalize": False}).json
                 self.assertEqual(got, [cli("encode", "--model", directory, "ok")[0]["embedding"]])
 
+    def test_weights_that_are_cut_short_in_use(self):
+        with temporary_folder() as folder:
+            directory = pathlib.Path(folder) / "model"
+            shutil.copytree(WEIGHTS / "intent", directory)
+            texts = {"inputs": ["zebra quantum music", "please reset my password", "why was I charged twice"]}
+            with Server("--model", f"intent={directory}", "--threads", "1", "--admin") as server:
+                expected = server.post("/embed", texts).json
+                os.truncate(directory / "model.safetensors", 4096)
+                refused = server.post("/embed", {"inputs": ["a different text, whose words are on other pages"]})
+                self.assertEqual(refused.status, 424)
+                self.assertIn("cut short", refused.json["error"])
+                self.assertIn("model.safetensors", refused.json["error"])
+                self.assertEqual(server.request("GET", "/health").status, 503)
+                # Whole again, it is loaded again.
+                shutil.copy(WEIGHTS / "intent" / "model.safetensors", directory / "new")
+                os.rename(directory / "new", directory / "model.safetensors")
+                self.assertEqual(server.post("/admin/reload", None).json, {"reloaded": True})
+                self.assertEqual(server.post("/embed", texts).json, expected)
+                self.assertEqual(server.request("GET", "/health").status, 200)
+
     def test_models_on_demand_within_a_memory_budget(self):
         names = ["intent", "sentiment", "emotion"]
         models = [each for name in names for each in ("--model", f"{name}={WEIGHTS / name}")]
