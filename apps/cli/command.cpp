@@ -25,6 +25,36 @@ class Formatter : public CLI::Formatter {
   }
 };
 
+// The arguments with "--option=" written as `--option ""`: CLI11 would take the next argument for the value.
+std::vector<std::string> with_empty_values(const CLI::App& app, const std::vector<std::string>& arguments) {
+  const CLI::App* command = &app;
+  std::vector<std::string> result;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    result.push_back(argument);
+    if (argument.size() < 2 || argument.front() != '-') {
+      if (command != &app) continue;
+      const auto named = app.get_subcommands([&](const CLI::App* each) { return each->check_name(argument); });
+      if (!named.empty()) command = named.front();
+      continue;
+    }
+    const std::size_t equals = argument.starts_with("--") ? argument.find('=') : std::string::npos;
+    const std::string name = argument.substr(0, equals);
+    const CLI::Option* option = command->get_option_no_throw(name);
+    if (option == nullptr) continue;
+    const bool flag = option->get_items_expected_max() == 0;
+    if (equals == std::string::npos) {
+      // Its value may look like anything.
+      if (!flag && i + 1 < arguments.size()) result.push_back(arguments[++i]);
+    } else if (equals + 1 == argument.size()) {
+      if (flag) throw UsageError(name + ": takes no value, got \"" + argument + "\" (see berth --help)");
+      result.back() = name;
+      result.emplace_back();
+    }
+  }
+  return result;
+}
+
 }  // namespace
 
 Option& Option::type_name(const std::string& name) {
@@ -122,6 +152,7 @@ bool CommandLine::parse(std::vector<std::string> arguments) {
     after_dashes.assign(dashes + 1, arguments.end());
     arguments.erase(dashes, arguments.end());
   }
+  arguments = with_empty_values(*app_, arguments);
   try {
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
     app_->parse(std::move(arguments));

@@ -253,6 +253,27 @@ class Options(unittest.TestCase):
         self.assertEqual([row["text"] for row in lines("tokenize", "a", "--", "--json", "-k", "--")], ["a", "--json", "-k", "--"])
         self.assertEqual([row["text"] for row in lines("tokenize", "a", "--json", "b", "--max-length", "3", "c")], ["a", "b", "c"])
 
+    def test_nothing_behind_an_equals_sign_is_an_empty_value(self):
+        def embeddings(*arguments):
+            return [(row["text"], row["embedding"]) for row in lines("encode", *arguments)]
+        self.assertEqual(embeddings("--prompt=", "hello"), embeddings("--prompt", "", "hello"))
+        self.assertEqual(embeddings("--prompt=", "hello", "--json"), embeddings("hello"))
+        # What stands where a value is due is the value, whatever it looks like.
+        self.assertEqual(embeddings("--prompt", "--json=", "hello"), embeddings("--prompt=--json=", "hello"))
+        self.assertEqual([row["text"] for row in lines("tokenize", "a=", "--", "--json=")], ["a=", "--json="])
+        for command in ["encode", "classify", "info", "bench", "verify", "eval", "profile", "similarity", "tokenize"]:
+            done = berth(command, "--model=", "--json")
+            self.assertEqual((done.returncode, done.stdout), (2, b""), (command, done.stderr))
+            self.assertEqual(done.stderr, berth(command, "--model", "", "--json").stderr)
+            self.assertIn("--model", done.stderr)
+            self.assertNotIn("--json", done.stderr)
+        self.assertIn("unknown option --frob", berth("serve", "--api-key=", "--frob").stderr)
+        for arguments, flag in [(("encode", "--json=", "x"), "--json"), (("info", "--no-mmap="), "--no-mmap"), (("--version=",), "--version"),
+                                (("encode", "--help="), "--help")]:
+            done = berth(*arguments)
+            self.assertEqual((done.returncode, done.stdout), (2, b""), (arguments, done.stderr))
+            self.assertIn(flag + ": takes no value", done.stderr)
+
     def test_usage_errors(self):
         for arguments in [(), ("frobnicate",), ("classify", "--frob", "x"), ("classify", "-5"), ("classify", "--top-k", "-1", "x"), ("classify", "--top-k", "x"),
                           ("classify", "--threads", "0", "x"), ("classify", "--threads", "two", "x"), ("encode", "--precision", "int3", "x"),
