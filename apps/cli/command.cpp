@@ -25,19 +25,26 @@ class Formatter : public CLI::Formatter {
   }
 };
 
-// The arguments with "--option=" written as `--option ""`: CLI11 would take the next argument for the value.
-std::vector<std::string> with_empty_values(const CLI::App& app, const std::vector<std::string>& arguments) {
+// The arguments in parts.
+struct Words {
+  std::vector<std::string> options;  // the command and its options, for CLI11
+  std::vector<std::string> texts;    // CLI11 would take some for its own: "++" ends a command
+};
+
+// CLI11 takes the argument behind "--option=" for the value, which here is empty, as in `--option ""`.
+Words split_words(const CLI::App& app, const std::vector<std::string>& arguments) {
   const CLI::App* command = &app;
-  std::vector<std::string> result;
+  Words words;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
-    result.push_back(argument);
     if (argument.size() < 2 || argument.front() != '-') {
+      (command == &app ? words.options : words.texts).push_back(argument);
       if (command != &app) continue;
       const auto named = app.get_subcommands([&](const CLI::App* each) { return each->check_name(argument); });
       if (!named.empty()) command = named.front();
       continue;
     }
+    words.options.push_back(argument);
     const std::size_t equals = argument.starts_with("--") ? argument.find('=') : std::string::npos;
     const std::string name = argument.substr(0, equals);
     const CLI::Option* option = command->get_option_no_throw(name);
@@ -45,14 +52,14 @@ std::vector<std::string> with_empty_values(const CLI::App& app, const std::vecto
     const bool flag = option->get_items_expected_max() == 0;
     if (equals == std::string::npos) {
       // Its value may look like anything.
-      if (!flag && i + 1 < arguments.size()) result.push_back(arguments[++i]);
+      if (!flag && i + 1 < arguments.size()) words.options.push_back(arguments[++i]);
     } else if (equals + 1 == argument.size()) {
       if (flag) throw UsageError(name + ": takes no value, got \"" + argument + "\" (see berth --help)");
-      result.back() = name;
-      result.emplace_back();
+      words.options.back() = name;
+      words.options.emplace_back();
     }
   }
-  return result;
+  return words;
 }
 
 }  // namespace
@@ -152,10 +159,11 @@ bool CommandLine::parse(std::vector<std::string> arguments) {
     after_dashes.assign(dashes + 1, arguments.end());
     arguments.erase(dashes, arguments.end());
   }
-  arguments = with_empty_values(*app_, arguments);
+  Words words = split_words(*app_, arguments);
+  texts = std::move(words.texts);
   try {
-    std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
-    app_->parse(std::move(arguments));
+    std::reverse(words.options.begin(), words.options.end());  // as CLI11 takes them
+    app_->parse(std::move(words.options));
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() != 0) throw UsageError(std::string(error.what()) + " (see berth --help)");
     app_->exit(error);  // prints
@@ -165,10 +173,9 @@ bool CommandLine::parse(std::vector<std::string> arguments) {
 }
 
 std::vector<std::string> text_arguments(const CommandLine& line, const Command& command) {
-  std::vector<std::string> texts = command.remaining();
-  for (const std::string& text : texts)
-    if (text.size() > 1 && text.front() == '-')
-      throw UsageError("unknown option " + text + " (texts that begin with - go after --; see berth " + command.name() + " --help)");
+  for (const std::string& unknown : command.remaining())
+    throw UsageError("unknown option " + unknown + " (texts that begin with - go after --; see berth " + command.name() + " --help)");
+  std::vector<std::string> texts = line.texts;
   texts.insert(texts.end(), line.after_dashes.begin(), line.after_dashes.end());
   return texts;
 }

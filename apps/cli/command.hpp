@@ -49,7 +49,7 @@ class Command {
   void callback(std::function<void()> callback);
   bool given(const std::string& option) const;
   std::string name() const;
-  std::vector<std::string> remaining() const;  // arguments that are no options
+  std::vector<std::string> remaining() const;  // options that there are not
 
   CLI::App& app() const { return *app_; }
 
@@ -68,6 +68,7 @@ class CommandLine {
 
   CLI::App& app() const { return *app_; }
 
+  std::vector<std::string> texts;         // the arguments that are no options; set while parsing
   std::vector<std::string> after_dashes;  // what follows "--": texts, whatever they look like
   std::function<void()> run;              // set while parsing, by the command that was named
   int status = 0;                         // of a run that ended by itself
@@ -76,8 +77,8 @@ class CommandLine {
   std::unique_ptr<CLI::App> app_;
 };
 
-// The texts given as arguments to `command`, in order. They are what CLI11 has not recognised, because its own lists of strings change some of
-// them ("[a, b]" would become two). Throws UsageError for an unknown option.
+// The texts given as arguments to `command`, in order. CLI11 never sees them: its own lists of strings change some ("[a, b]" would become two).
+// Throws UsageError for an unknown option.
 std::vector<std::string> text_arguments(const CommandLine& line, const Command& command);
 // Throws UsageError when there is any.
 void refuse_arguments(const CommandLine& line, const Command& command);

@@ -248,7 +248,7 @@ class Input(unittest.TestCase):
 
 class Options(unittest.TestCase):
     def test_arguments_are_texts_whatever_they_look_like(self):
-        texts = ["[a, b]", "info", "{}", "%%", "classify", '{"text":"x"}', "/y", "++z", "=", "-", "a\nb"]
+        texts = ["[a, b]", "info", "{}", "%%", "classify", '{"text":"x"}', "/y", "++", "++z", "=", "-", "a\nb"]
         self.assertEqual([row["text"] for row in lines("tokenize", *texts)], texts)
         self.assertEqual([row["text"] for row in lines("tokenize", "a", "--", "--json", "-k", "--")], ["a", "--json", "-k", "--"])
         self.assertEqual([row["text"] for row in lines("tokenize", "a", "--json", "b", "--max-length", "3", "c")], ["a", "b", "c"])
