@@ -29,6 +29,12 @@ Json parse_json(std::string_view text, const std::string& label, JsonLimits limi
 // Reads and parses a file; not_found when it is absent, corrupt_file when it is too large or not JSON (a Git LFS pointer is named as such).
 Json read_json_file(const std::filesystem::path& path, JsonLimits limits = {});
 
+// The document as text. A path may have bytes that are not UTF-8, which JSON does not: they become U+FFFD.
+template <class Document>
+std::string dump(const Document& document) {
+  return document.dump(-1, ' ', false, Document::error_handler_t::replace);
+}
+
 // A value as messages show it: scalars as they are, cut when long; `[-1,8]` when short and of numbers; `an array of 3 values`; `an object`.
 std::string describe(const Json& value);
 

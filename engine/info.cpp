@@ -70,7 +70,7 @@ std::string describe_model(const ModelFacts& facts) {
   // A row of n tokens costs n * flop_per_token + n * n * flop_per_token_squared: the linear layers, and the two products of attention.
   info["flop_per_token"] = layers * 2.0 * (4.0 * hidden * hidden + inner_products * hidden * static_cast<double>(config.intermediate_size));
   info["flop_per_token_squared"] = layers * 4.0 * hidden;
-  return info.dump();
+  return base::dump(info);
 }
 
 std::string describe_system() {
@@ -81,7 +81,7 @@ std::string describe_system() {
   for (const kernels::IsaStatus& status : kernels::isa_statuses())
     info["isas"].push_back({{"name", kernels::name(status.isa)}, {"usable", status.usable}, {"reason", status.reason}});
   info["threads"] = base::default_thread_count();
-  return info.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return base::dump(info);
 }
 
 }  // namespace berth::engine

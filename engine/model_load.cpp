@@ -5,6 +5,7 @@
 
 #include "base/cpu_limits.hpp"
 #include "base/error.hpp"
+#include "base/files.hpp"
 #include "base/memory.hpp"
 #include "engine/auto_precision.hpp"
 #include "engine/info.hpp"
@@ -47,10 +48,10 @@ std::vector<SentenceModule> bind_modules(const loaders::ModelDirectory& director
   if (!directory.sentence_transformers) return modules;
   for (const loaders::ModuleSpec& spec : directory.sentence_transformers->modules) {
     if (spec.type == ModuleType::transformer) continue;
-    const std::string label = (directory.root / spec.path / "config.json").string();
+    const std::string label = base::display(directory.root / spec.path / "config.json");
     if (modules.empty() != (spec.type == ModuleType::pooling))
       throw Error(ErrorCode::unsupported,
-                  (directory.root / "modules.json").string() + ": the transformer must be followed by one Pooling module, then by Dense or Normalize");
+                  base::display(directory.root / "modules.json") + ": the transformer must be followed by one Pooling module, then by Dense or Normalize");
     SentenceModule module{.type = spec.type, .pooling = {}, .dense = {}};
     const std::size_t size = modules.empty() ? config.hidden_size : embedding_size(modules, config.hidden_size);
     const auto check_size = [&](const char* field, std::size_t stated) {
@@ -67,7 +68,7 @@ std::vector<SentenceModule> bind_modules(const loaders::ModelDirectory& director
     }
     modules.push_back(std::move(module));
   }
-  if (modules.empty()) throw Error(ErrorCode::unsupported, (directory.root / "modules.json").string() + ": no Pooling module");
+  if (modules.empty()) throw Error(ErrorCode::unsupported, base::display(directory.root / "modules.json") + ": no Pooling module");
   return modules;
 }
 
@@ -89,7 +90,7 @@ std::size_t text_limit(const loaders::ModelDirectory& directory, const ModelConf
 void check_vocabulary(const tokenizer::Tokenizer& tokenizer, const ModelConfig& config, const loaders::ModelDirectory& directory) {
   const std::int32_t largest = tokenizer.max_id();
   if (largest < 0 || static_cast<std::size_t>(largest) < config.vocab_size) return;
-  throw Error(ErrorCode::corrupt_file, directory.encoder.string() + ": the tokenizer gives ids up to " + std::to_string(largest) +
+  throw Error(ErrorCode::corrupt_file, base::display(directory.encoder) + ": the tokenizer gives ids up to " + std::to_string(largest) +
                                            ", but config.json field \"vocab_size\" is " + std::to_string(config.vocab_size));
 }
 
@@ -130,7 +131,7 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
   if (directory.sentence_transformers && directory.sentence_transformers->truncate_dim) {
     model->truncate_dim_ = *directory.sentence_transformers->truncate_dim;
     if (model->truncate_dim_ > model->full_embedding_size())
-      throw Error(ErrorCode::corrupt_file, (directory.root / "config_sentence_transformers.json").string() + ": field \"truncate_dim\": expected 1 to " +
+      throw Error(ErrorCode::corrupt_file, base::display(directory.root / "config_sentence_transformers.json") + ": field \"truncate_dim\": expected 1 to " +
                                                std::to_string(model->full_embedding_size()) + ", the size of the model's embeddings, got " +
                                                std::to_string(model->truncate_dim_));
   }

@@ -54,8 +54,8 @@ DirectoryConfig::DirectoryConfig(std::filesystem::path directory)
     : directory_(std::move(directory)),
       config_json_(read_optional(directory_ / "tokenizer_config.json").value_or(base::Json::object())),
       map_json_(read_optional(directory_ / "special_tokens_map.json")) {
-  config_.emplace(config_json_, (directory_ / "tokenizer_config.json").string());
-  if (map_json_) map_.emplace(*map_json_, (directory_ / "special_tokens_map.json").string());
+  config_.emplace(config_json_, base::display(directory_ / "tokenizer_config.json"));
+  if (map_json_) map_.emplace(*map_json_, base::display(directory_ / "special_tokens_map.json"));
   if (!class_name().empty()) return;
   const auto model = read_optional(directory_ / "config.json");
   if (!model || !model->is_object()) return;
@@ -104,7 +104,7 @@ void DirectoryConfig::add_added_tokens_file(std::vector<AddedToken>& tokens) con
   const std::filesystem::path path = directory_ / "added_tokens.json";
   const auto json = read_optional(path);
   if (!json) return;
-  const base::JsonObject file(*json, path.string());
+  const base::JsonObject file(*json, base::display(path));
   std::vector<std::pair<std::int64_t, AddedToken>> found;
   for (const auto& [content, id] : json->items()) {
     if (!id.is_number_integer()) file.fail(content.c_str(), "expected an id");

@@ -202,7 +202,7 @@ PostProcessor post_processor(Template special, const AddedVocabulary& added, con
 
 TokenizerParts load_sentencepiece(const std::filesystem::path& directory, const char* file) {
   const std::filesystem::path path = directory / file;
-  const std::string label = path.string();
+  const std::string label = base::display(path);
   const std::string bytes = base::read_file(path, kMaxTokenizerFile);
   base::reject_impostor(bytes, label);
   const SentencePieceModel model = read_sentencepiece_model(bytes, label);

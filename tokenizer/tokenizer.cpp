@@ -24,8 +24,8 @@ std::int32_t largest_id(const TokenizerParts& parts) {
 TokenizerParts load_json_file(const std::filesystem::path& directory) {
   const std::filesystem::path path = directory / "tokenizer.json";
   const std::string text = base::read_file(path, kMaxTokenizerFile);
-  base::reject_impostor(text, path.string());
-  return load_tokenizer_json(text, path.string());
+  base::reject_impostor(text, base::display(path));
+  return load_tokenizer_json(text, base::display(path));
 }
 
 // The files of a directory that say the same are read in this order.
@@ -63,16 +63,17 @@ bool Tokenizer::present(const std::filesystem::path& directory) { return find_fi
 Tokenizer Tokenizer::load(const std::filesystem::path& directory) {
   const auto files = find_files(directory);
   if (!files)
-    throw base::Error(base::ErrorCode::not_found, directory.string() + ": no tokenizer.json, vocab.txt, vocab.json with merges.txt, or sentencepiece model");
+    throw base::Error(base::ErrorCode::not_found,
+                      base::display(directory) + ": no tokenizer.json, vocab.txt, vocab.json with merges.txt, or sentencepiece model");
   ConfigLimits limits;
   const std::filesystem::path config_path = directory / "tokenizer_config.json", map_path = directory / "special_tokens_map.json";
   if (base::file_exists(config_path)) {
     const base::Json config = base::read_json_file(config_path, {.max_bytes = kMaxConfigFile});
-    limits = read_config_limits(base::JsonObject(config, config_path.string()));
+    limits = read_config_limits(base::JsonObject(config, base::display(config_path)));
   }
   if (base::file_exists(map_path)) {
     const base::Json map = base::read_json_file(map_path, {.max_bytes = kMaxConfigFile});
-    read_roles(base::JsonObject(map, map_path.string()), limits);
+    read_roles(base::JsonObject(map, base::display(map_path)), limits);
   }
   return Tokenizer(std::make_unique<const Impl>(files->load(directory), limits));
 }

@@ -28,13 +28,13 @@ constexpr std::array kBytePairClasses = {
 
 VocabularyEntries read_vocabulary(const std::filesystem::path& path) {
   const std::string text = base::read_file(path, kMaxTokenizerFile);
-  base::reject_impostor(text, path.string());
-  ModelReader reader(path.string(), "", "");
-  base::parse_json_streaming(text, path.string(), {""}, [&](const base::JsonStreamElement& element) { reader.add_token(element); },
+  base::reject_impostor(text, base::display(path));
+  ModelReader reader(base::display(path), "", "");
+  base::parse_json_streaming(text, base::display(path), {""}, [&](const base::JsonStreamElement& element) { reader.add_token(element); },
                              {.max_bytes = kMaxTokenizerFile, .max_depth = 8});
   ModelData data = reader.take();
   if (data.vocabulary.is_array || data.vocabulary.entries.empty()) {
-    throw base::Error(base::ErrorCode::corrupt_file, path.string() + ": expected an object of token: id");
+    throw base::Error(base::ErrorCode::corrupt_file, base::display(path) + ": expected an object of token: id");
   }
   return std::move(data.vocabulary);
 }
@@ -42,11 +42,11 @@ VocabularyEntries read_vocabulary(const std::filesystem::path& path) {
 // A line is a merge, in order of rank; the first may name a version.
 MergeList read_merges(const std::filesystem::path& path) {
   const std::string text = base::read_file(path, kMaxTokenizerFile);
-  base::reject_impostor(text, path.string());
+  base::reject_impostor(text, base::display(path));
   if (const std::size_t bad = base::find_invalid_utf8(text); bad != std::string::npos) {
-    throw base::Error(base::ErrorCode::corrupt_file, path.string() + ": invalid UTF-8 at byte " + std::to_string(bad));
+    throw base::Error(base::ErrorCode::corrupt_file, base::display(path) + ": invalid UTF-8 at byte " + std::to_string(bad));
   }
-  ModelReader reader(path.string(), "", "");
+  ModelReader reader(base::display(path), "", "");
   const std::string_view all = text;
   for (std::size_t begin = 0; begin < all.size();) {
     const std::size_t end = std::min(all.find('\n', begin), all.size());
@@ -96,8 +96,8 @@ BytePairFamily guess_family(const VocabularyEntries& vocabulary) {
 }  // namespace
 
 TokenizerParts load_vocab_json(const std::filesystem::path& directory) {
-  const std::string vocab_path = (directory / "vocab.json").string();
-  const std::string merges_path = (directory / "merges.txt").string();
+  const std::filesystem::path vocab_path = directory / "vocab.json", merges_path = directory / "merges.txt";
+  const std::string vocab_label = base::display(vocab_path);
   const DirectoryConfig files(directory);
   const BytePairClass* row = files.find_class(kBytePairClasses, "a vocab.json");
   ModelData data{read_vocabulary(vocab_path), read_merges(merges_path)};
@@ -107,8 +107,9 @@ TokenizerParts load_vocab_json(const std::filesystem::path& directory) {
 
   const base::Json stages = {{"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", prefix_space}, {"trim_offsets", true}, {"use_regex", true}}},
                              {"decoder", {{"type", "ByteLevel"}}}};
-  TokenizerParts parts = assemble_parts(base::JsonObject(stages, vocab_path), make_bpe({}, std::move(data), merges_path), files.added_tokens(roles.all));
-  const auto id = [&](const AddedToken& token) { return parts.added->required_id(token.content, vocab_path); };
+  TokenizerParts parts =
+      assemble_parts(base::JsonObject(stages, vocab_label), make_bpe({}, std::move(data), base::display(merges_path)), files.added_tokens(roles.all));
+  const auto id = [&](const AddedToken& token) { return parts.added->required_id(token.content, vocab_label); };
   if (family == BytePairFamily::roberta) {
     parts.post_processor = roberta_post_processor(id(roles.cls), id(roles.sep), true, prefix_space);
   } else if (family == BytePairFamily::deberta) {

@@ -69,7 +69,7 @@ VocabularyEntries read_vocab_lines(std::string_view text, const std::string& lab
 TokenizerParts load_vocab_txt(const std::filesystem::path& directory) {
   const std::filesystem::path vocab_path = directory / "vocab.txt";
   const std::string vocab_text = base::read_file(vocab_path, kMaxTokenizerFile);
-  base::reject_impostor(vocab_text, vocab_path.string());
+  base::reject_impostor(vocab_text, base::display(vocab_path));
 
   const DirectoryConfig files(directory);
   const base::JsonObject& config = files.tokenizer();
@@ -102,10 +102,10 @@ TokenizerParts load_vocab_txt(const std::filesystem::path& directory) {
   parts.pre_tokenizer = make_bert_pre_tokenizer();
   WordPieceOptions wordpiece;
   wordpiece.unk_token = unk.content;
-  parts.model = make_wordpiece(wordpiece, read_vocab_lines(vocab_text, vocab_path.string()), vocab_path.string());
+  parts.model = make_wordpiece(wordpiece, read_vocab_lines(vocab_text, base::display(vocab_path)), base::display(vocab_path));
   parts.added = std::make_unique<AddedVocabulary>(std::move(tokens), parts.model->vocabulary(), parts.normalizer.get());
-  const std::int32_t cls_id = parts.added->required_id(cls.content, vocab_path.string());
-  const std::int32_t sep_id = parts.added->required_id(sep.content, vocab_path.string());
+  const std::int32_t cls_id = parts.added->required_id(cls.content, base::display(vocab_path));
+  const std::int32_t sep_id = parts.added->required_id(sep.content, base::display(vocab_path));
   parts.decoder = make_wordpiece_decoder(wordpiece.continuing_subword_prefix, true);
   parts.post_processor = mpnet ? mpnet_post_processor(cls_id, sep_id) : bert_post_processor(cls_id, sep_id);
   return parts;

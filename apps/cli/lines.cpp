@@ -11,6 +11,7 @@
 
 #include "apps/cli/errors.hpp"
 #include "apps/cli/interrupts.hpp"
+#include "base/error.hpp"
 
 namespace berth::cli {
 namespace {
@@ -23,7 +24,7 @@ bool is_blank(char byte) { return byte == ' ' || byte == '\t' || byte == '\n' ||
 
 }  // namespace
 
-LineReader::LineReader(const std::string& path) : name_(path == "-" ? "standard input" : path) {
+LineReader::LineReader(const std::string& path) : name_(path == "-" ? "standard input" : base::printable(path)) {
   fd_ = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd_ < 0) throw DataError(name_ + ": cannot open: " + reason());
   struct stat status {};

@@ -5,19 +5,28 @@
 #include <iostream>
 #include <new>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <unistd.h>
 
 #include "apps/cli/commands.hpp"
 #include "apps/cli/errors.hpp"
+#include "base/error.hpp"
 #include "base/lost_pages.hpp"
 
 namespace berth::cli {
 namespace {
 
+// A path in the message may hold any bytes; the message is lines of text.
 int fail(const std::string& message, ExitStatus status) {
-  std::cerr << "berth: " << message << '\n';
+  std::string text = "berth: ";
+  std::string_view rest = message;
+  for (std::size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
+    text += base::printable(rest.substr(0, end)) + '\n';
+    rest.remove_prefix(end + 1);
+  }
+  std::cerr << text + base::printable(rest) + '\n';
   return status;
 }
 

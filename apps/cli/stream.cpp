@@ -159,9 +159,8 @@ void Stream::open_output(std::vector<std::string> columns, const std::string& fi
   if (format_ == OutputFormat::npy && !npy) throw UsageError("--output-format npy is for embeddings of one kind");
   check_names(columns);
   const std::string first = wants_cells() ? header(columns) : format_ == OutputFormat::npy ? npy_header(npy->type, 0, npy->columns) : "";
-  fingerprint_ = json({fingerprint, text_.input, static_cast<int>(source_->format()), static_cast<int>(format_), stream_.text_field, stream_.pair_field,
-                       stream_.keep_fields, stream_.result_field, stream_.no_header, stream_.errors})
-                     .dump(-1, ' ', false, json::error_handler_t::replace);
+  fingerprint_ = base::dump(json({fingerprint, text_.input, static_cast<int>(source_->format()), static_cast<int>(format_), stream_.text_field,
+                                  stream_.pair_field, stream_.keep_fields, stream_.result_field, stream_.no_header, stream_.errors}));
   if (stream_.resume && fs::exists(progress_path())) return resume(fingerprint_);
   std::error_code ignored;
   // A run that was ended before its first account has no more than the beginning, if that.
@@ -275,7 +274,7 @@ void Stream::write_rows(std::size_t count, const Row& row) {
 
 void Stream::set_aside(std::uint64_t line, const std::string& reason) {
   ++bad_;
-  errors_->write(json({{"line", line}, {"reason", reason}}).dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
+  errors_->write(base::dump(json({{"line", line}, {"reason", reason}})) + "\n");
 }
 
 void Stream::settle(bool save) {
@@ -323,7 +322,7 @@ void Stream::finish() {
     std::error_code ignored;
     fs::remove(progress_path(), ignored);
   }
-  if (bad_ > 0) std::cerr << "berth: " << bad_ << " of " << answered_ + bad_ << " lines could not be answered: see " << stream_.errors << '\n';
+  if (bad_ > 0) std::cerr << "berth: " << bad_ << " of " << answered_ + bad_ << " lines could not be answered: see " << base::printable(stream_.errors) << '\n';
 }
 
 // On a full disk there is room for an account only where a part of the output was.

@@ -132,7 +132,7 @@ std::string Classifier::describe() const {
                {"model", model_ == nullptr ? Json() : Json::parse(model_->info())}};
   if (model_ == nullptr) info["model_error"] = model_error_;
   if (exemplars_) info["cached_examples"] = exemplars_->cached();
-  return info.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return base::dump(info);
 }
 
 }  // namespace berth::engine

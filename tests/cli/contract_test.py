@@ -15,6 +15,7 @@ import time
 import unittest
 
 from binary import BERTH, COMMAND, REPOSITORY, RUNNER, WEIGHTS, berth, environment, jsonl, lines, parse
+from profiles import least
 
 TEXTS = ["A warm, funny film.", "", "  spaces  kept  ", "NUL \0 byte", "quotes \" and \\ and \t tab", "Ünïcödé 日本語 😀 e\u0301", "line separator \u2028 kept",
          "a film I will never watch again", "ok", "word " * 300]
@@ -286,6 +287,40 @@ class Options(unittest.TestCase):
             self.assertTrue(done.stderr.startswith("berth: "), done.stderr)
             self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
         self.assertIn("fp32", berth("encode", "--precision", "int3", "x").stderr)
+
+    def test_paths_that_are_not_utf8(self):
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder, "n\udcff")  # the byte 0xff
+            shutil.copytree(WEIGHTS / "intent", folder / "intent")
+            shown, escaped = "n\ufffd", "n\\xff"
+            model = folder / "intent"
+            self.assertEqual(berth("encode", "--model", model, "x").stdout, berth("encode", "x").stdout)
+            for arguments, env in [(("--model", model), None), ((), environment(BERTH_WEIGHTS=str(folder)))]:
+                (about,) = lines("info", *arguments, env=env)
+                found = about["model"]["directory"] if arguments else about["default_models"]["intent"]
+                self.assertEqual(pathlib.Path(found).parts[-2:], (shown, "intent"))
+                self.assertIn(shown, berth("info", "--table", *arguments, env=env).stdout.decode())
+            data = folder / "data"
+            data.write_text(jsonl({"text": "play some music", "label": "music"}, {"text": "I lost my card", "label": "card"}))
+            (report,) = lines("eval", "--model", WEIGHTS / "intent", "--data", data, "--precision", "int8")
+            self.assertIn(escaped, report["against"]["differences"][0]["where"])
+            self.assertIn(escaped, berth("eval", "--model", WEIGHTS / "intent", "--data", data, "--precision", "int8", "--table").stdout.decode())
+            stored = folder / "stored"
+            stored.write_text(jsonl({"text": "x", "embedding": [0.0] * 192}))
+            (report,) = parse(berth("verify", "--model", WEIGHTS / "intent", "--against", stored).stdout)
+            self.assertIn(escaped, report["differences"][0]["where"])
+            profile = folder / "p.json"
+            profile.write_text(json.dumps(least()))
+            self.assertIn(shown, lines("profile", "check", profile)[0]["profile"])
+            self.assertIn(escaped, berth("profile", "check", profile, "--table").stdout.decode())
+            for file in ["tokenizer.json", "1_Pooling/config.json"]:
+                (model / file).write_text("{}")
+                done = berth("encode", "--model", model, "x")
+                self.assertEqual((done.returncode, done.stdout), (1, b""))
+                self.assertIn(f"{escaped}/intent/{file}: ", done.stderr)
+            done = berth("encode", "--model", folder / "absent", "x")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(f"{escaped}/absent", done.stderr)
 
     def test_model_errors(self):
         with tempfile.TemporaryDirectory() as folder:

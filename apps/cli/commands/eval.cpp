@@ -12,6 +12,7 @@
 #include "apps/cli/people.hpp"
 #include "apps/cli/progress.hpp"
 #include "apps/cli/rows.hpp"
+#include "base/json.hpp"
 
 namespace berth::cli {
 namespace {
@@ -182,7 +183,7 @@ std::string json_line(const Report& report, const EvalCommand& options) {
               {"isa", report.isa},
               {"precision", report.precision},
               {"scores", scores_json(report.given.verdict)}};
-  if (!report.comparison) return out.dump() + "\n";
+  if (!report.comparison) return base::dump(out) + "\n";
   const Comparison& comparison = *report.comparison;
   Json against = {{"precision", options.against}, {"scores", scores_json(report.against->verdict)}};
   if (comparison.agreement) against["agreement"] = *comparison.agreement;
@@ -192,7 +193,7 @@ std::string json_line(const Report& report, const EvalCommand& options) {
   for (const std::size_t row : most_different(comparison, report.given.verdict, report.against->verdict, options.differences))
     against["differences"].push_back(difference_json(report, row));
   out["against"] = std::move(against);
-  return out.dump() + "\n";
+  return base::dump(out) + "\n";
 }
 
 std::string answer_cell(const Prediction& answer) {

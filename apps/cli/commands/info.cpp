@@ -6,6 +6,7 @@
 #include "apps/cli/commands.hpp"
 #include "apps/cli/people.hpp"
 #include "apps/cli/rows.hpp"
+#include "base/json.hpp"
 
 namespace berth::cli {
 namespace {
@@ -54,9 +55,9 @@ std::string for_people(const Json& info, int columns) {
 }
 
 void run(const InfoCommand& options) {
-  const Json info = collect(options);
+  const std::string info = base::dump(collect(options));
   Output output(options.text.json, options.text.table);
-  output.write(output.people() ? for_people(info, output.columns()) : info.dump() + "\n");
+  output.write(output.people() ? for_people(Json::parse(info), output.columns()) : info + "\n");
   output.flush();
 }
 

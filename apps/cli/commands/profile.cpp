@@ -21,6 +21,8 @@
 #include "apps/cli/report.hpp"
 #include "apps/cli/rows.hpp"
 #include "apps/cli/tuning.hpp"
+#include "base/files.hpp"
+#include "base/json.hpp"
 
 namespace berth::cli {
 namespace {
@@ -57,10 +59,10 @@ void check(const ProfileCommand& options, const std::string& file) {
   if (!output.people()) {
     nlohmann::json line = {
         {"profile", file}, {"labels", info["labels"]}, {"examples", info["examples"]}, {"rules", info["rules"]}, {"default", info["default"]}};
-    output.write(line.dump() + "\n");
+    output.write(base::dump(line) + "\n");
   } else {
-    output.write(one_line(file, 60) + ": good: " + std::to_string(info["labels"].size()) + " labels, " + info["examples"].dump() + " examples, " +
-                 info["rules"].dump() + " rules\n");
+    output.write(one_line(base::display(file), 60) + ": good: " + std::to_string(info["labels"].size()) + " labels, " + info["examples"].dump() +
+                 " examples, " + info["rules"].dump() + " rules\n");
   }
   output.flush();
 }
@@ -204,7 +206,7 @@ void tell(const ProfileCommand& options, const Labelled& labelled, const Decisio
     nlohmann::ordered_json line = assessment_json(assessment, labelled.names);
     line["errors"] = errors_json(errors);
     for (const auto& [key, value] : told.extra.items()) line[key] = value;
-    output.write(line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+    output.write(base::dump(line) + "\n");
   }
   output.flush();
 }
@@ -222,7 +224,8 @@ void eval(const ProfileCommand& options, const std::string& file) {
   const auto given = given_labels(decisions, index_of(labelled.names));
   std::map<std::string, std::size_t> by = {{"model", 0}, {"rule", 0}, {"default", 0}, {"nothing", 0}};
   for (std::size_t row = 0; row < decisions.size(); ++row) ++by[std::string(decided_by(decisions[row]))];
-  Told told{.title = file + " on " + options.data, .note = "berth profile eval", .extra = {{"decided_by", by}}, .extra_table = {}};
+  Told told{
+      .title = base::display(file) + " on " + base::display(options.data), .note = "berth profile eval", .extra = {{"decided_by", by}}, .extra_table = {}};
   tell(options, labelled, decisions, given, facts_of(classifier), told);
 }
 
@@ -272,7 +275,7 @@ void tune(const ProfileCommand& options, const std::string& file) {
   const Tuned tuned = tuner.tune(std::vector<bool>(labelled.wanted.size(), true));
   const Variant& variant = tuner.variant(tuned.variant);
 
-  Told told{.title = file + " on " + options.data,
+  Told told{.title = base::display(file) + " on " + base::display(options.data),
             .note = "berth profile tune: every row by thresholds that were chosen on the other " + std::to_string(options.folds - 1) + " of " +
                     std::to_string(options.folds) + " folds",
             .extra = {{"folds", options.folds}, {"target", options.target}, {"combine", variant.combine}},

@@ -263,7 +263,7 @@ std::string json_line(const Totals& totals) {
               {"largest_relative", totals.relative}};
   if (totals.cosine_count > 0) out["cosine"] = {{"mean", totals.cosines / static_cast<double>(totals.cosine_count)}, {"min", totals.min_cosine}};
   out["differences"] = std::move(differences);
-  return out.dump() + "\n";
+  return base::dump(out) + "\n";
 }
 
 std::string small(double value) {
