@@ -5,6 +5,9 @@
 #include <cstdint>
 #include <system_error>
 
+#include "base/error.hpp"
+#include "base/utf8.hpp"
+
 namespace berth::cli {
 namespace {
 
@@ -70,6 +73,10 @@ std::string check_choice(const std::string& text, const std::string& choices) {
     begin = end + 1;
   }
   return "expected " + choices + ", got \"" + text + "\"";
+}
+
+std::string check_encoding(const std::string& text) {
+  return base::find_invalid_utf8(text) == std::string::npos ? "" : "expected UTF-8, got " + base::quoted(text);
 }
 
 std::string check_fraction(const std::string& text) { return check_between(text, 0, 1, ""); }

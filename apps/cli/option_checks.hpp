@@ -11,6 +11,7 @@ std::string check_limit(const std::string& text);     // the same up to 2^63 - 1
 std::string check_count(const std::string& text);     // a whole number from 0 to 2^63 - 1
 // One of "a|b|c".
 std::string check_choice(const std::string& text, const std::string& choices);
+std::string check_encoding(const std::string& text);                                                     // what becomes a part of JSON
 std::string check_fraction(const std::string& text);                                                     // a number from 0 to 1
 std::string check_between(const std::string& text, double least, double most, const std::string& unit);  // a number; unit: " seconds"
 

@@ -62,11 +62,12 @@ void add_stream_options(Command& command, StreamOptions& options, Npy npy) {
       .type_name(formats)
       .check([formats](const std::string& text) { return check_choice(text, formats); });
   command.add_option("--text-field", options.text_field, "The JSON field or the column that holds the text; default text; a number with --no-header")
-      .type_name("NAME");
-  command.add_option("--pair-field", options.pair_field, "The same of the second text; default text_pair").type_name("NAME");
+      .type_name("NAME")
+      .check(check_encoding);
+  command.add_option("--pair-field", options.pair_field, "The same of the second text; default text_pair").type_name("NAME").check(check_encoding);
   command.add_flag("--keep-fields", options.keep_fields,
                    "Write every field of the input as it was, and the answer as a field of its own (CSV and TSV are always kept)");
-  command.add_option("--result-field", options.result_field, "What the answer is called there; default result").type_name("NAME");
+  command.add_option("--result-field", options.result_field, "What the answer is called there; default result").type_name("NAME").check(check_encoding);
   command.add_flag("--no-header", options.no_header, "CSV and TSV: the first line is a record, too");
   command.add_option("--errors", options.errors, "Put lines that cannot be answered here, with number and reason, and go on").type_name("FILE");
   command.add_flag("--strict", options.strict, "Stop at the first such line, as without --errors");

@@ -80,6 +80,12 @@ class Tables(WithFolder):
         rows = self.run_to("out.tsv", "classify", "--input", path).read_text().splitlines()
         self.assertEqual([row.split("\t")[:2] for row in rows], [["text", "id"], ["\"quoted\" and 'so", "1"], ["second", "2"]])
 
+    def test_names_are_text(self):
+        for option in ["--result-field", "--text-field", "--pair-field"]:
+            done = berth("classify", "--keep-fields", option, b"a\xff", stdin=jsonl({"text": "x"}))
+            self.assertEqual((done.returncode, done.stdout), (2, b""), option)
+            self.assertIn(option + ": expected UTF-8, got \"a\\xff\"", done.stderr)
+
     def test_pairs(self):
         path = self.csv([["text", "text_pair"], ["a", "b"]])
         (row,) = lines("classify", "--input", path, "--output-format", "jsonl")
