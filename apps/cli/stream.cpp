@@ -69,7 +69,12 @@ void add_stream_options(Command& command, StreamOptions& options, Npy npy) {
                    "Write every field of the input as it was, and the answer as a field of its own (CSV and TSV are always kept)");
   command.add_option("--result-field", options.result_field, "What the answer is called there; default result").type_name("NAME").check(check_encoding);
   command.add_flag("--no-header", options.no_header, "CSV and TSV: the first line is a record, too");
-  command.add_option("--errors", options.errors, "Put lines that cannot be answered here, with number and reason, and go on").type_name("FILE");
+  command.add_option("--errors", options.errors, "Put lines that cannot be answered here, with number and reason, and go on")
+      .type_name("FILE")
+      .check([](const std::string& path) {
+        if (path == "-") return std::string("expected a file, got \"-\"; standard error is /dev/stderr");
+        return path.empty() ? std::string("expected a file, got nothing") : std::string();
+      });
   command.add_flag("--strict", options.strict, "Stop at the first such line, as without --errors");
   command.add_flag("--resume", options.resume, "Go on where an interrupted run with the same options stopped; needs --output");
 }

@@ -86,6 +86,15 @@ class Tables(WithFolder):
             self.assertEqual((done.returncode, done.stdout), (2, b""), option)
             self.assertIn(option + ": expected UTF-8, got \"a\\xff\"", done.stderr)
 
+    def test_errors_go_to_a_file(self):
+        for name in ["-", ""]:
+            done = berth("classify", "--errors", name, stdin="good\n", cwd=self.folder)
+            self.assertEqual((done.returncode, done.stdout, list(self.folder.iterdir())), (2, b"", []))
+            self.assertIn("--errors: expected a file", done.stderr)
+        done = berth("classify", "--errors", "/dev/stderr", stdin=b"good\nbad \xff\n")
+        self.assertEqual((done.returncode, len(done.stdout.splitlines())), (0, 1))
+        self.assertEqual(json.loads(done.stderr.splitlines()[0])["line"], 2)
+
     def test_pairs(self):
         path = self.csv([["text", "text_pair"], ["a", "b"]])
         (row,) = lines("classify", "--input", path, "--output-format", "jsonl")
