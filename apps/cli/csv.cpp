@@ -50,6 +50,12 @@ CsvRecord::State CsvRecord::add_line(std::string_view line) {
   return at_ == At::quoted ? State::open : State::complete;
 }
 
+std::string_view kept_out_of_tsv(std::string_view field) {
+  const std::size_t found = field.find_first_of("\t\r\n");
+  if (found == std::string_view::npos) return "";
+  return field[found] == '\t' ? "a tab" : "a line break";
+}
+
 void append_field(std::string& out, std::string_view field, char delimiter) {
   if (delimiter == '\t') {
     for (const char c : field) out += c == '\t' || c == '\n' || c == '\r' ? ' ' : c;

@@ -36,7 +36,11 @@ class CsvRecord {
   std::string problem_;
 };
 
-// Appends a field as RFC 4180 has it: quoted where it needs to be. With '\t' what cannot be written there (tabs, line breaks) becomes a blank.
+// What a field has that TSV cannot hold: "a tab" or "a line break"; empty: nothing.
+std::string_view kept_out_of_tsv(std::string_view field);
+
+// Appends a field as RFC 4180 has it: quoted where it needs to be. With '\t' what cannot be written there (tabs, line breaks) becomes a blank: of what
+// is kept of the input it was refused before.
 void append_field(std::string& out, std::string_view field, char delimiter);
 
 }  // namespace berth::cli

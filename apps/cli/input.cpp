@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "apps/cli/csv.hpp"
 #include "apps/cli/errors.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
@@ -85,6 +86,12 @@ void read_id_rows(const base::Json& object, Record& record, const std::string& w
   for (std::size_t i = 0; typed && i < record.id_rows.size(); ++i) check_type_ids(record.type_rows[i].size(), record.id_rows[i].size(), where);
 }
 
+// `what` names the value. Throws DataError, without the place.
+void check_for_tsv(std::string_view value, const std::string& what) {
+  const std::string_view kept = kept_out_of_tsv(value);
+  if (!kept.empty()) throw DataError(what + " has " + std::string(kept) + ", which TSV cannot hold; --output-format csv or jsonl can");
+}
+
 Record parse_record(std::string_view line, std::string where, const Fields& fields, const std::optional<std::string>& given) {
   check_utf8(line, where);
   base::Json object;
@@ -109,6 +116,7 @@ Record parse_record(std::string_view line, std::string where, const Fields& fiel
   record.fields = &fields;
   if (fields.keeps_line) record.line = line;
   if (text) record.text = has(object, fields.text) ? string_field(object, fields.text, where) : *given;
+  if (fields.for_tsv) check_for_tsv(record.text, where + ": field " + text_name);
   if (fields.many_pairs) {
     if (pair) record.texts = strings_field(object, fields.pair, where);
     if (ids) read_id_rows(object, record, where);
@@ -150,6 +158,7 @@ Source::Source(const std::string& path, InputFormat format, const Fields& fields
 // A text as it stands; of a command that needs pairs the second one.
 Record Source::plain_record(std::string text, std::string where) const {
   check_utf8(text, where);
+  if (fields_->for_tsv) check_for_tsv(text, where + ": the text");
   Record record;
   record.fields = fields_;
   if (!fields_->needs_pair) {
@@ -294,6 +303,8 @@ Record Source::csv_record() const {
     if (std::max(text_column_, pair_column_.value_or(0)) >= cells.size())
       throw DataError("has " + std::to_string(cells.size()) + (cells.size() == 1 ? " field" : " fields") + ", field " +
                       std::to_string(std::max(text_column_, pair_column_.value_or(0)) + 1) + " is needed");
+    for (std::size_t i = 0; fields_->for_tsv && format_ == InputFormat::csv && i < cells.size(); ++i)
+      check_for_tsv(cells[i], "column " + (no_header_ ? std::to_string(i + 1) : base::quoted(columns_[i])));
     record.text = cells[text_column_];
     if (pair_column_) record.text_pair = cells[*pair_column_];
     if (fields_->needs_pair && !pair_column_) throw DataError("has no column " + base::quoted(fields_->pair));

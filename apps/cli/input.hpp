@@ -40,6 +40,7 @@ struct Fields {
   bool needs_pair = false;
   bool many_pairs = false;         // `pair` is an array of texts, and "ids" may be an array of rows
   bool keeps_line = false;         // records keep the line they were read from
+  bool for_tsv = false;            // they are written as TSV, which cannot hold tabs and line breaks within a value
   const char* reserved = nullptr;  // a field that a line may not have: the answer's
   const char* option = "";         // the option that gives the text, so that arguments and plain lines are pairs: "--question"
 };

@@ -118,6 +118,7 @@ void Stream::choose_format() {
     throw UsageError("--keep-fields: " + name + " has columns of one input only when that is CSV or TSV, too");
   if (format_ == OutputFormat::npy && !is_file(stream_.output))
     throw UsageError("--output-format npy needs --output FILE: the number of rows stands at its beginning");
+  fields_.for_tsv = format_ == OutputFormat::tsv;
   if (format_ != OutputFormat::jsonl && text_.table) throw UsageError("--table and --output-format " + name + " exclude each other");
 }
 
@@ -134,6 +135,11 @@ void Stream::check_names(const std::vector<std::string>& columns) const {
     if (const auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end())
       throw DataError("the input has two columns " + base::quoted(*twice) + ", which would be one key of JSON twice; --output-format csv keeps them");
   }
+  if (format_ == OutputFormat::tsv && source_->format() == InputFormat::csv)
+    for (const std::string& name : source_->columns())
+      if (const auto kept = kept_out_of_tsv(name); !kept.empty())
+        throw DataError("the input's column " + base::quoted(name) + " has " + std::string(kept) +
+                        " in its name, which TSV cannot hold; --output-format csv can");
   if (wants_cells())
     for (const std::string& column : columns) refuse(stream_.result_field + "." + column);
 }

@@ -80,6 +80,28 @@ class Tables(WithFolder):
         rows = self.run_to("out.tsv", "classify", "--input", path).read_text().splitlines()
         self.assertEqual([row.split("\t")[:2] for row in rows], [["text", "id"], ["\"quoted\" and 'so", "1"], ["second", "2"]])
 
+    def test_what_tabs_cannot_separate_is_refused(self):
+        rows = [["id", "text"], ["1", "good"], ["a\tb", "so"], ["2", "c\nd"], ["3", "e\rf"], ["4", "bad"]]
+        path = self.csv(rows)
+        for extra, where in [((), "in.csv: line 3: column \"id\" has a tab"), (("--no-header", "--text-field", "2"), "in.csv: line 3: column 1 has a tab")]:
+            done = berth("classify", "--input", path, "--output-format", "tsv", *extra)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(where, done.stderr)
+            self.assertEqual([line.split(b"\t")[:2] for line in done.stdout.splitlines()], [[b"id", b"text"], [b"1", b"good"]])
+        out = self.run_to("out.tsv", "classify", "--input", path, "--errors", self.folder / "bad.jsonl")
+        self.assertEqual([row[:2] for row in read_csv(out, delimiter="\t")], [rows[0], rows[1], rows[5]])
+        bad = [json.loads(line) for line in (self.folder / "bad.jsonl").read_text().splitlines()]
+        self.assertEqual([row["line"] for row in bad], [3, 4, 6])
+        self.assertEqual([row["reason"].split(",")[0] for row in bad], ['column "id" has a tab', 'column "text" has a line break', 'column "text" has a line break'])
+        self.assertEqual([row[:2] for row in read_csv(self.run_to("same.csv", "classify", "--input", path))], rows)
+        for stdin, where in [("a\tb\n", "line 1: the text has a tab"), (jsonl({"text": "a\nb"}), "line 1: field \"text\" has a line break")]:
+            done = berth("classify", "--output-format", "tsv", stdin=stdin)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(where, done.stderr)
+        done = berth("classify", "--output-format", "tsv", "--input", self.write("in.csv", 'text,"i\td"\ngood,1\n'))
+        self.assertEqual((done.returncode, done.stdout), (1, b""))
+        self.assertIn("column \"i\\td\" has a tab", done.stderr)
+
     def test_names_are_text(self):
         for option in ["--result-field", "--text-field", "--pair-field"]:
             done = berth("classify", "--keep-fields", option, b"a\xff", stdin=jsonl({"text": "x"}))
