@@ -48,6 +48,9 @@ std::size_t size_field(const JsonObject& config, std::string_view key, std::int6
 // Options of the library that change what is computed, and that the descriptions do not cover: refused rather than ignored.
 void refuse_variants(const JsonObject& config) {
   for (const char* key : {"is_decoder", "add_cross_attention"}) refuse_flag(config, key, true);
+  // transformers takes these heads out before it reads the weights.
+  const base::Json* pruned = config.find("pruned_heads");
+  if (pruned != nullptr && !pruned->empty()) refuse(config, "pruned_heads", base::quoted(pruned->dump()), "{}");
 }
 
 bool has_tensor(const ArchitectureSpec& spec, const loaders::TensorStore& tensors, std::string_view name) {

@@ -81,14 +81,43 @@ void check_module_types(const std::vector<Module>& modules, const std::string& l
   }
 }
 
-void read_transformer_config(const fs::path& folder, SentenceTransformersSpec& spec) {
+// What the newer generation's Transformer may say of itself: which of the model's outputs it hands on, and as what.
+struct TransformerOutput {
+  const char* task;
+  const char* output;
+  const char* feature;
+};
+constexpr TransformerOutput kHiddenStates{"feature-extraction", "last_hidden_state", "token_embeddings"};
+constexpr TransformerOutput kTokenLogits{"fill-mask", "logits", "token_embeddings"};
+constexpr TransformerOutput kScores{"sequence-classification", "logits", "scores"};
+
+void check_output(const JsonObject& config, const TransformerOutput& wanted) {
+  const auto require = [](const JsonObject& object, const char* key, const char* value) {
+    const std::string got = object.string_or(key, value);
+    if (got == value) return;
+    throw Error(ErrorCode::unsupported, object.label() + ": field " + base::quoted(object.field(key)) + ": got " + base::quoted(got) +
+                                            "; of a Transformer here berth runs " + base::quoted(value) + " only");
+  };
+  require(config, "transformer_task", wanted.task);
+  if (config.has("modality_config")) {
+    const JsonObject modalities = config.object("modality_config");
+    const JsonObject text = modalities.object("text");
+    require(text, "method", "forward");
+    require(text, "method_output_name", wanted.output);
+  }
+  require(config, "module_output_name", wanted.feature);
+}
+
+void read_transformer_config(const fs::path& folder, const TransformerOutput& output, SentenceTransformersSpec* spec) {
   for (const char* name : kTransformerConfigs) {
     const fs::path file = folder / name;
     if (!base::file_exists(file)) continue;
     const base::Json document = base::read_json_file(file);
     const JsonObject config(document, base::display(file));
-    if (config.has("max_seq_length")) spec.max_seq_length = static_cast<std::size_t>(config.integer("max_seq_length", 1, 1 << 24));
-    spec.do_lower_case = config.boolean_or("do_lower_case", false);
+    check_output(config, output);
+    if (spec == nullptr) return;
+    if (config.has("max_seq_length")) spec->max_seq_length = static_cast<std::size_t>(config.integer("max_seq_length", 1, 1 << 24));
+    spec->do_lower_case = config.boolean_or("do_lower_case", false);
     return;
   }
 }
@@ -226,15 +255,19 @@ SentenceTransformersFiles read_sentence_transformers(const fs::path& directory, 
   if (is_static && model_type != "SentenceTransformer")
     throw Error(ErrorCode::unsupported, label + ": a StaticEmbedding makes sentence embeddings, not what a " + model_type + " does");
   if (model_type == "CrossEncoder") {
-    if (modules.size() == 1) return {transformer.folder, false, std::nullopt};
-    throw Error(ErrorCode::unsupported,
-                label + ": " + base::quoted(modules[1].type, 200) + ": berth runs CrossEncoder models whose only module is the Transformer");
+    if (modules.size() > 1)
+      throw Error(ErrorCode::unsupported,
+                  label + ": " + base::quoted(modules[1].type, 200) + ": berth runs CrossEncoder models whose only module is the Transformer");
+    read_transformer_config(transformer.folder, kScores, nullptr);
+    return {transformer.folder, false, std::nullopt};
   }
   // The library moved its classes when it changed the format.
   spec.generation = transformer.type.starts_with("sentence_transformers.models.") ? Generation::first : Generation::second;
-  if (!is_static) read_transformer_config(transformer.folder, spec);
+  const bool is_splade = !is_static && modules.size() == 2 && modules[1].kind == "SpladePooling";
+  const bool logits = is_splade || transformer.kind == "MLMTransformer";
+  if (!is_static) read_transformer_config(transformer.folder, logits ? kTokenLogits : kHiddenStates, &spec);
   spec.modules.push_back({ModuleType::transformer, transformer.path, {}, {}});
-  if (!is_static && modules.size() == 2 && modules[1].kind == "SpladePooling") {
+  if (is_splade) {
     spec.splade = read_splade(modules[1].folder);
     return {transformer.folder, false, std::move(spec)};
   }

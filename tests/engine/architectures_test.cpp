@@ -98,6 +98,7 @@ TEST(Architectures, UnknownValuesAreRefused) {
   expect_refused("bert", "position_embedding_type", "relative_key", {"relative_key", "absolute", "alibi"});
   expect_refused("roberta", "position_embedding_type", "relative_key_query", {"absolute"});
   expect_refused("roberta", "is_decoder", true, {"true"});
+  for (const char* model : {"bert", "distilbert", "modernbert"}) expect_refused(model, "pruned_heads", Json{{"1", {0, 2}}}, {R"({"1":[0,2]})", "{}"});
   expect_refused("deberta-v2", "pos_att_type", Json::array({"p2p"}), {"p2p", "c2p, p2c"});
   expect_refused("deberta-v2", "norm_rel_ebd", "batch_norm", {"batch_norm"});
   expect_refused("deberta-v2-xl-style", "conv_act", "nope", {"nope"});

@@ -118,6 +118,41 @@ TEST_F(Directory, BadMaxSeqLength) {
   }
 }
 
+TEST_F(Directory, ATransformerThatHandsOnAnotherOutputIsRefused) {
+  const auto config = [&](const std::string& task, const std::string& output, const std::string& feature) {
+    files.write("sentence_bert_config.json", R"({"transformer_task":")" + task + R"(","modality_config":{"text":{"method":"forward","method_output_name":")" +
+                                                 output + R"("},"message":{"method":"other"}},"module_output_name":")" + feature + R"("})");
+  };
+  const auto bad = [&](const std::string& task, const std::string& output, const std::string& feature, const std::vector<std::string>& fragments) {
+    config(task, output, feature);
+    std::vector<std::string> all = fragments;
+    all.emplace_back("sentence_bert_config.json");
+    rejects(ErrorCode::unsupported, all);
+  };
+  modules({{"", kNewTransformer}, {"1_Pooling", kNewPooling}});
+  config("feature-extraction", "last_hidden_state", "token_embeddings");
+  EXPECT_EQ(spec().modules.size(), 2U);
+  bad("feature-extraction", "pooler_output", "token_embeddings", {"\"modality_config.text.method_output_name\"", "\"pooler_output\"", "\"last_hidden_state\""});
+  bad("feature-extraction", "last_hidden_state", "sentence_embedding", {"\"module_output_name\"", "\"sentence_embedding\"", "\"token_embeddings\""});
+  bad("fill-mask", "logits", "token_embeddings", {"\"transformer_task\"", "\"fill-mask\"", "\"feature-extraction\""});
+  files.write("sentence_bert_config.json", R"({"modality_config":{"text":{"method":"get_text_features"}}})");
+  rejects(ErrorCode::unsupported, {"\"modality_config.text.method\"", "\"get_text_features\"", "\"forward\""});
+  files.write("sentence_bert_config.json", R"({"modality_config":{"image":{"method":"forward"}}})");
+  rejects(ErrorCode::corrupt_file, {"\"modality_config.text\"", "missing"});
+
+  modules({{"", kNewTransformer}, {"1_Splade", "sentence_transformers.sparse_encoder.modules.splade_pooling.SpladePooling"}});
+  files.write("1_Splade/config.json", R"({"pooling_strategy":"max"})");
+  config("fill-mask", "logits", "token_embeddings");
+  EXPECT_TRUE(spec().splade.has_value());
+  bad("feature-extraction", "last_hidden_state", "token_embeddings", {"\"transformer_task\"", "\"feature-extraction\"", "\"fill-mask\""});
+
+  files.write("config_sentence_transformers.json", R"({"model_type":"CrossEncoder"})");
+  modules({{"", kNewTransformer}});
+  config("sequence-classification", "logits", "scores");
+  EXPECT_FALSE(open().sentence_transformers.has_value());
+  bad("text-generation", "logits", "causal_logits", {"\"transformer_task\"", "\"text-generation\"", "\"sequence-classification\""});
+}
+
 TEST_F(Directory, UnknownModulesAreRefusedByNameAllAtOnce) {
   modules(
       {{"", kOldTransformer}, {"1_Pooling", kOldPooling}, {"2_CNN", "sentence_transformers.models.CNN"}, {"3", "sentence_transformers.models.WordWeights"}});
