@@ -60,7 +60,7 @@ std::vector<SentenceModule> bind_modules(const loaders::ModelDirectory& director
                     label + ": field \"" + field + "\": expected " + std::to_string(size) + ", which the module before gives, got " + std::to_string(stated));
     };
     if (spec.type == ModuleType::pooling) {
-      if (spec.pooling.embedding_dimension) check_size("embedding_dimension", *spec.pooling.embedding_dimension);
+      if (spec.pooling.embedding_dimension) check_size(spec.pooling.dimension_field, *spec.pooling.embedding_dimension);
       module.pooling = spec.pooling.modes;
     } else if (spec.type == ModuleType::dense) {
       check_size("in_features", spec.dense.in_features);

@@ -25,6 +25,7 @@ struct PoolingSpec {
   std::vector<PoolingMode> modes;  // concatenated in this order; at least one, none twice
   bool include_prompt = true;
   std::optional<std::size_t> embedding_dimension;  // of the token vectors, when the file states it
+  const char* dimension_field = "";                // where it does
 };
 
 struct DenseSpec {

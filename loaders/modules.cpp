@@ -121,7 +121,9 @@ PoolingSpec read_pooling(const fs::path& folder, std::string& output_key) {
   spec.modes = config.has("pooling_mode") ? named_modes(config) : flagged_modes(config);
   spec.include_prompt = config.boolean_or("include_prompt", true);
   for (const char* key : {"word_embedding_dimension", "embedding_dimension"}) {
-    if (config.has(key)) spec.embedding_dimension = static_cast<std::size_t>(config.integer(key, 1, kMaxFeatures));
+    if (!config.has(key)) continue;
+    spec.embedding_dimension = static_cast<std::size_t>(config.integer(key, 1, kMaxFeatures));
+    spec.dimension_field = key;
   }
   output_key = config.string_or("output_key", "sentence_embedding");
   return spec;

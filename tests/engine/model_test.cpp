@@ -283,6 +283,14 @@ TEST(ModelFiles, TokenizerMayNotExceedTheEmbeddingTable) {
   expect_error(ErrorCode::corrupt_file, {"tokenizer", "8191", "vocab_size"}, [&] { load(edited.directory()); });
 }
 
+TEST(ModelFiles, ASizeThatThePoolingStatesIsNamedByItsField) {
+  for (const std::string key : {"word_embedding_dimension", "embedding_dimension"}) {
+    EditedModel edited("st-mean");
+    std::ofstream(edited.directory() / "1_Pooling/config.json") << "{\"" << key << R"(": 31, "pooling_mode": "mean"})";
+    expect_error(ErrorCode::corrupt_file, {"1_Pooling/config.json: field \"" + key + "\"", "expected 32", "got 31"}, [&] { load(edited.directory()); });
+  }
+}
+
 TEST(ModelFiles, Options) {
   const std::string directory = reference("bert").string();
   expect_error(ErrorCode::invalid_argument, {"precision", "fp8", "fp32"}, [&] { Model::load(directory, {.precision = "fp8"}); });
