@@ -120,7 +120,7 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
   }
   if (tokenizer::Tokenizer::present(directory.encoder)) model->tokenizer_ = tokenizer::Tokenizer::load(directory.encoder);
   if (is_static) model->static_ = bind_static_embedding(directory, *model->tensors_, model->tokenizer(), model->compute(), model->config_, model->weights_);
-  if (model->tokenizer_) check_vocabulary(*model->tokenizer_, model->config_, directory);
+  if (model->tokenizer_ && !is_static) check_vocabulary(*model->tokenizer_, model->config_, directory);
   model->modules_ = bind_modules(directory, model->config_, model->compute());
   model->token_vectors_ = bind_token_vectors(directory, *model->tensors_, model->config_, model->tokenizer(), model->compute(), access);
   model->token_weights_ = bind_token_weights(directory, model->config_, model->tokenizer(), model->compute(), access);

@@ -125,8 +125,12 @@ StaticEmbedding bind_static_embedding(const loaders::ModelDirectory& directory, 
   Binder binder(tensors, compute);
   binder.whole_table(embedding.table, table.name, static_cast<std::size_t>(table.shape[0]), size);
   std::tie(weights.parameters, weights.bytes) = binder.finish(tensors.label());
-  if (const TensorView* rows = tensors.find("mapping")) embedding.rows = read_rows(*rows, embedding.table.rows);
+  const TensorView* mapping = tensors.find("mapping");
+  if (mapping != nullptr) embedding.rows = read_rows(*mapping, embedding.table.rows);
   describe(directory, embedding, size, config);
+  if (tokenizer != nullptr && tokenizer->max_id() >= 0 && static_cast<std::size_t>(tokenizer->max_id()) >= config.vocab_size)
+    fail(mapping != nullptr ? *mapping : table, ErrorCode::corrupt_file,
+         ": has " + std::to_string(config.vocab_size) + " rows, but the tokenizer gives ids up to " + std::to_string(tokenizer->max_id()));
   if (const TensorView* stored = tensors.find("weights")) embedding.weights = read_weights(*stored, config.vocab_size, tensors, compute);
   embedding.max_length = kMaxTokens;
   if (directory.static_kind != loaders::StaticKind::model2vec) return embedding;

@@ -222,7 +222,10 @@ TEST_F(StaticModel, WhatIsRefused) {
   tensors({zeros("embeddings", {24})});
   rejects(ErrorCode::corrupt_file, {"\"embeddings\"", "[24]", "[rows, values]"});
   tensors({zeros("embeddings", {7, 3})});
-  rejects(ErrorCode::corrupt_file, {"ids up to 7", "7"});
+  rejects(ErrorCode::corrupt_file, {"model.safetensors", "\"embeddings\"", "has 7 rows", "ids up to 7"});
+  const std::vector<std::int32_t> short_mapping = {0, 0, 1, 2, 2, 3};
+  tensors({f32("embeddings", table(4)), {"mapping", "I32", {6}, bytes(short_mapping)}});
+  rejects(ErrorCode::corrupt_file, {"model.safetensors", "\"mapping\"", "has 6 rows", "ids up to 7"});
   tensors({{"embeddings", "I8", {8, 3}, std::string(24, '\0')}});
   rejects(ErrorCode::unsupported, {"\"embeddings\"", "I8"});
   const std::vector<std::int32_t> mapping = {0, 0, 1, 2, 2, 3, -1, 0};
