@@ -11,6 +11,7 @@
 #include "apps/cli/errors.hpp"
 #include "apps/cli/input.hpp"
 #include "apps/cli/version.hpp"
+#include "base/error.hpp"
 
 namespace berth::cli {
 namespace {
@@ -29,6 +30,7 @@ class Formatter : public CLI::Formatter {
 struct Words {
   std::vector<std::string> options;  // the command and its options, for CLI11
   std::vector<std::string> texts;    // CLI11 would take some for its own: "++" ends a command
+  std::string no_command;            // what stands where a command should, of which CLI11 says only that one is required
 };
 
 // CLI11 takes the argument behind "--option=" for the value, which here is empty, as in `--option ""`.
@@ -41,7 +43,11 @@ Words split_words(const CLI::App& app, const std::vector<std::string>& arguments
       (command == &app ? words.options : words.texts).push_back(argument);
       if (command != &app) continue;
       const auto named = app.get_subcommands([&](const CLI::App* each) { return each->check_name(argument); });
-      if (!named.empty()) command = named.front();
+      if (!named.empty()) {
+        command = named.front();
+      } else if (words.no_command.empty()) {
+        words.no_command = base::quoted(argument);
+      }
       continue;
     }
     words.options.push_back(argument);
@@ -165,6 +171,7 @@ bool CommandLine::parse(std::vector<std::string> arguments) {
     std::reverse(words.options.begin(), words.options.end());  // as CLI11 takes them
     app_->parse(std::move(words.options));
   } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() != 0 && !words.no_command.empty()) throw UsageError("there is no command " + words.no_command + " (see berth --help)");
     if (error.get_exit_code() != 0) throw UsageError(std::string(error.what()) + " (see berth --help)");
     app_->exit(error);  // prints
     return false;

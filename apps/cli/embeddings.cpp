@@ -85,7 +85,8 @@ RunOptions run_options(const Model& model, const RunLimits& limits, const Embedd
     static_cast<void>(model.embedding_size(result));
   } catch (const Error& error) {
     const bool prompt = std::string_view(error.what()).starts_with("prompt");
-    throw UsageError(std::string(prompt ? "--prompt-name: " : "--truncate-dim: ") + error.what());
+    const char* option = !prompt ? "--truncate-dim: " : embedding.prompt ? "--prompt: " : "--prompt-name: ";
+    throw UsageError(option + std::string(error.what()));
   }
   return result;
 }

@@ -287,6 +287,10 @@ class Options(unittest.TestCase):
             self.assertTrue(done.stderr.startswith("berth: "), done.stderr)
             self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
         self.assertIn("fp32", berth("encode", "--precision", "int3", "x").stderr)
+        for arguments, word in [(("frobnicate",), "frobnicate"), (("frobnicate", "encode", "x"), "frobnicate"), (("--frob", "x"), "x"), (("",), "")]:
+            self.assertEqual(berth(*arguments).stderr, f'berth: there is no command "{word}" (see berth --help)\n')
+        for option in ["--prompt", "--prompt-name"]:
+            self.assertTrue(berth("encode", option, b"\xff", "x").stderr.startswith(f"berth: {option}: "))
 
     def test_paths_that_are_not_utf8(self):
         with tempfile.TemporaryDirectory() as folder:
