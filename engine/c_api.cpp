@@ -78,6 +78,12 @@ void read_long_text(const char* long_text, std::size_t stride, RunOptions& run) 
   run.stride = stride;
 }
 
+void read_normalize(std::int32_t normalize, RunOptions& run) {
+  if (normalize < -1 || normalize > 1) throw Error(ErrorCode::invalid_argument, "normalize: expected -1, 0 or 1, got " + std::to_string(normalize));
+  run.normalize = normalize == 1;
+  run.keep_lengths = normalize == -1;
+}
+
 void read_prompt(const char* prompt_name, const berth_string& prompt, RunOptions& run) {
   if (prompt_name != nullptr) run.prompt_name = prompt_name;
   if (prompt.data != nullptr) run.prompt = checked_text(prompt, "prompt");

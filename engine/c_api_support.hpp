@@ -71,14 +71,12 @@ Options read_options(const Options* options, const char* name) {
 }
 
 void read_long_text(const char* long_text, std::size_t stride, RunOptions& run);
+void read_normalize(std::int32_t normalize, RunOptions& run);
 void read_prompt(const char* prompt_name, const berth_string& prompt, RunOptions& run);
 
 inline RunOptions run_options(const berth_run_options& options) {
-  RunOptions run{.max_length = options.max_length,
-                 .batch_tokens = options.batch_tokens,
-                 .truncate_dim = options.truncate_dim,
-                 .normalize = options.normalize > 0,
-                 .keep_lengths = options.normalize < 0};
+  RunOptions run{.max_length = options.max_length, .batch_tokens = options.batch_tokens, .truncate_dim = options.truncate_dim};
+  read_normalize(options.normalize, run);
   read_long_text(options.long_text, options.stride, run);
   if (options.window_scores != nullptr) run.window_scores = window_scores_by_name(options.window_scores);
   read_prompt(options.prompt_name, options.prompt, run);

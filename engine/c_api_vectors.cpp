@@ -1,6 +1,9 @@
 // The vectors of include/berth/berth.h beyond one FP32 embedding a row.
 #include <algorithm>
+#include <cmath>
 #include <optional>
+#include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -20,14 +23,17 @@ struct berth_vectors : HandleOf<HandleKind::vectors> {
 namespace {
 
 berth::engine::RunOptions run_options(const berth_vector_options& options) {
-  berth::engine::RunOptions run{.max_length = options.max_length,
-                                .batch_tokens = options.batch_tokens,
-                                .truncate_dim = options.truncate_dim,
-                                .normalize = options.normalize > 0,
-                                .keep_lengths = options.normalize < 0};
+  berth::engine::RunOptions run{.max_length = options.max_length, .batch_tokens = options.batch_tokens, .truncate_dim = options.truncate_dim};
+  read_normalize(options.normalize, run);
   read_long_text(options.long_text, options.stride, run);
   read_prompt(options.prompt_name, options.prompt, run);
   return run;
+}
+
+void require_finite(const berth::kernels::KernelTable& kernels, std::span<const float> values, const char* name) {
+  if (kernels.all_finite(values.data(), values.size())) return;
+  const auto bad = std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
+  throw berth::base::Error(berth::base::ErrorCode::non_finite, std::string(name) + ": value " + std::to_string(bad - values.begin()) + " is NaN or infinite");
 }
 
 }  // namespace
@@ -92,7 +98,12 @@ berth_status berth_max_similarity(const berth_model* model, const float* query, 
     require(size > 0, "size is 0");
     require(score != nullptr, "score is NULL");
     const berth::base::FloatingPointScope scope;
-    *score = berth::engine::max_similarity(model->model->compute().kernels, {query, query_vectors * size}, {document, document_vectors * size}, size);
+    const berth::kernels::KernelTable& kernels = model->model->compute().kernels;
+    const std::span<const float> of_query{query, query_vectors * size}, of_document{document, document_vectors * size};
+    require_finite(kernels, of_query, "query");
+    require_finite(kernels, of_document, "document");
+    *score = berth::engine::max_similarity(kernels, of_query, of_document, size);
+    require_finite(kernels, {score, 1}, "score");  // products may overflow
   });
 }
 

@@ -125,7 +125,7 @@ typedef struct berth_run_options {
   size_t max_length;   /* lowers the model's limit; 0: the limit itself */
   size_t batch_tokens; /* rows are run together up to this many tokens; 0: a good default. Never changes a result */
   int32_t raw_scores;  /* berth_classify: 1 gives the head's logits */
-  int32_t normalize;   /* embeddings: 1 divides each by its length, after truncate_dim; -1 leaves out the Normalize modules that the directory ends with */
+  int32_t normalize;   /* embeddings: 1 divides each by its length, after truncate_dim; -1 leaves out the Normalize modules at the directory's end; or 0 */
   size_t truncate_dim; /* embeddings: their first values only (Matryoshka); 0: all, or what the directory's truncate_dim says */
 
   /* What becomes of texts longer than the limit: "truncate" cuts them, "error" fails with BERTH_TOO_LONG, "window" runs them as windows that share
@@ -215,7 +215,8 @@ BERTH_API const berth_sparse_value* berth_vectors_sparse(const berth_vectors* ve
 BERTH_API const float* berth_vectors_multi(const berth_vectors* vectors, size_t index, size_t* count, size_t* size);
 BERTH_API berth_status berth_vectors_free(berth_vectors* vectors);
 
-/* MaxSim: the sum over the query's vectors of the largest product with any of the document's. 0 where either has none. */
+/* MaxSim: the sum over the query's vectors of the largest product with any of the document's. 0 where either has none. BERTH_NON_FINITE where a value
+ * or the score is NaN or infinite. */
 BERTH_API berth_status berth_max_similarity(const berth_model* model, const float* query, size_t query_vectors, const float* document, size_t document_vectors,
                                             size_t size, float* score);
 

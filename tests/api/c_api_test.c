@@ -161,11 +161,23 @@ static void test_ids(const char* repository) {
 }
 
 static void test_late_interaction(const char* repository) {
-  const float query[4] = {1, 0, 0, 1}, document[6] = {1, 0, 0.5f, 0.5f, -1, 0};
+  const float query[4] = {1, 0, 0, 1}, document[6] = {1, 0, 0.5f, 0.5f, -1, 0}, large[2] = {3e38f, 3e38f};
+  const float bad_values[3] = {NAN, INFINITY, -INFINITY};
+  size_t i;
   berth_model* model = load(repository, "tests/reference/bert");
   const berth_input input = text_input("the quick brown fox", NULL);
   float score = 0;
   CHECK(berth_max_similarity(model, query, 2, document, 3, 2, &score) == BERTH_OK && score == 1.5f);
+  for (i = 0; i < 3; ++i) {
+    float bad[6] = {1, 2, 3, 4, 5, 6};
+    bad[3] = bad_values[i];
+    CHECK(berth_max_similarity(model, bad, 3, document, 3, 2, &score) == BERTH_NON_FINITE);
+    CHECK_MESSAGE("query: value 3");
+    CHECK(berth_max_similarity(model, query, 2, bad, 3, 2, &score) == BERTH_NON_FINITE);
+    CHECK_MESSAGE("document: value 3");
+  }
+  CHECK(berth_max_similarity(model, large, 1, large, 1, 2, &score) == BERTH_NON_FINITE); /* each is finite, their product is not */
+  CHECK_MESSAGE("score");
   CHECK(berth_rerank_late(model, &input, &input, 1, NULL, &score, NULL) == BERTH_UNSUPPORTED);
   CHECK(berth_model_free(model) == BERTH_OK);
 }

@@ -64,6 +64,27 @@ static void test_options(const berth_model* model) {
   CHECK_MESSAGE("berth_run_options");
 }
 
+static void test_normalize(const berth_model* model) {
+  const int32_t wrong[] = {5, 2, -2, INT32_MAX, INT32_MIN};
+  berth_run_options options;
+  berth_vector_options of_vectors;
+  berth_vectors* vectors = NULL;
+  const berth_input input = text_input("the quick brown fox", NULL);
+  float embedding[1024];
+  size_t i;
+  memset(&options, 0, sizeof options);
+  memset(&of_vectors, 0, sizeof of_vectors);
+  options.size = sizeof options;
+  of_vectors.size = sizeof of_vectors;
+  for (i = 0; i < sizeof wrong / sizeof *wrong; ++i) {
+    options.normalize = of_vectors.normalize = wrong[i];
+    CHECK(berth_encode(model, &input, 1, &options, embedding, NULL) == BERTH_INVALID_ARGUMENT);
+    CHECK_MESSAGE("normalize: expected -1, 0 or 1");
+    CHECK(berth_encode_vectors(model, &input, 1, &of_vectors, &vectors, NULL) == BERTH_INVALID_ARGUMENT && vectors == NULL);
+  }
+  for (options.normalize = -1; options.normalize <= 1; ++options.normalize) CHECK(berth_encode(model, &input, 1, &options, embedding, NULL) == BERTH_OK);
+}
+
 static void test_text(const berth_model* model) {
   berth_input input = text_input("\xff\xfe", NULL);
   float embedding[1024];
@@ -99,6 +120,7 @@ int main(int argc, char** argv) {
   test_null(model);
   test_other_kinds(model);
   test_options(model);
+  test_normalize(model);
   test_text(model);
   test_freed(model);
   return failures == 0 ? 0 : 1;
