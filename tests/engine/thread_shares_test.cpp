@@ -114,7 +114,7 @@ TEST(ThreadShares, AreWhatTheThreadsWereFastAt) {
     EXPECT_GT(shares.take(0).count, 0U);
     std::this_thread::sleep_for(std::chrono::milliseconds(own / 100));
     EXPECT_EQ(shares.take(1).count, 0U);
-    std::this_thread::sleep_for(std::chrono::milliseconds((1000 - 2 * own) / 100));
+    if (own < 500) std::this_thread::sleep_for(std::chrono::milliseconds((1000 - 2 * own) / 100));  // on a busy machine it may have become more
     EXPECT_EQ(shares.take(0).count, 0U);
     most = std::max(most, own);
   }
