@@ -12,6 +12,8 @@ namespace berth::server {
 
 class Service;
 
+using Handler = void (*)(Service& service, const CallPointer& call);
+
 enum class Access { open, key, admin };  // admin: only with --admin, and with a key where there are any
 
 struct Route {
@@ -19,7 +21,7 @@ struct Route {
   std::string_view path;
   Access access;
   ErrorStyle style;
-  void (*handle)(Service& service, const CallPointer& call);
+  Handler handle;
   std::string_view tag;
   std::string_view summary;
   std::string_view request = {};   // names of schemas (schemas.cpp); empty: no body

@@ -65,6 +65,13 @@ std::vector<std::size_t> ranked(const Job& job, std::vector<float>& scores) {
 
 const std::string& text_of(const Item& item) { return item.pair ? *item.pair : item.text; }
 
+// One of /vertex's.
+void handle_instance(Service& service, const CallPointer& call) {
+  const base::Json body = read_body(call->request);
+  if (body.contains("query") && body.contains("texts")) return handle_rerank(service, call);
+  handle_by_model(service, call);
+}
+
 }  // namespace
 
 void handle_predict(Service& service, const CallPointer& call) {
@@ -221,16 +228,7 @@ void handle_vertex(Service& service, const CallPointer& call) {
     for (const auto& weak : parts->calls)
       if (const CallPointer part = weak.lock()) part->abandon();
   });
-  for (const CallPointer& part : calls)
-    service.answer(part, ErrorStyle::tei, [&]() -> Response {
-      const base::Json instance = read_body(part->request);
-      if (instance.contains("query") && instance.contains("texts")) {
-        handle_rerank(service, part);
-      } else {
-        handle_by_model(service, part);
-      }
-      return {.status = 0};
-    });
+  for (const CallPointer& part : calls) service.run(handle_instance, ErrorStyle::tei, part);
 }
 
 }  // namespace berth::server

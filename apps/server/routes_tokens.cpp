@@ -60,60 +60,56 @@ void append_tokens(std::string& out, const Encoding& encoding, std::string_view 
 }  // namespace
 
 void handle_tokenize(Service& service, const CallPointer& call) {
-  service.answer(call, ErrorStyle::tei, [&]() -> Response {
-    const base::Json body = read_body(call->request);
-    const Fields fields(body);
-    const base::Json& value = fields.required("inputs");
-    std::vector<std::string> texts;
-    if (value.is_string()) {
-      texts.push_back(value.get<std::string>());
-    } else {
-      texts = fields.strings("inputs");
-    }
-    TokenizeOptions options;
-    options.add_special_tokens = fields.boolean("add_special_tokens", true);
-    const ModelPointer model = service.model(fields);
-    std::string prompt;
-    if (const auto name = fields.maybe_string("prompt_name")) {
-      const auto found = model->prompts.find(*name);
-      if (found == model->prompts.end()) fail_validation("`prompt_name`: the model has no prompt `" + *name + "`");
-      prompt = found->second;
-    }
-    if (texts.empty()) throw Failure(FailureKind::empty, "Input validation error: `inputs` cannot be empty", "validation");
-    if (texts.size() > service.options().max_client_batch)
-      throw Failure(FailureKind::validation,
-                    "Input validation error: batch size " + std::to_string(texts.size()) + " > maximum allowed batch size " +
-                        std::to_string(service.options().max_client_batch),
-                    "batch_size");
-    std::string out;
-    Charge charge(service, *call);
-    append_list(out, texts, [&](const std::string& text) {
-      if (text.empty()) throw Failure(FailureKind::empty, "Input validation error: `inputs` cannot be empty", "validation");
-      if (text.size() > kMostText)
-        fail_validation("`inputs` must have at most " + std::to_string(kMostText) + " bytes a text. Given: " + std::to_string(text.size()));
-      const std::string prompted = prompt + text;
-      append_tokens(out, tokenizer_of(*model).tokenize(Input(prompted), options), prompted, charge);
-    });
-    return json_response(std::move(out));
+  const base::Json body = read_body(call->request);
+  const Fields fields(body);
+  const base::Json& value = fields.required("inputs");
+  std::vector<std::string> texts;
+  if (value.is_string()) {
+    texts.push_back(value.get<std::string>());
+  } else {
+    texts = fields.strings("inputs");
+  }
+  TokenizeOptions options;
+  options.add_special_tokens = fields.boolean("add_special_tokens", true);
+  const ModelPointer model = service.model(fields);
+  std::string prompt;
+  if (const auto name = fields.maybe_string("prompt_name")) {
+    const auto found = model->prompts.find(*name);
+    if (found == model->prompts.end()) fail_validation("`prompt_name`: the model has no prompt `" + *name + "`");
+    prompt = found->second;
+  }
+  if (texts.empty()) throw Failure(FailureKind::empty, "Input validation error: `inputs` cannot be empty", "validation");
+  if (texts.size() > service.options().max_client_batch)
+    throw Failure(FailureKind::validation,
+                  "Input validation error: batch size " + std::to_string(texts.size()) + " > maximum allowed batch size " +
+                      std::to_string(service.options().max_client_batch),
+                  "batch_size");
+  std::string out;
+  Charge charge(service, *call);
+  append_list(out, texts, [&](const std::string& text) {
+    if (text.empty()) throw Failure(FailureKind::empty, "Input validation error: `inputs` cannot be empty", "validation");
+    if (text.size() > kMostText)
+      fail_validation("`inputs` must have at most " + std::to_string(kMostText) + " bytes a text. Given: " + std::to_string(text.size()));
+    const std::string prompted = prompt + text;
+    append_tokens(out, tokenizer_of(*model).tokenize(Input(prompted), options), prompted, charge);
   });
+  service.answer(call, ErrorStyle::tei, [&] { return json_response(std::move(out)); });
 }
 
 void handle_decode(Service& service, const CallPointer& call) {
-  service.answer(call, ErrorStyle::tei, [&]() -> Response {
-    const base::Json body = read_body(call->request);
-    const Fields fields(body);
-    const auto lists = read_id_lists(fields, "ids");
-    const bool skip = fields.boolean("skip_special_tokens", true);
-    const ModelPointer model = service.model(fields);
-    if (lists.size() == 1 && lists[0].empty()) throw Failure(FailureKind::empty, "Input validation error: `ids` cannot be empty", "validation");
-    std::string out;
-    Charge charge(service, *call);
-    append_list(out, lists, [&](const std::vector<std::int32_t>& ids) {
-      base::append_string(out, tokenizer_of(*model).decode(ids, skip));
-      charge(out);
-    });
-    return json_response(std::move(out));
+  const base::Json body = read_body(call->request);
+  const Fields fields(body);
+  const auto lists = read_id_lists(fields, "ids");
+  const bool skip = fields.boolean("skip_special_tokens", true);
+  const ModelPointer model = service.model(fields);
+  if (lists.size() == 1 && lists[0].empty()) throw Failure(FailureKind::empty, "Input validation error: `ids` cannot be empty", "validation");
+  std::string out;
+  Charge charge(service, *call);
+  append_list(out, lists, [&](const std::vector<std::int32_t>& ids) {
+    base::append_string(out, tokenizer_of(*model).decode(ids, skip));
+    charge(out);
   });
+  service.answer(call, ErrorStyle::tei, [&] { return json_response(std::move(out)); });
 }
 
 }  // namespace berth::server

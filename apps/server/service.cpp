@@ -101,26 +101,26 @@ void Service::handle(const CallPointer& call) {
     return reply(405, {}, {}, {{"allow", allowed_methods(call->request.path)}});
   }
   if (route->access != Access::open && !authorized(*call)) return reply(401, {}, {}, {{"www-authenticate", "Bearer"}});
-  if (call->request.body.size() <= kSmallBody) return run(*route, call);
-  workers_.post([this, route, call] { run(*route, call); });
+  if (call->request.body.size() <= kSmallBody) return run(route->handle, route->style, call);
+  workers_.post([this, route, call] { run(route->handle, route->style, call); });
 }
 
-void Service::run(const Route& route, const CallPointer& call) {
+void Service::run(Handler handle, ErrorStyle style, const CallPointer& call) {
   if (call->abandoned()) return;
-  answer(call, route.style, [&]() -> Response {
+  answer(call, style, [&]() -> Response {
     try {
-      route.handle(*this, call);
+      handle(*this, call);
     } catch (const NotLoaded& missing) {
-      wait_for(*missing.source, route, call);
+      wait_for(*missing.source, handle, style, call);
     }
     return {.status = 0};
   });
 }
 
-void Service::wait_for(const ModelSource& source, const Route& route, const CallPointer& call) {
-  models_.when_loaded(source, [this, &route, call](const ModelPointer& model, const std::string& error) {
-    if (model != nullptr) return run(route, call);
-    answer(call, route.style, [&]() -> Response { throw Failure(FailureKind::unhealthy, "the model could not be loaded: " + error, "inference"); });
+void Service::wait_for(const ModelSource& source, Handler handle, ErrorStyle style, const CallPointer& call) {
+  models_.when_loaded(source, [this, handle, style, call](const ModelPointer& model, const std::string& error) {
+    if (model != nullptr) return run(handle, style, call);
+    answer(call, style, [&]() -> Response { throw Failure(FailureKind::unhealthy, "the model could not be loaded: " + error, "inference"); });
   });
 }
 
@@ -144,8 +144,6 @@ Response Service::response_of(const Call& call, ErrorStyle style, const std::fun
     response = failed(callers ? Failure(FailureKind::validation, std::string("Input validation error: ") + error.what(), "validation")
                               : Failure(FailureKind::backend, std::string("Backend error: ") + error.what(), "inference"),
                       style);
-  } catch (const NotLoaded& missing) {  // unloaded between two looks at it
-    response = failed(Failure(FailureKind::unhealthy, "the model " + missing.source->name + " is not loaded", "inference", 1), style);
   } catch (const std::bad_alloc&) {
     response = failed(Failure(FailureKind::overloaded, "out of memory", "overloaded", 1), style);
   } catch (const std::exception& error) {
@@ -220,7 +218,7 @@ ModelPointer Service::profile(std::string_view name) {
 
 ModelPointer Service::loaded(const ModelSource& source) {
   if (ModelPointer found = models_.get(source)) return found;
-  throw NotLoaded{&source};
+  throw NotLoaded(source);
 }
 
 bool Service::authorized(const Call& call) const {

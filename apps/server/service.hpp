@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <exception>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -14,15 +15,16 @@
 #include "apps/server/metrics.hpp"
 #include "apps/server/models.hpp"
 #include "apps/server/options.hpp"
+#include "apps/server/routes.hpp"
 #include "apps/server/scheduler.hpp"
 #include "apps/server/workers.hpp"
 
 namespace berth::server {
 
-struct Route;
-
-// Thrown by Service::model() where a model is yet to be loaded: the route runs again when it is there.
-struct NotLoaded {
+// Thrown by Service::model() where a model is yet to be loaded: the handler runs again when it is there.
+struct NotLoaded : std::exception {
+  explicit NotLoaded(const ModelSource& source_) : source(&source_) {}
+  const char* what() const noexcept override { return "a model was asked for outside of Service::run()"; }
   const ModelSource* source;
 };
 
@@ -44,7 +46,9 @@ class Service : public HttpHandler {
 
   // What `make` gives, or what says what it threw; with the headers of every response. Any thread.
   Response response_of(const Call& call, ErrorStyle style, const std::function<Response()>& make);
-  // Answers with that; a response of status 0 comes later.
+  // Runs a handler, which answers now or later: once more where it asked for a model that is yet to be loaded, when that is there.
+  void run(Handler handle, ErrorStyle style, const CallPointer& call);
+  // Answers with what `make` gives; a response of status 0 comes later. `make` does not ask for models: what comes of that is run()'s.
   void answer(const CallPointer& call, ErrorStyle style, const std::function<Response()>& make);
   // How a failure is said on a route of this style.
   Response failed(const Failure& failure, ErrorStyle style);
@@ -75,8 +79,7 @@ class Service : public HttpHandler {
  private:
   ModelPointer loaded(const ModelSource& source);
   void begin(Call& call);
-  void run(const Route& route, const CallPointer& call);
-  void wait_for(const ModelSource& source, const Route& route, const CallPointer& call);
+  void wait_for(const ModelSource& source, Handler handle, ErrorStyle style, const CallPointer& call);
   bool authorized(const Call& call) const;
   bool host_allowed(const Call& call) const;
   void add_headers(const Call& call, Response& response) const;

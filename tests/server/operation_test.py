@@ -321,11 +321,33 @@ class Reloading(unittest.TestCase):
             self.assertEqual(loaded(), ["intent", "emotion"])  # sentiment was idle longest
             self.assertEqual(server.post("/predict", {"inputs": "a", "model": "sentiment"}).status, 200)
 
+    # What each route that takes a model answers first, by a server that has loaded nothing yet.
+    FIRST = [("/tokenize", {"inputs": "a"}), ("/decode", {"ids": [5, 6]}), ("/vertex", {"instances": [{"inputs": "a"}]}), ("/embed", {"inputs": "a"}), ("/", {"inputs": "a"})]
+
+    def test_every_route_loads_what_it_needs(self):
+        models = ("--model", INTENT, "--model", f"emotion={WEIGHTS / 'emotion'}", "--lazy", "--threads", "1")
+        with Server(*models) as eager:
+            eager.post("/embed", {"inputs": "a"})
+            expected = {path: eager.post(path, body).body for path, body in self.FIRST}
+        for path, body in self.FIRST:
+            with Server(*models) as server:
+                response = server.post(path, body)
+                self.assertEqual((response.status, response.body), (200, expected[path]), path)
+        with Server(*models, "--model-memory", "1MB") as server:  # room for one at a time
+            for _ in range(2):
+                for name in ["intent", "emotion"]:
+                    self.assertEqual(server.post("/tokenize", {"inputs": "a", "model": name}).status, 200)
+                    self.assertEqual(server.post("/decode", {"ids": [5], "model": name}).status, 200)
+            # Instances of several models, none of them the one that is there.
+            response = server.post("/vertex", {"instances": [{"inputs": "a", "model": name} for name in ["emotion", "intent", "emotion"]]})
+            self.assertEqual((response.status, len(response.json["predictions"])), (200, 3))
+
     def test_a_model_that_cannot_be_loaded(self):
-        with Server("--model", "broken=/no/such/directory", "--lazy", "--threads", "1") as server:
-            response = server.post("/embed", {"inputs": "a"})
-            self.assertEqual((response.status, response.json["error_type"]), (503, "Unhealthy"))
-            self.assertIn("/no/such/directory", response.json["error"])
+        with Server("--model", "broken=/no/such/directory", "--model", INTENT, "--lazy", "--threads", "1") as server:
+            for path, body in [*self.FIRST, ("/vertex", {"model": "intent", "instances": [{"inputs": "a", "model": "broken"}]})]:
+                response = server.post(path, body)
+                self.assertEqual((response.status, response.json["error_type"]), (503, "Unhealthy"), path)
+                self.assertIn("/no/such/directory", response.json["error"])
 
 
 if __name__ == "__main__":
