@@ -21,7 +21,14 @@ void set(CLI::Option& option, const std::vector<std::string>& values, const std:
   }
 }
 
-std::string text_of(const base::Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+bool is_switch(const CLI::Option& option) { return option.get_expected_max() == 0 || option.get_type_name() == "true|false"; }
+
+// A value as the command line has it. What it could not have is refused: null would be the word "null", and as a key let everybody in.
+std::string text_of(const base::Json& value, const CLI::Option& option, const std::string& from) {
+  if (value.is_string()) return value.get<std::string>();
+  if (is_switch(option) ? value.is_boolean() : value.is_number()) return value.dump();
+  throw UsageError(from + ": expected a string or " + (is_switch(option) ? "a boolean" : "a number") + ", got " + base::describe(value));
+}
 
 bool is_settable(const CLI::Option& option) { return option.count() == 0 && !option.get_lnames().empty() && option.get_lnames().front() != "help"; }
 
@@ -60,14 +67,15 @@ void apply_file(CLI::App& app, const std::string& path) {
     std::replace(name.begin(), name.end(), '_', '-');
     CLI::Option* option = app.get_option_no_throw("--" + name);
     if (option == nullptr || name == "config" || name == "help") throw UsageError(path + ": there is no option " + base::quoted(key));
-    if (!is_settable(*option)) continue;
+    const std::string from = path + ": " + base::quoted(key);
     std::vector<std::string> values;
     if (value.is_array()) {
-      for (const base::Json& each : value) values.push_back(text_of(each));
+      if (value.empty()) throw UsageError(from + ": expected a value or several, got an empty array; without the option nothing is set");
+      for (const base::Json& each : value) values.push_back(text_of(each, *option, from));
     } else {
-      values.push_back(text_of(value));
+      values.push_back(text_of(value, *option, from));
     }
-    if (!values.empty()) set(*option, values, path + ": " + base::quoted(key));
+    if (is_settable(*option)) set(*option, values, from);
   }
 }
 

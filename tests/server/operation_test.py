@@ -43,6 +43,39 @@ class Settings(unittest.TestCase):
             info = server.request("GET", "/info", headers={"authorization": "Bearer secret-key"}).json
             self.assertEqual((info["served_model_name"], info["max_client_batch_size"]), ("sentiment", 7))
 
+    def test_no_key_by_mistake(self):
+        # A server that was to have keys does not start without any, nor with a word that others can guess.
+        with temporary_folder() as folder:
+            path = pathlib.Path(folder) / "berth.json"
+            start = ("serve", "--model", INTENT, "--port", "0")
+            for key, value, words in [("api-key", None, "got null"), ("api_key", None, "got null"), ("api-key", "", 'got ""'), ("api-key", " , ", 'got " , "'), ("api-key", ["a-key", ""], 'got ""'),
+                                      ("api-key", ["a-key", None], "got null"), ("api-key", [], "an empty array"), ("api-key", [["a-key"]], "an array"), ("api-key", False, "got false"),
+                                      ("api-key", {"a": "b"}, "an object"), ("api-key-file", "", 'got ""'), ("api-key-file", None, "got null"), ("host", None, "got null"), ("threads", None, "got null"),
+                                      ("lazy", None, "got null"), ("model", [None], "got null"), ("auto-truncate", 1, "got 1")]:
+                path.write_text(json.dumps({key: value}))
+                done = run(*start, "--config", path)
+                self.assertEqual(done.returncode, 2, (key, value, done.stderr))
+                for each in ["berth.json", f'"{key}"', words]:
+                    self.assertIn(each, done.stderr)
+            for value in ["", " ", ",", " , "]:
+                done = run(*start, "--api-key", value)
+                self.assertEqual(done.returncode, 2, (value, done.stderr))
+                self.assertIn("--api-key", done.stderr)
+            done = run(*start, "--api-key-file", "")
+            self.assertEqual((done.returncode, "--api-key-file" in done.stderr), (2, True), done.stderr)
+            for name, value, more in [("BERTH_API_KEY", ",", ()), ("BERTH_API_KEY", " ", ()), ("BERTH_API_KEY", "", ()), ("BERTH_API_KEY_FILE", "", ()), ("API_KEY", "", ("--tei-env",))]:
+                done = run(*start, *more, env=environment(**{name: value}))
+                self.assertEqual(done.returncode, 2, (name, value, done.stderr))
+                self.assertIn(f"{name}: ", done.stderr)
+                self.assertIn("expected", done.stderr)
+            # An empty variable is as good as none beside keys from elsewhere, and so is API_KEY where nobody asked for it.
+            path.write_text(json.dumps({"api-key": ["a-key", 12345], "lazy": True, "auto-truncate": False, "threads": 1}))
+            with Server("--config", path, "--model", INTENT, env=environment(BERTH_API_KEY="", BERTH_API_KEY_FILE="", BERTH_MAX_BATCH_TOKENS="")) as server:
+                for key, status in [("a-key", 200), ("12345", 200), ("null", 401), ("", 401)]:
+                    self.assertEqual(server.request("GET", "/v1/models", headers={"authorization": f"Bearer {key}"}).status, status, key)
+            with Server("--model", INTENT, "--threads", "1", env=environment(API_KEY="")) as server:
+                self.assertEqual(server.request("GET", "/v1/models").status, 200)
+
     def test_models_that_come_with_berth(self):
         with Server("--threads", "1") as server:
             self.assertEqual([each["id"] for each in server.request("GET", "/v1/models").json["data"]], ["intent", "sentiment", "emotion"])

@@ -1,5 +1,6 @@
 // berth serve: the HTTP server; berth health: asks it whether it is well.
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -29,6 +30,9 @@ struct ServeCommand {
 std::chrono::milliseconds milliseconds(double seconds) { return std::chrono::milliseconds(std::llround(seconds * 1000)); }
 
 std::string check_seconds(const std::string& text) { return check_between(text, 0, 1e6, " seconds"); }
+// Nobody means a server without keys by an empty one.
+std::string check_key(const std::string& text) { return split_list(text).empty() ? "expected a key, got \"" + text + "\"" : ""; }
+std::string check_key_file(const std::string& text) { return text.empty() ? "expected a file, got \"\"" : ""; }
 std::string check_port(const std::string& text) { return check_between(text, 0, 65535, ""); }
 
 void add_address_options(Command& command, server::ServerOptions& options, std::string& config) {
@@ -87,8 +91,9 @@ void add_behaviour(Command& command, ServeCommand& options) {
       .add_option("--openai-errors", options.openai_errors, "Errors of /v1 routes: flat, the default, as text-embeddings-inference's, or nested, as OpenAI's")
       .choices("flat|nested");
   list("--api-key", options.key_values, "KEY",
-       "A key that requests have to bring (Authorization: Bearer KEY); may be repeated; others see arguments, so rather:");
-  command.add_option("--api-key-file", options.key_file, "File of keys, one a line").type_name("FILE");
+       "A key that requests have to bring (Authorization: Bearer KEY); may be repeated; others see arguments, so rather:")
+      .check(check_key);
+  command.add_option("--api-key-file", options.key_file, "File of keys, one a line").type_name("FILE").check(check_key_file);
   list("--cors-allow-origin", server.cors_origins, "ORIGIN", "Origins whose pages may read answers; may be repeated; default *; none: nobody");
   list("--allow-host", server.allowed_hosts, "NAME", "Name that requests may call a server on loopback by, besides localhost; *: any");
   command.add_option("--page", options.page, "The page at /; default true where others than this machine cannot reach it").choices("true|false");
@@ -120,7 +125,13 @@ std::vector<std::string> keys_of(const ServeCommand& options) {
   std::vector<std::string> keys;
   for (const std::string& value : options.key_values)
     for (const std::string& key : split_list(value)) keys.push_back(key);
-  if (options.key_file.empty()) return keys;
+  if (options.key_file.empty()) {
+    // A variable is empty where a secret was to be filled in and was not there: without this, anybody could ask such a server.
+    for (const char* name : {"BERTH_API_KEY", "BERTH_API_KEY_FILE", options.tei_env ? "API_KEY" : nullptr})
+      if (keys.empty() && name != nullptr && std::getenv(name) != nullptr)  // NOLINT(concurrency-mt-unsafe): there is one thread yet
+        throw UsageError(std::string(name) + ": expected keys, got \"\"; a server without keys has no such variable");
+    return keys;
+  }
   std::ifstream file(options.key_file);
   if (!file) throw UsageError("--api-key-file: cannot read " + options.key_file);
   for (std::string line; std::getline(file, line);) {
