@@ -23,13 +23,6 @@ constexpr std::size_t kLingerBytes = std::size_t{1} << 20;  // read after a refu
 constexpr std::chrono::seconds kLingerTime{2};
 constexpr std::chrono::milliseconds kDrainIdle{250};
 
-std::string lower_case(std::string_view text) {
-  std::string result(text);
-  for (char& c : result)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return result;
-}
-
 // "Sun, 06 Nov 1994 08:49:37 GMT", of this second.
 const std::string& http_date() {
   thread_local std::time_t second = 0;
@@ -73,6 +66,13 @@ int status_of(const boost::system::error_code& error) {
 }
 
 }  // namespace
+
+std::string lower_case(std::string_view text) {
+  std::string result(text);
+  for (char& c : result)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return result;
+}
 
 std::string_view Request::header(std::string_view lower_case_name) const noexcept {
   for (const auto& [name, value] : headers)

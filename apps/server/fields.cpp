@@ -39,9 +39,9 @@ std::optional<Text> text_of(const Json& value) {
 }  // namespace
 
 Json read_body(const Request& request) {
-  std::string_view type = request.header("content-type");
-  type = type.substr(0, type.find(';'));
-  while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.remove_suffix(1);
+  const std::string_view field = request.header("content-type");
+  std::string type = lower_case(field.substr(0, field.find(';')));
+  while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.pop_back();
   if (type != "application/json" && !(type.starts_with("application/") && type.ends_with("+json")))
     throw Rejection(415, "Expected request with `Content-Type: application/json`");
   try {
