@@ -1,5 +1,7 @@
 #include "apps/server/service.hpp"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <random>
 
@@ -35,6 +37,18 @@ bool is_traceparent(std::string_view text) {
 
 bool is_plain(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+// "[::1]" of "[::1]:3000", "localhost" of "localhost:3000".
+std::string_view host_of(std::string_view field) {
+  const auto bracket = field.starts_with('[') ? field.find(']') : std::string_view::npos;
+  return field.substr(0, field.find(':', bracket == std::string_view::npos ? 0 : bracket));
+}
+
+bool is_bracketed_address(std::string_view text) {
+  in6_addr ignored{};
+  return text.size() > 2 && text.front() == '[' && text.back() == ']' &&
+         ::inet_pton(AF_INET6, std::string(text.substr(1, text.size() - 2)).c_str(), &ignored) == 1;
 }
 
 }  // namespace
@@ -101,6 +115,8 @@ void Service::handle(const CallPointer& call) {
     return reply(405, {}, {}, {{"allow", allowed_methods(call->request.path)}});
   }
   if (route->access != Access::open && !authorized(*call)) return reply(401, {}, {}, {{"www-authenticate", "Bearer"}});
+  if (route->access == Access::admin && !origin_allowed(*call))
+    return reply(403, "text/plain; charset=utf-8", "pages of other origins than the server's own may not administer it\n");
   if (call->request.body.size() <= kSmallBody) return run(route->handle, route->style, call);
   workers_.post([this, route, call] { run(route->handle, route->style, call); });
 }
@@ -236,16 +252,26 @@ bool Service::authorized(const Call& call) const {
 // A page in somebody's browser may give a name of its own to 127.0.0.1 and then read the answers. So without keys, on loopback, only addresses, localhost
 // and the names that were allowed are good.
 bool Service::host_allowed(const Call& call) const {
-  const bool loopback = options_.unix_socket.empty() && (options_.host == "127.0.0.1" || options_.host == "::1");
-  if (!loopback || !options_.api_keys.empty()) return true;
-  std::string_view host = call.request.header("host");
-  if (host.starts_with('[')) return true;  // an IPv6 address
-  host = host.substr(0, host.find(':'));
+  const bool loopback = options_.unix_socket.empty() && (options_.host.starts_with("127.") || options_.host == "::1");
+  return !loopback || !options_.api_keys.empty() || is_own_name(call);
+}
+
+bool Service::is_own_name(const Call& call) const {
+  const std::string host = lower_case(host_of(call.request.header("host")));
+  if (host.starts_with('[')) return is_bracketed_address(host);
   if (host.empty() || host == "localhost" || host.ends_with(".localhost")) return true;
   if (host.find_first_not_of("0123456789.") == std::string_view::npos) return true;
   for (const std::string& allowed : options_.allowed_hosts)
-    if (allowed == "*" || allowed == host) return true;
+    if (allowed == "*" || lower_case(allowed) == host) return true;
   return false;
+}
+
+// Browsers send any page's POST of plain text without asking first, and only then keep the answer from it. So what changes the server is for those who are
+// no page, and for pages of its own, which reach it by the name that they came from.
+bool Service::origin_allowed(const Call& call) const {
+  const std::string origin = lower_case(call.request.header("origin")), host = lower_case(call.request.header("host"));
+  if (origin.empty()) return true;
+  return (origin == "http://" + host || origin == "https://" + host) && (!options_.api_keys.empty() || is_own_name(call));
 }
 
 void Service::add_cors(const Call& call, Response& response) const {

@@ -82,6 +82,8 @@ class Service : public HttpHandler {
   void wait_for(const ModelSource& source, Handler handle, ErrorStyle style, const CallPointer& call);
   bool authorized(const Call& call) const;
   bool host_allowed(const Call& call) const;
+  bool is_own_name(const Call& call) const;
+  bool origin_allowed(const Call& call) const;
   void add_headers(const Call& call, Response& response) const;
   void add_cors(const Call& call, Response& response) const;
   Response preflight(const Call& call) const;

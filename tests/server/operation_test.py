@@ -110,6 +110,20 @@ class Settings(unittest.TestCase):
                 response = server.request("GET", "/", headers=html)
                 self.assertEqual((response.status, "<!doctype html>" in response.text.lower()), (200, page), arguments)
 
+    def test_pages_of_others_do_not_administer(self):
+        # A POST of plain text is one that browsers send for any page, without asking the server first.
+        plain = {"content-type": "text/plain"}
+        for more in [("--host", "127.0.0.1"), ("--host", "0.0.0.0")]:
+            with Server("--model", INTENT, "--threads", "1", "--admin", "--allow-host", "Berth.Example", *more) as server:
+                own = f"localhost:{server.port}"
+                for headers, status in [({}, 200), ({"host": own, "origin": f"http://{own}"}, 200), ({"host": f"BERTH.example:{server.port}", "origin": f"http://berth.example:{server.port}"}, 200),
+                                        ({"host": own, "origin": "http://evil.example"}, 403), ({"host": own, "origin": "null"}, 403), ({"host": own, "origin": "http://localhost"}, 403),
+                                        ({"host": own, "origin": f"http://127.0.0.1:{server.port}"}, 403), ({"host": "rebound.example", "origin": "http://rebound.example"}, 403)]:
+                    for method, path in [("POST", "/admin/reload"), ("GET", "/admin/baseline")]:
+                        self.assertEqual(server.request(method, path, "" if method == "POST" else None, {**plain, **headers}).status, status, (more, path, headers))
+                # What is for everybody's pages stays so.
+                self.assertEqual(server.post("/embed", {"inputs": "a"}, {"origin": "http://evil.example"}).headers["access-control-allow-origin"], "*")
+
     def test_unix_socket(self):
         with temporary_folder() as folder:
             path = os.path.join(folder, "berth.sock")
