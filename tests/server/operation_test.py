@@ -14,6 +14,18 @@ import unittest
 
 from harness import BERTH, CASES, WEIGHTS, Server, cli, environment, message, read_response, temporary_folder
 
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as one:
+            one.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
+HAS_IPV6 = has_ipv6()
 INTENT = f"intent={WEIGHTS / 'intent'}"
 CROSS = f"cross={CASES / 'bert-crossencoder'}"
 
@@ -89,7 +101,9 @@ class Settings(unittest.TestCase):
                 self.assertEqual(done.returncode, 2, done.stderr)
                 self.assertIn(words, done.stderr)
         for arguments, status, words in [(("--port", "70000"), 2, "70000"), (("--model", "/no/such"), 1, "/no/such"), (("text",), 2, "text"), (("--api-key-file", "/no/such"), 2, "/no/such"),
-                                         (("--host", "example"), 1, "example"), (("--model", "a=/x", "--model", "a=/y"), 2, "two models"), (("--config", "/no/such"), 2, "/no/such"),
+                                         
+                                         *((("--host", host), 2, f'expected an IP address or localhost, got "{host}"') for host in ["example", "localhost.example", "[127.0.0.1]", "::1::", "[::1", "256.1.1.1", "127.1", " "]),
+                                         (("--model", "a=/x", "--model", "a=/y"), 2, "two models"), (("--config", "/no/such"), 2, "/no/such"),
                                          (("--payload-limit", "5XB"), 2, "unit")]:
             done = run("serve", *arguments)
             self.assertEqual(done.returncode, status, (arguments, done.stderr))
@@ -102,6 +116,21 @@ class Settings(unittest.TestCase):
             done = run("serve", "--model", INTENT, "--port", server.port)
             self.assertEqual(done.returncode, 1)
             self.assertIn(str(server.port), done.stderr)
+
+    def test_addresses_as_people_write_them(self):
+        for host, url in [("localhost", "http://127.0.0.1:"), ("LocalHost", "http://127.0.0.1:"), ("[::1]", "http://[::1]:"), ("0:0::0001", "http://[::1]:")]:
+            if ":" in host and not HAS_IPV6:
+                continue
+            with Server("--model", INTENT, "--threads", "1", "--host", host) as server:
+                self.assertIn(f"url={url}{server.port} ", server.lines[-1])
+                self.assertEqual(run("health", "--host", host, "--port", server.port).returncode, 0)
+                if ":" not in host:
+                    self.assertEqual(server.request("GET", "/health", headers={"host": "rebound.example"}).status, 403)
+        # A mistake is found before the models are looked at, and by its name.
+        done = run("serve", "--model", "/no/such", env=environment(BERTH_HOST="example"))
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("BERTH_HOST", done.stderr)
+        self.assertNotIn("/no/such", done.stderr)
 
     def test_the_page_is_for_this_machine_unless_it_is_asked_for(self):
         html = {"accept": "text/html"}

@@ -1,4 +1,7 @@
 // berth serve: the HTTP server; berth health: asks it whether it is well.
+#include <arpa/inet.h>
+
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -35,8 +38,28 @@ std::string check_key(const std::string& text) { return split_list(text).empty()
 std::string check_key_file(const std::string& text) { return text.empty() ? "expected a file, got \"\"" : ""; }
 std::string check_port(const std::string& text) { return check_between(text, 0, 65535, ""); }
 
+// An address as the system writes it: "::1" for "[0:0::1]", as in URLs; "127.0.0.1" for localhost. Other names are not looked up: they may have several
+// addresses, and who can reach the server is not left to a name's records.
+std::string to_address(std::string& text) {
+  std::string given = text;
+  if (given.size() > 2 && given.front() == '[' && given.back() == ']') given = given.substr(1, given.size() - 2);
+  const bool v6 = given.find(':') != std::string::npos;
+  if (!v6 && server::lower_case(given) == "localhost") given = "127.0.0.1";
+  const std::size_t zone = v6 ? std::min(given.find('%'), given.size()) : given.size();  // "%eth0" of a link's own addresses
+  std::array<unsigned char, sizeof(in6_addr)> address{};
+  std::array<char, INET6_ADDRSTRLEN> written{};
+  const int family = v6 ? AF_INET6 : AF_INET;
+  if ((!v6 && given != text && text.front() == '[') || ::inet_pton(family, given.substr(0, zone).c_str(), address.data()) != 1 ||
+      ::inet_ntop(family, address.data(), written.data(), written.size()) == nullptr)
+    return "expected an IP address or localhost, got \"" + text + "\"";
+  text = written.data() + given.substr(zone);
+  return "";
+}
+
 void add_address_options(Command& command, server::ServerOptions& options, std::string& config) {
-  command.add_option("--host", options.host, "Address to listen on; default 127.0.0.1; in the image BERTH_HOST says 0.0.0.0").type_name("ADDRESS");
+  command.add_option("--host", options.host, "IP address to listen on, or localhost; default 127.0.0.1; in the image BERTH_HOST says 0.0.0.0")
+      .type_name("ADDRESS")
+      .transform(to_address);
   command.add_option("-p,--port", options.port, "Port; default 3000; 0: any").type_name("N").check(check_port);
   command.add_option("--uds-path", options.unix_socket, "Listen on a Unix socket instead").type_name("FILE");
   command.add_option("-c,--config", config, "JSON file of options by their names; the command line and BERTH_* variables come first").type_name("FILE");
