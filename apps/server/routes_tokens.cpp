@@ -8,6 +8,7 @@ namespace berth::server {
 namespace {
 
 const Tokenizer& tokenizer_of(const ServedModel& model) {
+  if (model.classifier) fail_model_type("a profile gives labels: /v1/classify");
   if (!model.tokenizer) throw Failure(FailureKind::tokenizer, "tokenizer error: the model's directory has no tokenizer", "tokenization");
   return *model.tokenizer;
 }

@@ -82,7 +82,9 @@ class Answers(WithFolder):
                                ("/rerank", {"query": "a", "texts": ["b"]}), ("/v1/embeddings", {"input": "a"}), ("/", {"inputs": "a"}), ("/v1/fill_mask", {"input": "a"}),
                                ("/v1/zero_shot", {"input": "a", "labels": ["b"]}), ("/similarity", {"inputs": {"source_sentence": "a", "sentences": ["b"]}})]:
                 self.assertEqual(server.post(path, body).status, 424, path)
-            self.assertIn(server.post("/tokenize", {"inputs": "a"}).status, (422, 424))
+            for path, body in [("/tokenize", {"inputs": "a"}), ("/decode", {"ids": [5]})]:
+                response = server.post(path, body)
+                self.assertEqual((response.status, response.json["error"]), (424, "Backend error: a profile gives labels: /v1/classify"), path)
             self.assertTrue(server.alive())
 
     def test_refusals(self):
