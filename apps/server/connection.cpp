@@ -113,15 +113,27 @@ void Connection::begin_drain() {
 void Connection::await_request() {
   state_ = State::idle;
   parser_.reset();
-  if (buffer_.size() > 0) return read_header();  // pipelined
-  buffer_.shrink_to_fit();
+  if (request_began()) return read_header();  // pipelined
+  if (buffer_.size() == 0) buffer_.shrink_to_fit();
   // Who connected as draining began sends a request at once, or has none.
   stream_.expires_after(shared_.draining.load() ? std::min<std::chrono::milliseconds>(kDrainIdle, shared_.limits.idle) : shared_.limits.idle);
+  read_begin();
+}
+
+void Connection::read_begin() {
   stream_.async_read_some(buffer_.prepare(kFirstRead), [self = shared_from_this()](ErrorCode error, std::size_t bytes) {
     if (error) return self->close();
     self->buffer_.commit(bytes);
+    if (!self->request_began()) return self->read_begin();  // within the same time
     self->read_header();
   });
+}
+
+// Empty lines before a request are none of it (RFC 9112, 2.2): clients of old end a body with one.
+bool Connection::request_began() {
+  const auto text = [this] { return std::string_view(static_cast<const char*>(buffer_.data().data()), buffer_.size()); };
+  while (text().starts_with("\r\n")) buffer_.consume(2);
+  return !text().empty() && text() != "\r";
 }
 
 void Connection::read_header() {
@@ -206,7 +218,7 @@ void Connection::dispatch() {
 
 // The client's going away shows as the end of its stream. (A client that only ended its sending looks the same; most servers take that as leaving, too.)
 void Connection::watch_peer() {
-  if (watching_ || buffer_.size() > 0) return;
+  if (watching_ || request_began()) return;
   watching_ = true;
   stream_.socket().async_wait(net::socket_base::wait_read, net::bind_executor(stream_.get_executor(), [self = shared_from_this()](ErrorCode error) {
                                 self->watching_ = false;

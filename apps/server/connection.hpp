@@ -54,6 +54,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   using ErrorCode = boost::system::error_code;
 
   void await_request();
+  void read_begin();
+  bool request_began();
   void read_header();
   void on_header(ErrorCode error);
   void read_body();

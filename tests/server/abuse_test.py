@@ -70,6 +70,30 @@ class Abuse(unittest.TestCase):
             noise = bytes((seed * 7 + i * i * 31 + (i * seed) % 251) % 256 for i in range(300))
             self.send(noise + b"\r\n\r\n", half_close=True)
 
+    def test_empty_lines_before_a_request(self):
+        good = message("POST", "/embed", {"inputs": "ok"})
+        with self.server.connect() as connection:
+            stream = connection.makefile("rb")
+            for data in [b"\r\n" + good, good + b"\r\n", good + b"\r\n\r\n" + good]:  # the second ends a body as clients of old do
+                connection.sendall(data)
+                for _ in range(data.count(b"POST")):
+                    self.assertEqual(read_response(stream).json, self.expected)
+            for part in [b"\r", b"\n\r", b"\n", good]:
+                connection.sendall(part)
+                time.sleep(0.05)
+            self.assertEqual(read_response(stream).json, self.expected)
+        for data in [b"\n" + good, b"\r" + good, b" \r\n" + good]:  # no empty lines
+            self.assertEqual(self.send(data).status, 400, data[:3])
+        with self.server.connect() as connection:  # they are no requests that would keep a connection
+            begin = time.monotonic()
+            try:
+                while time.monotonic() - begin < 8:
+                    connection.sendall(b"\r\n")
+                    time.sleep(0.05)
+            except OSError:
+                pass
+            self.assertLess(time.monotonic() - begin, 8)
+
     def test_giant_headers(self):
         response = self.send(b"GET /health HTTP/1.1\r\nhost: localhost\r\nx: " + b"a" * 100000 + b"\r\n\r\n")
         self.assertTrue(response is None or response.status == 431, response)
