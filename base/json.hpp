@@ -26,6 +26,11 @@ struct JsonLimits {
 // UTF-8, a NUL byte, a number beyond double. Integers beyond 64 bits become doubles, which JsonObject::integer then refuses.
 Json parse_json(std::string_view text, const std::string& label, JsonLimits limits = {});
 
+// What a document takes while parse_json() makes it, while it is there and a caller copies what it holds, and while it goes: bytes, at most or not much less,
+// from the characters outside of strings alone, so that a text of 12 MB that would be a document of 450 MB can be refused unread. Strings that are longer
+// than a tenth of the text may take as much again for the moment in which they are read.
+std::size_t json_memory(std::string_view text, JsonLimits limits = {}) noexcept;
+
 // Reads and parses a file; not_found when it is absent, corrupt_file when it is too large or not JSON (a Git LFS pointer is named as such).
 Json read_json_file(const std::filesystem::path& path, JsonLimits limits = {});
 

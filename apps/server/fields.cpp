@@ -4,6 +4,7 @@
 
 #include "apps/server/failure.hpp"
 #include "base/error.hpp"
+#include "base/memory.hpp"
 
 namespace berth::server {
 namespace {
@@ -36,14 +37,7 @@ std::optional<Text> text_of(const Json& value) {
   return std::nullopt;
 }
 
-}  // namespace
-
-Json read_body(const Request& request) {
-  const std::string_view field = request.header("content-type");
-  std::string type = lower_case(field.substr(0, field.find(';')));
-  while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.pop_back();
-  if (type != "application/json" && !(type.starts_with("application/") && type.ends_with("+json")))
-    throw Rejection(415, "Expected request with `Content-Type: application/json`");
+Json parse(const Request& request) {
   try {
     Json body = base::parse_json(request.body, "body", {.max_bytes = request.body.size()});
     if (!body.is_object()) reject_shape("body", "an object, got " + base::describe(body));
@@ -52,6 +46,24 @@ Json read_body(const Request& request) {
     throw Rejection(400, std::string("Failed to parse the request body as JSON: ") + error.what());
   }
 }
+
+}  // namespace
+
+void check_content_type(const Request& request) {
+  const std::string_view field = request.header("content-type");
+  std::string type = lower_case(field.substr(0, field.find(';')));
+  while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.pop_back();
+  if (type != "application/json" && !(type.starts_with("application/") && type.ends_with("+json")))
+    throw Rejection(415, "Expected request with `Content-Type: application/json`");
+}
+
+Body::Memory::~Memory() {
+  constexpr std::size_t kMuch = std::size_t{8} << 20;
+  if (bytes >= kMuch) base::return_free_memory();
+  documents.give(bytes);
+}
+
+Body::Body(const Request& request, Documents& documents, std::size_t bytes) : memory_(documents, bytes), json_(parse(request)) {}
 
 Fields::Fields(const Json& object, std::string path) : object_(object), path_(std::move(path)) {
   if (!object.is_object()) reject_shape(path_.empty() ? "body" : path_, "an object, got " + base::describe(object));

@@ -8,13 +8,35 @@
 #include <variant>
 #include <vector>
 
+#include "apps/server/documents.hpp"
 #include "apps/server/http.hpp"
 #include "base/json.hpp"
 
 namespace berth::server {
 
-// The body of a JSON request. Rejection: 415 for another content type, 400 for what is no JSON.
-base::Json read_body(const Request& request);
+// Rejection (415) of a body that does not say that it is JSON.
+void check_content_type(const Request& request);
+
+// The JSON of a request, with its part of the memory for such; Service::read() makes it. What is large goes back to the system at its end. A handler that
+// has another one read the request again lets go of its own first.
+class Body {
+ public:
+  // `bytes`: that were taken from `documents`, and are given back. Rejection: 400 for what is no JSON.
+  Body(const Request& request, Documents& documents, std::size_t bytes);
+  const base::Json& json() const noexcept { return json_; }
+
+ private:
+  struct Memory {
+    Memory(Documents& documents_, std::size_t bytes_) : documents(documents_), bytes(bytes_) {}
+    Memory(const Memory&) = delete;
+    Memory& operator=(const Memory&) = delete;
+    ~Memory();
+    Documents& documents;
+    const std::size_t bytes;
+  };
+  Memory memory_;  // outlives the document
+  base::Json json_;
+};
 
 class Fields {
  public:

@@ -49,8 +49,8 @@ std::string base64_of(std::span<const float> values) {
 }  // namespace
 
 void handle_embed(Service& service, const CallPointer& call) {
-  const base::Json body = read_body(call->request);
-  const Fields fields(body);
+  const Body body = service.read(*call);
+  const Fields fields(body.json());
   const Inputs inputs = read_inputs(fields, "inputs");
   const TextPolicy policy = read_text_policy(service, fields);
   const bool normalize = fields.boolean("normalize", true);
@@ -60,8 +60,8 @@ void handle_embed(Service& service, const CallPointer& call) {
 }
 
 void handle_embed_all(Service& service, const CallPointer& call) {
-  const base::Json body = read_body(call->request);
-  const Fields fields(body);
+  const Body body = service.read(*call);
+  const Fields fields(body.json());
   const Inputs inputs = read_inputs(fields, "inputs");
   Lane lane;
   lane.task = Task::embed_tokens;
@@ -78,8 +78,8 @@ void handle_embed_all(Service& service, const CallPointer& call) {
 }
 
 void handle_embed_sparse(Service& service, const CallPointer& call) {
-  const base::Json body = read_body(call->request);
-  const Fields fields(body);
+  const Body body = service.read(*call);
+  const Fields fields(body.json());
   const Inputs inputs = read_inputs(fields, "inputs");
   Lane lane;
   lane.task = Task::sparse;
@@ -95,8 +95,8 @@ void handle_embed_sparse(Service& service, const CallPointer& call) {
 }
 
 void handle_similarity(Service& service, const CallPointer& call) {
-  const base::Json body = read_body(call->request);
-  const Fields fields(body);
+  const Body body = service.read(*call);
+  const Fields fields(body.json());
   const Fields inputs(fields.required("inputs"), "inputs");
   const std::string source = inputs.string("source_sentence");
   std::vector<std::string> sentences = inputs.strings("sentences");
@@ -116,8 +116,8 @@ void handle_similarity(Service& service, const CallPointer& call) {
 }
 
 void handle_openai_embeddings(Service& service, const CallPointer& call) {
-  const base::Json body = read_body(call->request);
-  const Fields fields(body);
+  const Body body = service.read(*call);
+  const Fields fields(body.json());
   const Inputs inputs = read_inputs(fields, "input");
   const std::string format = text_of(fields.maybe_string("encoding_format"));
   if (!format.empty() && format != "float" && format != "base64") fields.reject("encoding_format", "`float` or `base64`");

@@ -65,18 +65,37 @@ std::vector<std::size_t> ranked(const Job& job, std::vector<float>& scores) {
 
 const std::string& text_of(const Item& item) { return item.pair ? *item.pair : item.text; }
 
-// One of /vertex's.
+// The bodies of /vertex's instances, in place of the call's own.
+std::vector<std::string> take_instances(Service& service, Call& call) {
+  std::vector<std::string> bodies;
+  {
+    const Body body = service.read(call);
+    const Fields fields(body.json());
+    const base::Json& instances = fields.required("instances");
+    if (!instances.is_array()) fields.reject("instances", "an array");
+    service.model(fields);
+    if (instances.size() > service.options().max_client_batch)
+      fail_validation("batch size " + std::to_string(instances.size()) + " > maximum allowed batch size " + std::to_string(service.options().max_client_batch));
+    for (const base::Json& instance : instances) bodies.push_back(instance.dump());
+  }
+  std::string().swap(call.request.body);
+  return bodies;
+}
+
+// One of them.
 void handle_instance(Service& service, const CallPointer& call) {
-  const base::Json body = read_body(call->request);
-  if (body.contains("query") && body.contains("texts")) return handle_rerank(service, call);
-  handle_by_model(service, call);
+  const bool reranks = [&] {
+    const Body body = service.read(*call);
+    return body.json().contains("query") && body.json().contains("texts");
+  }();
+  return reranks ? handle_rerank(service, call) : handle_by_model(service, call);
 }
 
 }  // namespace
 
 void handle_predict(Service& service, const CallPointer& call) {
-  const base::Json body = read_body(call->request);
-  const Fields fields(body);
+  const Body body = service.read(*call);
+  const Fields fields(body.json());
   PairInputs inputs = read_pair_inputs(fields, "inputs");
   Lane lane;
   lane.task = Task::classify;
@@ -102,8 +121,8 @@ void handle_predict(Service& service, const CallPointer& call) {
 }
 
 void handle_rerank(Service& service, const CallPointer& call) {
-  const base::Json body = read_body(call->request);
-  const Fields fields(body);
+  const Body body = service.read(*call);
+  const Fields fields(body.json());
   const std::string query = fields.string("query");
   const std::vector<std::string> texts = fields.strings("texts");
   const bool return_text = fields.boolean("return_text", false);
@@ -128,8 +147,8 @@ void handle_rerank(Service& service, const CallPointer& call) {
 }
 
 void handle_jina_rerank(Service& service, const CallPointer& call) {
-  const base::Json body = read_body(call->request);
-  const Fields fields(body);
+  const Body body = service.read(*call);
+  const Fields fields(body.json());
   const std::string query = fields.string("query");
   std::vector<std::string> texts;
   const base::Json& documents = fields.required("documents");
@@ -169,8 +188,10 @@ void handle_jina_rerank(Service& service, const CallPointer& call) {
 }
 
 void handle_by_model(Service& service, const CallPointer& call) {
-  const base::Json body = read_body(call->request);
-  const ModelPointer model = service.model(Fields(body));
+  const ModelPointer model = [&] {
+    const Body body = service.read(*call);
+    return service.model(Fields(body.json()));
+  }();
   const char* task = std::getenv("TASK");  // NOLINT(concurrency-mt-unsafe): nothing changes the environment
   switch (model->kind) {
     case ModelKind::classifier: return handle_predict(service, call);
@@ -184,11 +205,7 @@ void handle_by_model(Service& service, const CallPointer& call) {
 }
 
 void handle_vertex(Service& service, const CallPointer& call) {
-  const base::Json body = read_body(call->request);
-  const Fields fields(body);
-  const base::Json& instances = fields.required("instances");
-  if (!instances.is_array()) fields.reject("instances", "an array");
-  const ModelPointer model = service.model(fields);
+  std::vector<std::string> instances = take_instances(service, *call);
   struct Parts {
     std::vector<std::string> bodies;
     std::atomic<std::size_t> left;
@@ -205,8 +222,6 @@ void handle_vertex(Service& service, const CallPointer& call) {
     });
   };
   if (instances.empty()) return finish();
-  if (instances.size() > service.options().max_client_batch)
-    fail_validation("batch size " + std::to_string(instances.size()) + " > maximum allowed batch size " + std::to_string(service.options().max_client_batch));
   // Each instance is a request of its own; the first that fails answers for all.
   std::vector<CallPointer> calls;
   for (std::size_t i = 0; i < instances.size(); ++i) {
@@ -214,7 +229,7 @@ void handle_vertex(Service& service, const CallPointer& call) {
     part->received = call->received;
     part->id = call->id;
     part->traceparent = call->traceparent;
-    part->request = {.method = "POST", .path = "/", .query = {}, .headers = {{"content-type", "application/json"}}, .body = instances[i].dump()};
+    part->request = {.method = "POST", .path = "/", .query = {}, .headers = {{"content-type", "application/json"}}, .body = std::move(instances[i])};
     part->set_sink([call, parts, finish, i, keep = std::weak_ptr<Call>(part)](const Call::Make& make) {
       Response response = make();
       if (response.status != 200) return call->respond(std::move(response));

@@ -46,8 +46,8 @@ void classify_by_profile(Service& service, const CallPointer& call, const Fields
 }  // namespace
 
 void handle_classify(Service& service, const CallPointer& call) {
-  const base::Json body = read_body(call->request);
-  const Fields fields(body);
+  const Body body = service.read(*call);
+  const Fields fields(body.json());
   const auto profile = fields.maybe_string("profile");
   const ModelPointer model = profile ? service.profile(*profile) : service.model(fields);
   if (model->classifier) return classify_by_profile(service, call, fields, model);
@@ -96,8 +96,8 @@ void handle_classify(Service& service, const CallPointer& call) {
 }
 
 void handle_tag(Service& service, const CallPointer& call) {
-  const base::Json body = read_body(call->request);
-  const Fields fields(body);
+  const Body body = service.read(*call);
+  const Fields fields(body.json());
   const std::vector<std::string> texts = read_texts(fields, fields.find("input") == nullptr && fields.find("inputs") != nullptr ? "inputs" : "input");
   Lane lane;
   lane.task = Task::tag;
@@ -113,8 +113,8 @@ void handle_tag(Service& service, const CallPointer& call) {
 }
 
 void handle_zero_shot(Service& service, const CallPointer& call) {
-  const base::Json body = read_body(call->request);
-  const Fields fields(body);
+  const Body body = service.read(*call);
+  const Fields fields(body.json());
   const std::vector<std::string> texts = read_texts(fields, "input");
   Lane lane;
   lane.task = Task::zero_shot;
@@ -142,8 +142,8 @@ void handle_zero_shot(Service& service, const CallPointer& call) {
 }
 
 void handle_fill_mask(Service& service, const CallPointer& call) {
-  const base::Json body = read_body(call->request);
-  const Fields fields(body);
+  const Body body = service.read(*call);
+  const Fields fields(body.json());
   const std::vector<std::string> texts = read_texts(fields, "input");
   Lane lane;
   lane.task = Task::fill_mask;

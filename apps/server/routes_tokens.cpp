@@ -61,8 +61,8 @@ void append_tokens(std::string& out, const Encoding& encoding, std::string_view 
 }  // namespace
 
 void handle_tokenize(Service& service, const CallPointer& call) {
-  const base::Json body = read_body(call->request);
-  const Fields fields(body);
+  const Body body = service.read(*call);
+  const Fields fields(body.json());
   const base::Json& value = fields.required("inputs");
   std::vector<std::string> texts;
   if (value.is_string()) {
@@ -98,8 +98,8 @@ void handle_tokenize(Service& service, const CallPointer& call) {
 }
 
 void handle_decode(Service& service, const CallPointer& call) {
-  const base::Json body = read_body(call->request);
-  const Fields fields(body);
+  const Body body = service.read(*call);
+  const Fields fields(body.json());
   const auto lists = read_id_lists(fields, "ids");
   const bool skip = fields.boolean("skip_special_tokens", true);
   const ModelPointer model = service.model(fields);

@@ -13,6 +13,8 @@ namespace berth::server {
 namespace {
 
 constexpr std::size_t kSmallBody = 16384;  // is worked on by the connection's thread
+constexpr std::size_t kSmallDocument =
+    std::size_t{2} << 20;  // is not counted, as each thread has one at most; no small body is more, so that connections' threads never wait
 constexpr std::size_t kMaxIdLength = 128;
 
 std::string random_hex(std::size_t digits) {
@@ -59,6 +61,7 @@ Service::Service(const ServerOptions& options)
       cache_(options.cache_bytes, options.cache_seconds, metrics_),
       drift_(options.baseline),
       results_(options.result_memory),
+      documents_(options.http.body_memory),
       loaders_(1),
       workers_(options.workers),
       models_(options, loaders_, metrics_, log_),
@@ -138,6 +141,30 @@ void Service::wait_for(const ModelSource& source, Handler handle, ErrorStyle sty
     if (model != nullptr) return run(handle, style, call);
     answer(call, style, [&]() -> Response { throw Failure(FailureKind::unhealthy, "the model could not be loaded: " + error, "inference"); });
   });
+}
+
+Body Service::read(const Call& call) {
+  check_content_type(call.request);
+  const std::size_t needed = base::json_memory(call.request.body), bytes = needed > kSmallDocument ? needed : 0;
+  if (bytes > documents_.limit())
+    throw Rejection(413, "The request body would take " + std::to_string(bytes >> 20) + " MB while it is read, the limit (--body-memory) is " +
+                             std::to_string(documents_.limit() >> 20) + " MB: send fewer inputs at once");
+  if (bytes > 0) documents_.take(bytes);
+  if (bytes > 0 && !has_room_for_documents()) {
+    documents_.give(bytes);
+    throw Failure(FailureKind::overloaded, "Model is overloaded: the memory limit leaves no room to read the request", "overloaded", 1);
+  }
+  return {call.request, documents_, bytes};
+}
+
+// What others have taken may be resident already. It is counted twice then, since nobody knows how much of it.
+bool Service::has_room_for_documents() const {
+  const auto fits = [this] {
+    return static_cast<double>(resident_bytes() + documents_.used()) <= options_.refuse_at * static_cast<double>(options_.memory_limit);
+  };
+  if (options_.memory_limit == 0 || fits()) return true;
+  base::return_free_memory();
+  return fits();
 }
 
 void Service::answer(const CallPointer& call, ErrorStyle style, const std::function<Response()>& make) {
@@ -331,16 +358,18 @@ void Service::return_memory() {
 std::string Service::metrics_text() {
   const QueueState queue = scheduler_.state();
   const auto number = [](std::size_t value) { return static_cast<double>(value); };
-  std::vector<Gauge> gauges{{"te_queue_size", "Inputs that wait", number(queue.inputs)},
-                            {"berth_queue_tokens", "Tokens that wait", number(queue.tokens)},
-                            {"berth_queue_requests", "Requests with inputs that wait", number(queue.jobs)},
-                            {"berth_queue_tokens_limit", "", number(options_.queue.queue_tokens)},
-                            {"berth_batch_tokens_limit", "", number(options_.queue.batch_tokens)},
-                            {"berth_cache_bytes", "", number(cache_.bytes())},
-                            {"berth_cache_entries", "", number(cache_.entries())},
-                            {"berth_models_bytes", "Weights of the loaded models", number(models_.loaded_bytes())},
-                            {"berth_result_bytes", "Responses that are made or written", number(results_.used())},
-                            {"process_resident_memory_bytes", "", number(resident_bytes())}};
+  std::vector<Gauge> gauges{
+      {"te_queue_size", "Inputs that wait", number(queue.inputs)},
+      {"berth_queue_tokens", "Tokens that wait", number(queue.tokens)},
+      {"berth_queue_requests", "Requests with inputs that wait", number(queue.jobs)},
+      {"berth_queue_tokens_limit", "", number(options_.queue.queue_tokens)},
+      {"berth_batch_tokens_limit", "", number(options_.queue.batch_tokens)},
+      {"berth_cache_bytes", "", number(cache_.bytes())},
+      {"berth_cache_entries", "", number(cache_.entries())},
+      {"berth_models_bytes", "Weights of the loaded models", number(models_.loaded_bytes())},
+      {"berth_result_bytes", "Responses that are made or written", number(results_.used())},
+      {"berth_document_bytes", "What request bodies take while they are read, as estimated, of those that are large", number(documents_.used())},
+      {"process_resident_memory_bytes", "", number(resident_bytes())}};
   if (server_ != nullptr) {
     gauges.push_back({"berth_connections", "Open connections", number(server_->counts().connections.load())});
     gauges.push_back({"berth_body_bytes", "Request bodies in memory", number(server_->body_bytes())});

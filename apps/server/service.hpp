@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "apps/server/cache.hpp"
+#include "apps/server/documents.hpp"
 #include "apps/server/drift.hpp"
 #include "apps/server/fields.hpp"
 #include "apps/server/http_server.hpp"
@@ -44,6 +45,9 @@ class Service : public HttpHandler {
   // The profile of that name.
   ModelPointer profile(std::string_view name);
 
+  // The JSON of a request. Rejection or Failure where there is none, or no room for it.
+  Body read(const Call& call);
+
   // What `make` gives, or what says what it threw; with the headers of every response. Any thread.
   Response response_of(const Call& call, ErrorStyle style, const std::function<Response()>& make);
   // Runs a handler, which answers now or later: once more where it asked for a model that is yet to be loaded, when that is there.
@@ -79,6 +83,7 @@ class Service : public HttpHandler {
  private:
   ModelPointer loaded(const ModelSource& source);
   void begin(Call& call);
+  bool has_room_for_documents() const;
   void wait_for(const ModelSource& source, Handler handle, ErrorStyle style, const CallPointer& call);
   bool authorized(const Call& call) const;
   bool host_allowed(const Call& call) const;
@@ -95,6 +100,7 @@ class Service : public HttpHandler {
   Cache cache_;
   Drift drift_;
   Budget results_;
+  Documents documents_;
   Workers loaders_;  // one: models load one after the other
   Workers workers_;
   Models models_;

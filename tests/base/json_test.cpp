@@ -2,8 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include "base/error.hpp"
 #include "tests/support/expect_error.hpp"
+#include "tests/support/sanitized.hpp"
 #include "tests/support/temp_directory.hpp"
 
 namespace berth::base {
@@ -84,6 +89,38 @@ TEST(ParseJson, SizeIsCountedExactly) {
   expect_error(ErrorCode::corrupt_file, {"f: ", "6 bytes", "limit is 5"}, [] { parse_json("[1,23]", "f", {5, 4}); });
   EXPECT_NO_THROW(parse_json("[1,2,3]", "f", {100, 4, 4}));
   expect_error(ErrorCode::corrupt_file, {"more than 3 values"}, [] { parse_json("[1,2,3]", "f", {100, 4, 3}); });
+}
+
+TEST(JsonMemory, IsAboutWhatADocumentTakes) {
+#if defined(__GLIBC__)
+  if (test::kSanitized) GTEST_SKIP() << "the sanitizer's allocator counts for itself";
+  for (const char* value : {"{}", "[]", "1", "-1.5e3", "null", R"("")", R"("fifteen letters")", R"("sixteen letters.")", R"({"":0})",
+                            R"({"a":1,"b":2,"a longer key than that":3})", "[[]]", R"(["a","b"])", R"({"a":{"a":{}}})", R"("\"[[[[,,,,{{{{\\")"}) {
+    std::string text = "[";
+    for (int i = 0; i < 20000; ++i) text.append(i > 0 ? "," : "").append(value);
+    text += "]";
+    const std::size_t expected = json_memory(text);
+    const auto used = [] {
+      const auto now = ::mallinfo2();
+      return now.uordblks + now.hblkhd;
+    };
+    const std::size_t before = used();
+    const Json document = parse_json(text, "f", {.max_bytes = text.size()});
+    const std::size_t taken = used() - before;
+    EXPECT_EQ(document.size(), 20000U);
+    EXPECT_GT(expected, taken) << value;
+    EXPECT_LT(expected, 6 * taken + 4096) << value;
+  }
+#endif
+}
+
+TEST(JsonMemory, StringsAreCharactersAndNobodyReadsDeeperThanTheLimit) {
+  const std::string brackets(100000, '[');
+  EXPECT_LT(json_memory(brackets), 250000U);
+  EXPECT_LT(json_memory("\"" + brackets + "\\\"" + brackets + "\""), 450000U);
+  EXPECT_GT(json_memory("\"\\\\\"" + std::string(1000, ',')), 64000U);  // the string ends at its second quote
+  EXPECT_GT(json_memory(brackets, {.max_depth = 200000}), 10000000U);
+  for (const char* cut : {"", "\"", "\"\\", "\"abc", "]]]]", "{\"a"}) EXPECT_LT(json_memory(cut), 2000U);
 }
 
 TEST(ReadJsonFile, NamesWhatTheFileReallyIs) {

@@ -84,12 +84,16 @@ class Server:
     def alive(self):
         return self.process.poll() is None
 
-    def resident(self):
+    def resident(self, which="VmRSS:"):
         """Bytes."""
         for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(which):
                 return int(line.split()[1]) * 1024
         return 0
+
+    def peak(self):
+        """The most that was ever resident, in bytes."""
+        return self.resident("VmHWM:")
 
     def connect(self, timeout=30):
         connection = socket.create_connection(("127.0.0.1", self.port), timeout=timeout * SLOWNESS)

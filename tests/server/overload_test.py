@@ -4,7 +4,7 @@ import threading
 import time
 import unittest
 
-from harness import CASES, WEIGHTS, Server, message, until
+from harness import CASES, SLOWNESS, WEIGHTS, Server, message, until
 
 INTENT = f"intent={WEIGHTS / 'intent'}"
 CROSS = f"cross={CASES / 'bert-crossencoder'}"
@@ -86,6 +86,40 @@ class Overload(unittest.TestCase):
             self.assertEqual(server.post("/tokenize", {"inputs": "a" * (1 << 20) + "a"}).status, 422)
             self.assertEqual(server.post("/embed", {"inputs": "a"}).status, 200)
             self.assertEqual(server.post("/tokenize", {"inputs": "a"}).status, 200)
+
+    def test_bodies_that_would_be_large_documents(self):
+        def objects(count, before='"x"'):
+            return '{"inputs":"a",' + before + ":[" + ",".join(["{}"] * count) + "]}"
+        with Server("--model", INTENT, "--threads", "1", "--body-memory", "64MB") as server:
+            expected = server.post("/embed", {"inputs": "a"}).json
+            base = server.resident()
+            refused = server.post("/embed", objects(1000000))  # 3 MB that would take 128 MB
+            self.assertEqual(refused.status, 413)
+            for word in ["--body-memory", "64 MB"]:
+                self.assertIn(word, refused.text)
+            self.assertEqual(server.post("/embed", objects(1000000), {"content-type": "text/plain"}).status, 415)
+            # Each fits, but no two at once: they wait for each other.
+            answers = []
+            clients = [threading.Thread(target=lambda: answers.append(server.post("/embed", objects(400000)).json)) for _ in range(8)]
+            for client in clients:
+                client.start()
+            for client in clients:
+                client.join()
+            self.assertEqual(answers, [expected] * 8)
+            if SLOWNESS == 1:  # sanitizers keep what was freed
+                self.assertLess(server.peak() - base, (64 + 8 + 8) << 20)
+                until(lambda: server.resident() - base < 40 << 20, what="memory that is given back")  # but for what each thread may keep
+            until(lambda: server.metrics()["berth_document_bytes"] == 0)
+            # Text takes what it takes, and an instance has the room that its request had.
+            self.assertEqual(server.post("/embed", '{"inputs":"a","x":"' + "[" * (30 << 20) + '"}').json, expected)
+            instance = objects(400000)
+            self.assertEqual(server.post("/vertex", '{"instances":[' + instance + "]}").json, {"predictions": [expected]})
+            self.assertEqual(server.post("/", instance).json, expected)
+            until(lambda: server.metrics()["berth_document_bytes"] == 0)
+        with Server("--model", INTENT, "--threads", "1", "--memory-limit", base + (32 << 20)) as server:
+            response = server.post("/embed", objects(400000))  # 51 MB
+            self.assertEqual((response.status, response.json["error_type"]), (429, "Overloaded"))
+            self.assertEqual(server.post("/embed", objects(50000)).json, expected)
 
     def test_the_cache_goes_before_requests_do(self):
         with Server("--model", INTENT, "--threads", "1") as server:

@@ -79,7 +79,7 @@ void add_limits(Command& command, ServeCommand& options) {
   count("--max-queue-inputs", server.queue.queue_inputs, "Inputs that may wait; default 16384");
   count("--max-client-batch-size", server.max_client_batch, "Inputs of one request; default 2048");
   bytes("--payload-limit", server.http.body_bytes, "A request's body, e.g. 32MB, the default");
-  bytes("--body-memory", server.http.body_memory, "All bodies together; default 256MB");
+  bytes("--body-memory", server.http.body_memory, "All bodies together, and as much again for what they are while they are read; default 256MB");
   bytes("--result-memory", server.result_memory, "All responses together; default 1GB");
   bytes("--header-limit", server.http.header_bytes, "A request's header; default 16KB");
   count("--max-connections", server.http.connections, "Open connections; default 16384, or what the limit of descriptors leaves");
