@@ -76,7 +76,12 @@ std::vector<std::string> take_instances(Service& service, Call& call) {
     service.model(fields);
     if (instances.size() > service.options().max_client_batch)
       fail_validation("batch size " + std::to_string(instances.size()) + " > maximum allowed batch size " + std::to_string(service.options().max_client_batch));
-    for (const base::Json& instance : instances) bodies.push_back(instance.dump());
+    const base::Json* name = fields.find("model");
+    for (const base::Json& instance : instances) {
+      bodies.push_back(instance.dump());
+      if (name == nullptr || !instance.is_object() || instance.contains("model")) continue;
+      bodies.back().insert(1, "\"model\":" + name->dump() + (instance.empty() ? "" : ","));  // behind the brace
+    }
   }
   std::string().swap(call.request.body);
   return bodies;

@@ -418,6 +418,13 @@ class Reloading(unittest.TestCase):
             response = server.post("/vertex", {"instances": [{"inputs": "a", "model": name} for name in ["emotion", "intent", "emotion"]]})
             self.assertEqual((response.status, len(response.json["predictions"])), (200, 3))
 
+    def test_a_model_named_beside_instances_is_theirs(self):
+        with Server("--model", INTENT, "--model", f"emotion={WEIGHTS / 'emotion'}", "--threads", "1") as server:
+            for instances in [[{"inputs": "a"}], [{"inputs": "a"}, {"inputs": "b", "model": "emotion"}, {"inputs": "c", "model": "intent"}]]:
+                expected = [server.post("/", {"model": "emotion", **instance}).json for instance in instances]
+                self.assertEqual(server.post("/vertex", {"model": "emotion", "instances": instances}).json, {"predictions": expected})
+            self.assertIn("inputs", server.post("/vertex", {"model": "emotion", "instances": [{}]}).text)
+
     def test_a_model_that_cannot_be_loaded(self):
         with Server("--model", "broken=/no/such/directory", "--model", INTENT, "--lazy", "--threads", "1") as server:
             for path, body in [*self.FIRST, ("/vertex", {"model": "intent", "instances": [{"inputs": "a", "model": "broken"}]})]:
