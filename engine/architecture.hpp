@@ -14,6 +14,7 @@
 
 namespace berth::engine {
 
+struct HeadConfig;
 struct ModelConfig;
 
 // The names config.json uses. An empty name means that the architecture has no such key.
@@ -125,6 +126,7 @@ struct HeadSpec {
   std::string_view decoder = {};                    // masked_lm: a matrix like the word embeddings, read where tie_word_embeddings is false; else it is they
   std::vector<std::string_view> decoder_bias = {};  // masked_lm: full tensor names; the first that is found
   std::string_view decoder_bias_key = {};           // config.json's boolean that there is one, where it has a say (default: there is)
+  void (*read)(const base::JsonObject& json, HeadConfig& head) = nullptr;  // what only this head's config.json says; the rest is filled
 };
 
 struct ArchitectureSpec {

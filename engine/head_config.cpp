@@ -88,6 +88,7 @@ void use_head(const HeadSpec& spec, const JsonObject& json, ModelConfig& config)
     if (!json.boolean_or("tie_word_embeddings", true)) config.head.decoder = spec.decoder;
     const std::string key(spec.decoder_bias_key);
     if (key.empty() || json.boolean_or(key.c_str(), true)) config.head.decoder_bias = spec.decoder_bias;
+    if (spec.read != nullptr) spec.read(json, config.head);
     return;
   }
   config.head.outputs = spec.outputs;

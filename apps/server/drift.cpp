@@ -158,7 +158,7 @@ std::string Drift::baseline() const {
   const std::lock_guard lock(mutex_);
   nlohmann::ordered_json models = nlohmann::ordered_json::object();
   for (const auto& [model, seen] : seen_) models[model] = {{"labels", seen.labels}, {"scores", seen.scores}, {"lengths", seen.lengths}};
-  return nlohmann::ordered_json{{"models", models}}.dump();
+  return base::dump(nlohmann::ordered_json{{"models", models}});
 }
 
 }  // namespace berth::server

@@ -97,7 +97,7 @@ void handle_metrics(Service& service, const CallPointer& call) {
 
 void handle_info(Service& service, const CallPointer& call) {
   const ModelPointer model = service.model(std::string_view());
-  service.answer(call, ErrorStyle::tei, [&] { return json_response(info_of(service, *model).dump()); });
+  service.answer(call, ErrorStyle::tei, [&] { return json_response(base::dump(info_of(service, *model))); });
 }
 
 void handle_models(Service& service, const CallPointer& call) {
@@ -109,7 +109,7 @@ void handle_models(Service& service, const CallPointer& call) {
       if (!status.error.empty()) each["error"] = status.error;
       list.push_back(std::move(each));
     }
-    return json_response(Json{{"object", "list"}, {"data", list}}.dump());
+    return json_response(base::dump(Json{{"object", "list"}, {"data", list}}));
   });
 }
 

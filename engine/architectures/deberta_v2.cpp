@@ -12,7 +12,13 @@ namespace berth::engine {
 
 namespace {
 
-// "pos_att_type": ["p2c", "c2p"], or the older "p2c|c2p".
+std::string lower_case(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return text;
+}
+
+// "pos_att_type": ["p2c", "c2p"], or the older "p2c|c2p", in any case. The library asks for these two; others that it knew once, or "none", have no effect.
 void read_position_terms(const base::JsonObject& json, DisentangledSpec& spec) {
   const base::Json* types = json.find("pos_att_type");
   if (types == nullptr) return;
@@ -21,12 +27,12 @@ void read_position_terms(const base::JsonObject& json, DisentangledSpec& spec) {
       spec.content_to_position = true;
     } else if (type == "p2c") {
       spec.position_to_content = true;
-    } else if (!type.empty()) {
-      refuse(json, "pos_att_type", base::quoted(type), "c2p, p2c");
+    } else if (!type.empty() && type != "none" && type != "p2p") {
+      refuse(json, "pos_att_type", base::quoted(type), "c2p, p2c, p2p, none");
     }
   };
   if (types->is_string()) {
-    std::string rest = types->get<std::string>();
+    std::string rest = lower_case(types->get<std::string>());
     for (std::size_t bar = 0; bar != std::string::npos; rest.erase(0, bar == std::string::npos ? 0 : bar + 1)) {
       bar = rest.find('|');
       std::string type = rest.substr(0, bar);
@@ -58,9 +64,11 @@ void read_positions(const base::JsonObject& json, ModelConfig& config) {
   spec.max_distance = positive_or(json, "max_relative_positions", config.position_rows);
   spec.bucket_size = positive_or(json, "position_buckets", 0);
   spec.span = spec.bucket_size > 0 ? spec.bucket_size : spec.max_distance;
-  if (spec.bucket_size > 0 && (spec.bucket_size < 4 || spec.max_distance <= spec.bucket_size / 2 + 1))
+  // Distances up to half of the buckets have one each, and where rows reach no further there is no logarithm, whatever the largest distance.
+  const std::size_t middle = spec.bucket_size / 2;
+  if (spec.bucket_size > 0 && (spec.bucket_size < 4 || (spec.max_distance <= middle + 1 && config.max_positions > middle + 1)))
     json.fail("position_buckets", "must be at least 4, and half of it below \"max_relative_positions\"");
-  const std::string norm = json.string_or("norm_rel_ebd", "none");
+  const std::string norm = lower_case(json.string_or("norm_rel_ebd", "none"));
   if (norm != "layer_norm" && norm != "none") refuse(json, "norm_rel_ebd", "layer_norm, none");
   if (norm == "none") config.body.names.relative_embeddings_norm = "";
   if (spec.content_to_position || spec.position_to_content) config.disentangled = spec;

@@ -11,12 +11,17 @@ namespace berth::engine {
 
 namespace {
 
+// "rope_theta" and "rope_scaling", or both in the "rope_parameters" that transformers 5 writes.
 std::vector<float> read_frequencies(const base::JsonObject& json, std::size_t dims) {
-  const double theta = json.number_or("rope_theta", 10000.0, 1.0, 1e12);
-  if (!json.has("rope_scaling")) return rotary_frequencies(theta, dims);
-  const base::JsonObject scaling = json.object("rope_scaling");
+  const char* key = json.has("rope_parameters") ? "rope_parameters" : "rope_scaling";
+  double theta = json.number_or("rope_theta", 10000.0, 1.0, 1e12);
+  if (!json.has(key)) return rotary_frequencies(theta, dims);
+  const base::JsonObject scaling = json.object(key);
+  theta = scaling.number_or("rope_theta", theta, 1.0, 1e12);
   const char* type_key = scaling.has("rope_type") ? "rope_type" : "type";
-  if (scaling.string(type_key) != "ntk") refuse(scaling, type_key, "ntk");
+  const std::string type = scaling.string(type_key);
+  if (type == "default") return rotary_frequencies(theta, dims);
+  if (type != "ntk") refuse(scaling, type_key, "default, ntk");
   const double factor = scaling.number("factor", 1.0, 1e6);
   if (factor == 1.0) return rotary_frequencies(theta, dims);
   if (scaling.has("mixed_b")) return mixed_ntk_frequencies(theta, dims, factor, scaling.number("mixed_b", 0.0, 16.0));
@@ -72,5 +77,14 @@ const ArchitectureSpec kGteNew{
                .decoder_bias = {"lm_head.decoder.bias", "lm_head.bias"}}},
     .read = read_gte_new,
 };
+
+// The same under the name that the file has in models made from it (Snowflake's arctic-embed-m-v2.0).
+const ArchitectureSpec kGte = [] {
+  ArchitectureSpec spec = kGteNew;
+  spec.model_type = "gte";
+  spec.summary = "`new` under another name";
+  spec.prefixes = {"", "gte.", "new."};
+  return spec;
+}();
 
 }  // namespace berth::engine

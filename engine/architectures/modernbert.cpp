@@ -100,7 +100,7 @@ const ArchitectureSpec kModernBert{
              .gate = Gate::first_half},
     .heads = {sequence_classifier({kPrediction, {.name = "classifier"}}),
               token_classifier({kPrediction, {.name = "classifier"}}),
-              span_head({kPrediction, {.name = "qa_outputs"}}),
+              span_head({kPrediction, {.name = "classifier"}}),
               {.kind = HeadKind::masked_lm,
                .class_suffix = kForMaskedLm,
                .steps = {kPrediction},

@@ -1,4 +1,5 @@
 // NomicBERT (Nussbaum et al. 2024), as its published modelling file: rotary positions and a gated feed-forward block, under GPT-2's names of keys.
+#include <algorithm>
 #include <string>
 
 #include "engine/architectures/common.hpp"
@@ -14,8 +15,7 @@ namespace {
 void refuse_options(const base::JsonObject& json) {
   for (const char* key : {"prenorm", "parallel_block", "causal", "use_rms_norm", "scale_attn_by_inverse_layer_idx"}) refuse_flag(json, key, true);
   refuse_flag(json, "scale_attn_weights", false);
-  for (const char* key : {"rotary_emb_scale_base", "rotary_scaling_factor"})
-    if (json.has(key)) refuse(json, key, "null");
+  if (json.has("rotary_emb_scale_base")) refuse(json, "rotary_emb_scale_base", "null");
   for (const char* key : {"num_experts", "moe_every_n_layers"})
     if (json.integer_or(key, 0, 0, 1 << 20) > 0) refuse(json, key, "0");
 }
@@ -30,10 +30,11 @@ constexpr Inner kInner[] = {
     {"swiglu", kernels::Activation::silu, true},
     {"geglu", kernels::Activation::gelu, true},
     {"glu", kernels::Activation::sigmoid, true},
+    // The file hands its layers the function, not its name, and there asks for the names of the tanh forms in vain. Its head asks for them, too.
     {"gelu", kernels::Activation::gelu, false},
-    {"gelu_new", kernels::Activation::gelu_tanh, false},
-    {"gelu_fast", kernels::Activation::gelu_tanh, false},
-    {"gelu_pytorch_tanh", kernels::Activation::gelu_tanh, false},
+    {"gelu_new", kernels::Activation::gelu, false},
+    {"gelu_fast", kernels::Activation::gelu, false},
+    {"gelu_pytorch_tanh", kernels::Activation::gelu, false},
 };
 
 void read_feed_forward(const base::JsonObject& json, const loaders::TensorStore& tensors, ModelConfig& config) {
@@ -68,6 +69,9 @@ void read_nomic_bert(const base::JsonObject& json, const loaders::TensorStore& t
   biases.intermediate = json.boolean_or("mlp_fc1_bias", true);
   biases.output = json.boolean_or("mlp_fc2_bias", true);
 
+  // Rows longer than those of the training turn by other frequencies, each by its own: such rows are left to others.
+  if (json.number_or("rotary_scaling_factor", 0.0, 0.0, 1e6) > 0)
+    config.max_positions = std::min(config.max_positions, size_or(json, "max_trained_positions", 2048, 1, 1 << 24));
   const double fraction = json.number_or("rotary_emb_fraction", 0.0, 0.0, 1.0);
   const auto dims = static_cast<std::size_t>(static_cast<double>(config.head_size) * fraction);
   if (dims % 2 != 0) json.fail("rotary_emb_fraction", "gives " + std::to_string(dims) + " values of a head, which are no pairs");
@@ -75,6 +79,23 @@ void read_nomic_bert(const base::JsonObject& json, const loaders::TensorStore& t
     use_rotary(config, rotary_frequencies(json.number_or("rotary_emb_base", 10000.0, 1.0, 1e12), dims), json.boolean_or("rotary_emb_interleaved", false));
     config.body.names.position_embeddings = "";
   }
+}
+
+void read_masked_lm(const base::JsonObject& json, HeadConfig& head) {
+  const std::string name = json.string_or("activation_function", "gelu");
+  const bool tanh_form = name == "gelu_new" || name == "gelu_fast" || name == "gelu_pytorch_tanh";
+  DenseStep& transform = head.steps.front();
+  transform.activation = name == "swiglu" ? kernels::Activation::silu : tanh_form ? kernels::Activation::gelu_tanh : kernels::Activation::gelu;
+  transform.bias = json.boolean_or("mlp_fc1_bias", true);
+  if (!transform.bias) head.decoder_bias.clear();
+}
+
+HeadSpec masked_lm(std::string_view class_suffix) {
+  return {.kind = HeadKind::masked_lm,
+          .class_suffix = class_suffix,
+          .steps = {{.name = "cls.predictions.transform.dense", .norm = "cls.predictions.transform.layer_norm"}},
+          .decoder_bias = {"cls.predictions.decoder.bias"},
+          .read = read_masked_lm};
 }
 
 }  // namespace
@@ -108,7 +129,7 @@ const ArchitectureSpec kNomicBert{
                  },
              .gate = Gate::first_half},
     .pooler = kBertPooler,
-    .heads = {pooled_classifier(), token_classifier(), span_head(), bert_masked_lm(), bert_masked_lm(kForPreTraining)},
+    .heads = {pooled_classifier(), token_classifier(), span_head(), masked_lm(kForMaskedLm), masked_lm(kForPreTraining)},
     .read = read_nomic_bert,
 };
 

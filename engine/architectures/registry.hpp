@@ -13,6 +13,7 @@
   entry(kDistilBert)               \
   entry(kElectra)                  \
   entry(kGteNew)                   \
+  entry(kGte)                      \
   entry(kJinaBertNormedKeys)       \
   entry(kJinaBert)                 \
   entry(kModernBert)               \

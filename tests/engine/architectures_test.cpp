@@ -1,6 +1,8 @@
 // What config.json says, architecture by architecture: what is read, and that what is not known is refused by file, field and value.
 #include "engine/architecture.hpp"
 
+#include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -16,6 +18,8 @@
 #include "tests/engine/reference_case.hpp"
 #include "tests/support/documentation.hpp"
 #include "tests/support/expect_error.hpp"
+#include "tests/support/normals.hpp"
+#include "tests/support/safetensors_writer.hpp"
 #include "tests/support/temp_directory.hpp"
 
 namespace berth::test {
@@ -62,8 +66,8 @@ TEST(Architectures, AreListedOnceAndWithoutMistakes) {
     EXPECT_FALSE(spec->body.names.word_embeddings.empty());
     names.emplace(spec->model_type);
   }
-  EXPECT_EQ(names, (std::set<std::string>{"albert", "bert", "camembert", "deberta-v2", "distilbert", "electra", "modernbert", "mpnet", "new", "nomic_bert",
-                                          "roberta", "xlm-roberta"}));
+  EXPECT_EQ(names, (std::set<std::string>{"albert", "bert", "camembert", "deberta-v2", "distilbert", "electra", "gte", "modernbert", "mpnet", "new",
+                                          "nomic_bert", "roberta", "xlm-roberta"}));
   std::string list;
   for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
   EXPECT_EQ(engine::supported_model_types(), list);
@@ -99,7 +103,7 @@ TEST(Architectures, UnknownValuesAreRefused) {
   expect_refused("roberta", "position_embedding_type", "relative_key_query", {"absolute"});
   expect_refused("roberta", "is_decoder", true, {"true"});
   for (const char* model : {"bert", "distilbert", "modernbert"}) expect_refused(model, "pruned_heads", Json{{"1", {0, 2}}}, {R"({"1":[0,2]})", "{}"});
-  expect_refused("deberta-v2", "pos_att_type", Json::array({"p2p"}), {"p2p", "c2p, p2c"});
+  expect_refused("deberta-v2", "pos_att_type", Json::array({"p2q"}), {"p2q", "c2p, p2c"});
   expect_refused("deberta-v2", "norm_rel_ebd", "batch_norm", {"batch_norm"});
   expect_refused("deberta-v2-xl-style", "conv_act", "nope", {"nope"});
   expect_refused("deberta-v2-xl-style", "conv_kernel_size", 4, {"odd"}, ErrorCode::corrupt_file);
@@ -214,6 +218,120 @@ TEST(Architectures, NomicSizesFollowTheTensors) {
   const ModelConfig absolute = config_of("nomic-bert", [](Json& json) { json["rotary_emb_fraction"] = 0; });
   EXPECT_TRUE(absolute.rotaries.empty());
   EXPECT_FALSE(absolute.body.names.position_embeddings.empty());
+}
+
+// The published file's layers never take the tanh forms, its head does; and transforms of its head have the biases of the layers.
+TEST(Architectures, NomicHeadsAndScalingAreTheFilesOwn) {
+  const auto pretraining = [](const char* activation, bool bias) {
+    return config_of("nomic-bert", [&](Json& json) {
+      json["activation_function"] = activation;
+      json["mlp_fc1_bias"] = bias;
+      json["architectures"] = Json::array({"NomicBertForPreTraining"});
+    });
+  };
+  EXPECT_EQ(pretraining("gelu_new", true).activation, kernels::Activation::gelu);
+  EXPECT_EQ(pretraining("swiglu", false).head.kind, engine::HeadKind::none) << "the body alone";
+  EXPECT_EQ(config_of("nomic-bert", [](Json&) {}).max_positions, 128U);
+  const ModelConfig scaled = config_of("nomic-bert", [](Json& json) {
+    json["rotary_scaling_factor"] = 2.0;
+    json["max_trained_positions"] = 40;
+  });
+  EXPECT_EQ(scaled.max_positions, 40U) << "longer rows have other frequencies";
+}
+
+// A file of NomicBertForPreTraining's, and its head by the definition: norm(silu(W x)) beside every word's embedding.
+TEST(Architectures, NomicFillsMasks) {
+  constexpr std::size_t kHidden = 32;
+  const Edited edited("nomic-bert", [](Json& json) { json["architectures"] = Json::array({"NomicBertForPreTraining"}); });
+  const auto weight = normals(kHidden * kHidden, 1, 0.2F), gain = normals(kHidden, 2), shift = normals(kHidden, 3);
+  std::vector<float> table;
+  {
+    const auto stored = loaders::TensorStore::open(edited.directory());
+    std::vector<TensorToWrite> tensors = {f32("cls.predictions.transform.dense.weight", {kHidden, kHidden}, weight),
+                                          f32("cls.predictions.transform.layer_norm.weight", {kHidden}, gain),
+                                          f32("cls.predictions.transform.layer_norm.bias", {kHidden}, shift)};
+    for (const loaders::TensorView& tensor : stored.tensors()) {
+      ASSERT_EQ(tensor.dtype_name, "F32");
+      std::vector<float> values(tensor.data.size() / sizeof(float));
+      std::memcpy(values.data(), tensor.data.data(), tensor.data.size());
+      if (tensor.name == "embeddings.word_embeddings.weight") table = values;
+      tensors.push_back(f32(tensor.name, tensor.shape, values));
+    }
+    std::ofstream(edited.directory() / "new") << safetensors(tensors);
+  }
+  std::filesystem::rename(edited.directory() / "new", edited.directory() / "model.safetensors");
+  const auto model = engine::Model::load(edited.directory().string(), {.threads = 1});
+  ASSERT_EQ(model->config().head.kind, engine::HeadKind::masked_lm);
+  const std::vector<std::int32_t> ids = {5, 7, 11};
+  const std::vector<berth_input> inputs = {ids_input(ids)};
+  engine::TokenValues hidden;
+  model->encode(inputs, {}, nullptr, nullptr, &hidden);
+  engine::MaskedLogits got;
+  model->masked_logits(inputs, {}, 7, got, nullptr);
+  ASSERT_EQ(got.places.size(), 1U);
+  ASSERT_EQ(got.values.size() * kHidden, table.size());
+
+  std::vector<double> x(kHidden);
+  double mean = 0, variance = 0;
+  for (std::size_t i = 0; i < kHidden; ++i) {
+    double sum = 0;
+    for (std::size_t k = 0; k < kHidden; ++k) sum += double{weight[i * kHidden + k]} * double{hidden.values[kHidden + k]};
+    x[i] = sum / (1 + std::exp(-sum));
+    mean += x[i] / kHidden;
+  }
+  for (const double value : x) variance += (value - mean) * (value - mean) / kHidden;
+  for (std::size_t i = 0; i < kHidden; ++i) x[i] = (x[i] - mean) / std::sqrt(variance + 1e-12) * double{gain[i]} + double{shift[i]};
+  for (std::size_t word = 0; word < got.values.size(); ++word) {
+    double logit = 0;
+    for (std::size_t i = 0; i < kHidden; ++i) logit += x[i] * double{table[word * kHidden + i]};
+    EXPECT_NEAR(double{got.values[word]}, logit, 1e-4) << word;
+  }
+}
+
+TEST(Architectures, DebertaTakesWhatHasNoEffect) {
+  const auto terms = [](const Json& types) {
+    const auto spec = config_of("deberta-v2", [&](Json& json) { json["pos_att_type"] = types; }).disentangled;
+    return std::pair(spec.content_to_position, spec.position_to_content);
+  };
+  EXPECT_EQ(terms("P2C|C2P"), std::pair(true, true));
+  EXPECT_EQ(terms("p2p|c2p"), std::pair(true, false));
+  EXPECT_EQ(terms("None"), std::pair(false, false));
+  EXPECT_EQ(config_of("deberta-v2",
+                      [](Json& json) {
+                        json["position_buckets"] = 256;
+                        json["max_position_embeddings"] = 128;
+                      })
+                .disentangled.bucket_size,
+            256U)
+      << "no row reaches the logarithm";
+}
+
+TEST(Architectures, GteReadsRopeParameters) {
+  const auto frequencies = [](const std::function<void(Json&)>& edit) { return config_of("gte-new", edit).rotaries[0].frequencies; };
+  const auto as_before = frequencies([](Json& json) {
+    json["rope_theta"] = 20000.0;
+    json["rope_scaling"] = {{"type", "ntk"}, {"factor", 8.0}};
+  });
+  const auto as_parameters = frequencies([](Json& json) {
+    json.erase("rope_theta");
+    json.erase("rope_scaling");
+    json["rope_parameters"] = {{"rope_type", "ntk"}, {"factor", 8.0}, {"rope_theta", 20000.0}};
+  });
+  EXPECT_EQ(as_parameters, as_before);
+  const auto plain = [](Json& json) { json["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 20000.0}}; };
+  EXPECT_NE(frequencies(plain), as_before);
+  EXPECT_EQ(frequencies([&](Json& json) {
+              plain(json);
+              json["model_type"] = "gte";
+            }),
+            frequencies(plain));
+}
+
+// Its class has a matrix "classifier" where others have "qa_outputs".
+TEST(Architectures, ModernBertAnswersByItsClassifier) {
+  const ModelConfig config = config_of("modernbert-tokencls", [](Json& json) { json["architectures"] = Json::array({"ModernBertForQuestionAnswering"}); });
+  EXPECT_EQ(config.head.kind, engine::HeadKind::span);
+  EXPECT_EQ(config.head.steps.back().name, "classifier");
 }
 
 TEST(Architectures, TheTwoFormsOfJinaBertAreToldApartByTheirTensors) {

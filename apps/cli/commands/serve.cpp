@@ -133,13 +133,13 @@ server::ModelSource source_of(const std::string& text) {
   if (equals != std::string::npos && equals > 0 && text.find('/') > equals) return {text.substr(0, equals), text.substr(equals + 1)};
   std::filesystem::path path(text);
   if (path.filename().empty()) path = path.parent_path();
-  const std::string name = path.filename().string();
+  const std::string name = base::display(path.filename());
   return {name.empty() || name == "." || name == ".." ? "model" : name, text};
 }
 
 server::ModelSource profile_of(const std::string& text) {
   server::ModelSource source = source_of(text);
-  if (source.directory == text) source.name = std::filesystem::path(text).stem().string();
+  if (source.directory == text) source.name = base::display(std::filesystem::path(text).stem());
   source.profile = true;
   return source;
 }
