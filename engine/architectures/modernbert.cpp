@@ -35,12 +35,12 @@ std::vector<bool> read_sliding(const base::JsonObject& json, std::size_t layers)
   return sliding;
 }
 
-// The rotary frequencies of one kind of layer: "rope_parameters" (transformers 5) has them by kind, or once for both. `theta` is what they have without.
+// The rotary frequencies of one kind of layer, which "rope_parameters" (transformers 5) has by kind; what is there for no kind is nobody's. `theta` is what they
+// have without.
 std::vector<float> read_rope(const base::JsonObject& json, const char* kind, double theta, std::size_t dims) {
   if (!json.has("rope_parameters")) return rotary_frequencies(theta, dims);
   const base::JsonObject parameters = json.object("rope_parameters");
   if (parameters.has(kind)) return rope_frequencies(parameters.object(kind), theta, dims);
-  if (parameters.has("rope_theta") || parameters.has("rope_type")) return rope_frequencies(parameters, theta, dims);
   return rotary_frequencies(theta, dims);
 }
 
@@ -51,6 +51,8 @@ void read_modernbert(const base::JsonObject& json, const loaders::TensorStore&, 
   biases.query_key_value = biases.attention_output = json.boolean_or("attention_bias", false);
   biases.intermediate = biases.output = json.boolean_or("mlp_bias", false);
 
+  // transformers 4 ignores it, 5 has it for both kinds of layer.
+  if (json.has("rope_scaling")) refuse(json, "rope_scaling", "null");
   const std::vector<bool> sliding = read_sliding(json, config.num_layers);
   const std::size_t window = size_or(json, "local_attention", 128, 1, 1 << 30) / 2;
   const double global_theta = json.number_or("global_rope_theta", 160000.0, 1.0, 1e12);

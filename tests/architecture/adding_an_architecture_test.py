@@ -39,7 +39,7 @@ class AddingAnArchitecture(unittest.TestCase):
         for struct in ["ConfigKeys", "ConfigDefaults", "TensorNames", "Biases", "BodySpec", "DenseStep", "HeadSpec", "ArchitectureSpec"]:
             body = re.search(rf"struct {struct} {{(.*?)\n}};", header, re.S)[1]
             body = re.sub(r"//.*", "", body)
-            members |= set(re.findall(r"(\w+)(?: = [^;]*)?;", body.replace("(*read)(const base::JsonObject& json, const loaders::TensorStore& tensors, ModelConfig& config)", "read")))
+            members |= set(re.findall(r"(\w+)(?: = [^;]*)?;", re.sub(r"\(\*(\w+)\)\([^)]*\)", r"\1", body)))
         table = GUIDE[GUIDE.index("## The words there are"):GUIDE.index("In names,")]
         words = set(re.findall(r"`(\w+)`", table)) - {"pooler_output"}
         self.assertEqual(members - words, set(), "not explained")

@@ -268,7 +268,7 @@ class Options(unittest.TestCase):
             self.assertEqual(done.stderr, berth(command, "--model", "", "--json").stderr)
             self.assertIn("--model", done.stderr)
             self.assertNotIn("--json", done.stderr)
-        self.assertIn("unknown option --frob", berth("serve", "--api-key=", "--frob").stderr)
+        self.assertIn("unknown option --frob", berth("serve", "--default-prompt=", "--frob").stderr)
         for arguments, flag in [(("encode", "--json=", "x"), "--json"), (("info", "--no-mmap="), "--no-mmap"), (("--version=",), "--version"),
                                 (("encode", "--help="), "--help")]:
             done = berth(*arguments)

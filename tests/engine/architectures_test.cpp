@@ -110,6 +110,7 @@ TEST(Architectures, UnknownValuesAreRefused) {
   expect_refused("deberta-v2", "attention_head_size", 3, {"8"}, ErrorCode::corrupt_file);
   expect_refused("deberta-v2", "position_buckets", 2, {"2"}, ErrorCode::corrupt_file);
   expect_refused("modernbert", "classifier_pooling", "max", {"max", "cls, mean"});
+  expect_refused("modernbert", "rope_scaling", Json{{"rope_type", "linear"}, {"factor", 2.0}}, {"null"});
   expect_refused("modernbert-v5-config", "layer_types", Json::array({"full_attention"}), {"4 layers"}, ErrorCode::corrupt_file);
   expect_refused("nomic-bert", "activation_function", "relu", {"relu", "swiglu"});
   for (const char* key : {"prenorm", "parallel_block", "causal", "use_rms_norm"}) expect_refused("nomic-bert", key, true, {"true", "false"});
@@ -199,7 +200,8 @@ TEST(Architectures, ModernBertWindowsAndBases) {
   const ModelConfig null = config_of("modernbert", [](Json& json) { json["local_rope_theta"] = nullptr; });
   EXPECT_EQ(second(null, 1), second(usual, 0)) << "null means the global base";
   const ModelConfig flat = config_of("modernbert-v5-config", [](Json& json) { json["rope_parameters"] = {{"rope_theta", 500.0}, {"rope_type", "default"}}; });
-  EXPECT_EQ(second(flat, 0), second(flat, 1));
+  EXPECT_EQ(second(flat, 0), second(usual, 0)) << "what is for no kind of layer has no effect";
+  EXPECT_EQ(second(flat, 1), second(usual, 1));
   const ModelConfig linear = config_of("modernbert-v5-config", [](Json& json) {
     json["rope_parameters"]["full_attention"]["rope_type"] = "linear";
     json["rope_parameters"]["full_attention"]["factor"] = 4.0;

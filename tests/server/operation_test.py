@@ -88,6 +88,16 @@ class Settings(unittest.TestCase):
             with Server("--model", INTENT, "--threads", "1", env=environment(API_KEY="")) as server:
                 self.assertEqual(server.request("GET", "/v1/models").status, 200)
 
+    def test_a_path_that_is_not_utf8(self):
+        with temporary_folder() as folder:
+            directory = os.fsdecode(os.fsencode(folder) + b"/n\xff")
+            shutil.copytree(WEIGHTS / "intent", directory)
+            with Server("--model", directory, "--threads", "1") as server:
+                self.assertEqual([each["id"] for each in server.request("GET", "/v1/models").json["data"]], ["n\\xff"])
+                for path in ["/info", "/health", "/metrics"]:
+                    self.assertEqual(server.request("GET", path).status, 200, path)
+                self.assertEqual(server.post("/embed", {"inputs": "ok"}).json, [cli("encode", "--model", WEIGHTS / "intent", "ok")[0]["embedding"]])
+
     def test_models_that_come_with_berth(self):
         with Server("--threads", "1") as server:
             self.assertEqual([each["id"] for each in server.request("GET", "/v1/models").json["data"]], ["intent", "sentiment", "emotion"])
