@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/utf8.hpp"
 
 namespace berth::base {
 namespace {
@@ -125,15 +126,6 @@ fs::path join_checked(const fs::path& directory, std::string_view name, const st
   return directory / fs::path(name.back() == '/' ? name.substr(0, name.size() - 1) : name);
 }
 
-namespace {
-
-bool starts_with_ignoring_case(std::string_view text, std::string_view lower) {
-  return text.size() >= lower.size() && std::equal(lower.begin(), lower.end(), text.begin(),
-                                                   [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b - 'A' + 'a') : b); });
-}
-
-}  // namespace
-
 void reject_impostor(std::string_view head, const std::string& label) {
   const auto refuse = [&](const char* what) { throw Error(ErrorCode::corrupt_file, label + ": " + what); };
   if (head.starts_with("version https://git-lfs")) {
@@ -143,7 +135,8 @@ void reject_impostor(std::string_view head, const std::string& label) {
   if (head.starts_with("\x89HDF\r\n")) refuse("this is an HDF5 (TensorFlow) file, which berth does not read");
   std::string_view text = head;
   while (!text.empty() && (text.front() == ' ' || text.front() == '\n' || text.front() == '\r' || text.front() == '\t')) text.remove_prefix(1);
-  if (starts_with_ignoring_case(text, "<!doctype") || starts_with_ignoring_case(text, "<html") || starts_with_ignoring_case(text, "<?xml")) {
+  const std::string begin = lower_ascii(text.substr(0, 16));
+  if (begin.starts_with("<!doctype") || begin.starts_with("<html") || begin.starts_with("<?xml")) {
     refuse("this is an HTML or XML page, not the file it should be: the download failed or needed a login");
   }
   // A safetensors file opens with its header's length, and some lengths read as the start of an archive or a pickle. No permitted one reaches byte 4.

@@ -29,6 +29,7 @@ void on_bus_error(int signal, siginfo_t* info, void*) {
   const int saved = errno;
   const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr);
   for (WatchedPages& pages : watched) {
+    if (info->si_code != BUS_ADRERR) break;  // sent by somebody, or broken memory
     if (address < pages.begin.load(std::memory_order_acquire) || address >= pages.end.load(std::memory_order_acquire)) continue;
     void* const page = reinterpret_cast<void*>(address / page_size * page_size);
     if (mmap(page, page_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) break;
@@ -36,7 +37,8 @@ void on_bus_error(int signal, siginfo_t* info, void*) {
     errno = saved;
     return;  // and the read is tried again
   }
-  ::signal(signal, SIG_DFL);  // it comes again, and ends the process
+  ::signal(signal, SIG_DFL);
+  if (info->si_code <= 0) raise(signal);  // a fault comes again by itself, and ends the process
 }
 
 }  // namespace

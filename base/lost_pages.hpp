@@ -7,8 +7,8 @@ namespace berth::base {
 
 struct WatchedPages;
 
-// Lost pages of files that are mapped from now on, or were before, read as zeros instead, and their map knows it. Takes the process's SIGBUS; a fault that no
-// watched map has ends the process as before. For programs, not for a library inside a host; once, before threads begin.
+// Lost pages of files that are mapped from now on, or were before, read as zeros instead, and their map knows it. Takes the process's SIGBUS; one that
+// no watched map has ends the process as before. For programs, not for a library inside a host; once, before threads begin.
 void survive_lost_pages();
 
 // A map that is watched. Where more than a thousand are, the rest are not.

@@ -78,6 +78,13 @@ void append_utf8(std::string& out, char32_t code_point) {
   }
 }
 
+std::string lower_ascii(std::string_view text) {
+  std::string result(text);
+  for (char& c : result)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return result;
+}
+
 std::size_t count_code_points(std::string_view text) noexcept {
   std::size_t count = 0;
   for (const char c : text) count += is_continuation(static_cast<unsigned char>(c)) ? 0U : 1U;

@@ -29,6 +29,9 @@ inline CodePoint decode_utf8(std::string_view text, std::size_t offset) noexcept
 
 void append_utf8(std::string& out, char32_t code_point);
 
+// With the letters of ASCII in lower case: names of hosts, fields and the like are the same in any case.
+std::string lower_ascii(std::string_view text);
+
 // Number of code points in valid UTF-8.
 std::size_t count_code_points(std::string_view text) noexcept;
 

@@ -108,6 +108,7 @@ std::pair<std::size_t, std::size_t> Binder::finish(const std::string& what) {
     bytes_ += job.tensor->data.size();
     check_table(job);
   }
+  tensors_.check_whole();
   return {parameters_, bytes_};
 }
 

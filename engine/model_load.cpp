@@ -156,7 +156,6 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
                                  .max_length = model->max_length_,
                                  .embedding_size = model->embedding_size(),
                                  .directory = directory});
-  model->tensors_->check_whole();
   base::return_free_memory();  // what parsing and packing needed
   return model;
 }

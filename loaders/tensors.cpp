@@ -178,8 +178,9 @@ std::uint64_t TensorStore::total_bytes() const noexcept {
 void TensorStore::check_whole() const {
   for (std::size_t i = 0; i < files_.size(); ++i) {
     if (!files_[i].lost()) continue;
-    throw Error(ErrorCode::corrupt_file, label_ + ": " + base::quoted(file_names_[i], 200) +
-                                             " was cut short while it was in use; load the model again, and replace its files by renaming new ones");
+    throw Error(ErrorCode::corrupt_file,
+                label_ + ": " + base::quoted(file_names_[i], 200) +
+                    " could not be read any more while it was in use (it was cut short?); load the model again, and replace its files by renaming new ones");
   }
 }
 

@@ -45,7 +45,9 @@ std::optional<StageSource> stage(const base::JsonObject& document, const char* k
 Truncation read_truncation(const base::JsonObject& section) {
   constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
   Truncation truncation;
-  truncation.max_length = static_cast<std::size_t>(section.integer_or("max_length", kNoLimit, 0, kNoLimit));
+  const base::Json* most = section.find("max_length");  // usize::MAX where the library has no limit
+  const bool unlimited = most != nullptr && most->is_number_unsigned() && most->get<std::uint64_t>() > static_cast<std::uint64_t>(kNoLimit);
+  truncation.max_length = static_cast<std::size_t>(unlimited ? kNoLimit : section.integer_or("max_length", kNoLimit, 0, kNoLimit));
   const std::string side = section.string_or("direction", "Right");
   if (side != "Right" && side != "Left") section.fail("direction", "expected \"Right\" or \"Left\"");
   if (side == "Left") truncation.side = TruncationSide::left;

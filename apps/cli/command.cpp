@@ -36,6 +36,7 @@ struct Words {
 // CLI11 takes the argument behind "--option=" for the value, which here is empty, as in `--option ""`.
 Words split_words(const CLI::App& app, const std::vector<std::string>& arguments) {
   const CLI::App* command = &app;
+  std::string early;  // an option before the command, which has none but those of berth itself
   Words words;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
@@ -45,6 +46,7 @@ Words split_words(const CLI::App& app, const std::vector<std::string>& arguments
       const auto named = app.get_subcommands([&](const CLI::App* each) { return each->check_name(argument); });
       if (!named.empty()) {
         command = named.front();
+        if (!early.empty()) throw UsageError(early + ": options go behind the command (see berth --help)");
       } else if (words.no_command.empty()) {
         words.no_command = base::quoted(argument);
       }
@@ -54,6 +56,7 @@ Words split_words(const CLI::App& app, const std::vector<std::string>& arguments
     const std::size_t equals = argument.starts_with("--") ? argument.find('=') : std::string::npos;
     const std::string name = argument.substr(0, equals);
     const CLI::Option* option = command->get_option_no_throw(name);
+    if (option == nullptr && command == &app && words.no_command.empty() && early.empty()) early = name;
     if (option == nullptr) continue;
     const bool flag = option->get_items_expected_max() == 0;
     if (equals == std::string::npos) {

@@ -11,6 +11,7 @@
 #include "apps/cli/option_checks.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "base/utf8.hpp"
 
 namespace berth::cli {
 namespace {
@@ -31,13 +32,6 @@ std::string_view trimmed(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(kBlank);
   if (begin == std::string_view::npos) return {};
   return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
-}
-
-std::string lower_case(std::string_view text) {
-  std::string result(text);
-  for (char& c : result)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return result;
 }
 
 // What the columns of well-known data sets are called.
@@ -67,7 +61,7 @@ constexpr std::array<std::pair<std::string_view, Column>, 22> kKnownNames = {{
 }};
 
 Column column_by_header(std::string_view header) {
-  const std::string name = lower_case(trimmed(header));
+  const std::string name = base::lower_ascii(trimmed(header));
   for (const auto& [known, column] : kKnownNames)
     if (known == name) return column;
   return Column::ignored;
@@ -285,7 +279,7 @@ Dataset read_dataset(const std::string& path, const DatasetOptions& options) { r
 std::size_t label_index(std::string_view label, std::span<const std::string> names, const std::string& where) {
   const auto found = std::find(names.begin(), names.end(), label);
   if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
-  const auto like = [lower = lower_case(label)](const std::string& name) { return lower_case(name) == lower; };
+  const auto like = [lower = base::lower_ascii(label)](const std::string& name) { return base::lower_ascii(name) == lower; };
   if (std::count_if(names.begin(), names.end(), like) == 1) return static_cast<std::size_t>(std::find_if(names.begin(), names.end(), like) - names.begin());
   std::size_t index = 0;
   const auto [end, error] = std::from_chars(label.data(), label.data() + label.size(), index);

@@ -12,6 +12,8 @@
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/read.hpp>
 
+#include "base/utf8.hpp"
+
 namespace berth::server {
 
 namespace net = boost::asio;
@@ -54,7 +56,7 @@ Request take_request(http::request<http::string_body>&& message) {
   request.path = std::string(target.substr(0, question));
   if (question != std::string_view::npos) request.query = std::string(target.substr(question + 1));
   for (const auto& field : message)
-    request.headers.emplace_back(lower_case({field.name_string().data(), field.name_string().size()}), std::string(field.value()));
+    request.headers.emplace_back(base::lower_ascii({field.name_string().data(), field.name_string().size()}), std::string(field.value()));
   request.body = std::move(message.body());
   return request;
 }
@@ -66,13 +68,6 @@ int status_of(const boost::system::error_code& error) {
 }
 
 }  // namespace
-
-std::string lower_case(std::string_view text) {
-  std::string result(text);
-  for (char& c : result)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return result;
-}
 
 std::string_view Request::header(std::string_view lower_case_name) const noexcept {
   for (const auto& [name, value] : headers)
@@ -228,9 +223,15 @@ void Connection::watch_peer() {
 
 void Connection::on_peer_event(ErrorCode error) {
   if (state_ != State::waiting || error == net::error::operation_aborted) return;
-  char byte = 0;
-  const auto got = ::recv(stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  if (got > 0) return;  // the next request: it is read when this one is answered
+  char bytes[16];
+  const auto got = ::recv(stream_.socket().native_handle(), bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
+  if (got > 0) {
+    const std::string_view text(bytes, static_cast<std::size_t>(got));
+    if (text != std::string_view("\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n").substr(0, text.size() / 2 * 2))
+      return;  // the next request: it is read when this one is answered
+    // Empty lines are none, and behind them the client may leave.
+    if (::recv(stream_.socket().native_handle(), bytes, text.size(), MSG_DONTWAIT) == got) return watch_peer();
+  }
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return watch_peer();
   const CallPointer call = std::exchange(call_, nullptr);
   state_ = State::closed;

@@ -5,6 +5,7 @@
 #include "apps/server/failure.hpp"
 #include "base/error.hpp"
 #include "base/memory.hpp"
+#include "base/utf8.hpp"
 
 namespace berth::server {
 namespace {
@@ -51,7 +52,7 @@ Json parse(const Request& request) {
 
 void check_content_type(const Request& request) {
   const std::string_view field = request.header("content-type");
-  std::string type = lower_case(field.substr(0, field.find(';')));
+  std::string type = base::lower_ascii(field.substr(0, field.find(';')));
   while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.pop_back();
   if (type != "application/json" && !(type.starts_with("application/") && type.ends_with("+json")))
     throw Rejection(415, "Expected request with `Content-Type: application/json`");

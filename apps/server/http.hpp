@@ -35,9 +35,6 @@ struct Response {
   Headers headers = {};
 };
 
-// Of ASCII letters; names of hosts, fields and media types are the same in any case.
-std::string lower_case(std::string_view text);
-
 // Bytes that may be in use at once.
 class Budget {
  public:

@@ -73,14 +73,14 @@ std::vector<std::string> take_instances(Service& service, Call& call) {
     const Fields fields(body.json());
     const base::Json& instances = fields.required("instances");
     if (!instances.is_array()) fields.reject("instances", "an array");
-    service.model(fields);
+    const base::Json* name = fields.find("model");
+    if (name != nullptr) service.model(fields);
     if (instances.size() > service.options().max_client_batch)
       fail_validation("batch size " + std::to_string(instances.size()) + " > maximum allowed batch size " + std::to_string(service.options().max_client_batch));
-    const base::Json* name = fields.find("model");
     for (const base::Json& instance : instances) {
-      bodies.push_back(instance.dump());
-      if (name == nullptr || !instance.is_object() || instance.contains("model")) continue;
-      bodies.back().insert(1, "\"model\":" + name->dump() + (instance.empty() ? "" : ","));  // behind the brace
+      base::Json own = instance;
+      if (name != nullptr && own.is_object() && own.value("model", base::Json()).is_null()) own["model"] = *name;
+      bodies.push_back(own.dump());
     }
   }
   std::string().swap(call.request.body);

@@ -8,6 +8,7 @@
 #include "apps/server/routes.hpp"
 #include "apps/server/secret.hpp"
 #include "base/memory.hpp"
+#include "base/utf8.hpp"
 
 namespace berth::server {
 namespace {
@@ -61,7 +62,8 @@ Service::Service(const ServerOptions& options)
       cache_(options.cache_bytes, options.cache_seconds, metrics_),
       drift_(options.baseline),
       results_(options.result_memory),
-      documents_(options.http.body_memory),
+      // Texts are at most twice what they were: a body that may be sent can be read.
+      documents_(std::max(options.http.body_memory, 2 * options.http.body_bytes + (std::size_t{1} << 20))),
       loaders_(1),
       workers_(options.workers),
       models_(options, loaders_, metrics_, log_),
@@ -119,7 +121,9 @@ void Service::handle(const CallPointer& call) {
   }
   if (route->access != Access::open && !authorized(*call)) return reply(401, {}, {}, {{"www-authenticate", "Bearer"}});
   if (route->access == Access::admin && !origin_allowed(*call))
-    return reply(403, "text/plain; charset=utf-8", "pages of other origins than the server's own may not administer it\n");
+    return reply(403, "text/plain; charset=utf-8",
+                 "pages of other origins than the server's own may not administer it; its own, where there are no keys, by an address, localhost or a name of "
+                 "--allow-host\n");
   if (call->request.body.size() <= kSmallBody) return run(route->handle, route->style, call);
   workers_.post([this, route, call] { run(route->handle, route->style, call); });
 }
@@ -150,7 +154,7 @@ Body Service::read(const Call& call) {
     throw Rejection(413, "The request body would take " + std::to_string(bytes >> 20) + " MB while it is read, the limit (--body-memory) is " +
                              std::to_string(documents_.limit() >> 20) + " MB: send fewer inputs at once");
   if (bytes > 0) documents_.take(bytes);
-  if (bytes > 0 && !has_room_for_documents()) {
+  if (bytes > 0 && (call.abandoned() || !has_room_for_documents())) {
     documents_.give(bytes);
     throw Failure(FailureKind::overloaded, "Model is overloaded: the memory limit leaves no room to read the request", "overloaded", 1);
   }
@@ -284,19 +288,19 @@ bool Service::host_allowed(const Call& call) const {
 }
 
 bool Service::is_own_name(const Call& call) const {
-  const std::string host = lower_case(host_of(call.request.header("host")));
+  const std::string host = base::lower_ascii(host_of(call.request.header("host")));
   if (host.starts_with('[')) return is_bracketed_address(host);
   if (host.empty() || host == "localhost" || host.ends_with(".localhost")) return true;
   if (host.find_first_not_of("0123456789.") == std::string_view::npos) return true;
   for (const std::string& allowed : options_.allowed_hosts)
-    if (allowed == "*" || lower_case(allowed) == host) return true;
+    if (allowed == "*" || base::lower_ascii(allowed) == host) return true;
   return false;
 }
 
 // Browsers send any page's POST of plain text without asking first, and only then keep the answer from it. So what changes the server is for those who are
 // no page, and for pages of its own, which reach it by the name that they came from.
 bool Service::origin_allowed(const Call& call) const {
-  const std::string origin = lower_case(call.request.header("origin")), host = lower_case(call.request.header("host"));
+  const std::string origin = base::lower_ascii(call.request.header("origin")), host = base::lower_ascii(call.request.header("host"));
   if (origin.empty()) return true;
   return (origin == "http://" + host || origin == "https://" + host) && (!options_.api_keys.empty() || is_own_name(call));
 }

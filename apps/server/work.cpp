@@ -13,11 +13,6 @@ constexpr std::size_t kCharactersAToken = 250;  // TEI's: more than so many a to
 constexpr std::size_t kLargeResponse = 65536;   // is written by a worker, not by the connection's thread
 constexpr std::size_t kDigits = 13;             // of a float in JSON, about
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return text;
-}
-
 std::string plural_limit(std::size_t limit, const char* what, std::size_t given) {
   return "`inputs` must have less than " + std::to_string(limit) + " " + what + ". Given: " + std::to_string(given);
 }
@@ -64,7 +59,7 @@ std::uint32_t about_window_tokens(std::size_t bytes, std::size_t pair_bytes, std
 TextPolicy read_text_policy(const Service& service, const Fields& fields) {
   TextPolicy policy;
   policy.truncate = fields.boolean("truncate", service.options().auto_truncate);
-  const std::string direction = lower(fields.maybe_string("truncation_direction").value_or("right"));
+  const std::string direction = base::lower_ascii(fields.maybe_string("truncation_direction").value_or("right"));
   if (direction != "left" && direction != "right") fields.reject("truncation_direction", "`Left` or `Right`");
   policy.left = direction == "left";
   policy.prompt_name = fields.maybe_string("prompt_name");

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/error.hpp"
+#include "base/utf8.hpp"
 #include "engine/architectures/common.hpp"
 #include "engine/architectures/registry.hpp"
 #include "engine/model_config.hpp"
@@ -11,12 +12,6 @@
 namespace berth::engine {
 
 namespace {
-
-std::string lower_case(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
-}
 
 // "pos_att_type": ["p2c", "c2p"], or the older "p2c|c2p", in any case. The library asks for these two; others that it knew once, or "none", have no effect.
 void read_position_terms(const base::JsonObject& json, DisentangledSpec& spec) {
@@ -32,7 +27,7 @@ void read_position_terms(const base::JsonObject& json, DisentangledSpec& spec) {
     }
   };
   if (types->is_string()) {
-    std::string rest = lower_case(types->get<std::string>());
+    std::string rest = base::lower_ascii(types->get<std::string>());
     for (std::size_t bar = 0; bar != std::string::npos; rest.erase(0, bar == std::string::npos ? 0 : bar + 1)) {
       bar = rest.find('|');
       std::string type = rest.substr(0, bar);
@@ -68,7 +63,7 @@ void read_positions(const base::JsonObject& json, ModelConfig& config) {
   const std::size_t middle = spec.bucket_size / 2;
   if (spec.bucket_size > 0 && (spec.bucket_size < 4 || (spec.max_distance <= middle + 1 && config.max_positions > middle + 1)))
     json.fail("position_buckets", "must be at least 4, and half of it below \"max_relative_positions\"");
-  const std::string norm = lower_case(json.string_or("norm_rel_ebd", "none"));
+  const std::string norm = base::lower_ascii(json.string_or("norm_rel_ebd", "none"));
   if (norm != "layer_norm" && norm != "none") refuse(json, "norm_rel_ebd", "layer_norm, none");
   if (norm == "none") config.body.names.relative_embeddings_norm = "";
   if (spec.content_to_position || spec.position_to_content) config.disentangled = spec;

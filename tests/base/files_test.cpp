@@ -221,6 +221,13 @@ TEST(MappedFile, OtherLostPagesEndTheProcess) {
       },
       testing::KilledBySignal(SIGBUS), "");
   ::munmap(const_cast<char*>(bytes), 2 * page);
+  EXPECT_EXIT(
+      {
+        survive_lost_pages();
+        ::kill(::getpid(), SIGBUS);  // somebody else's
+        std::_Exit(0);
+      },
+      testing::KilledBySignal(SIGBUS), "");
 }
 
 }  // namespace

@@ -289,6 +289,7 @@ class Options(unittest.TestCase):
         self.assertIn("fp32", berth("encode", "--precision", "int3", "x").stderr)
         for arguments, word in [(("frobnicate",), "frobnicate"), (("frobnicate", "encode", "x"), "frobnicate"), (("--frob", "x"), "x"), (("",), "")]:
             self.assertEqual(berth(*arguments).stderr, f'berth: there is no command "{word}" (see berth --help)\n')
+        self.assertIn("--model: options go behind the command", berth("--model", "x", "classify", "a").stderr)
         for option in ["--prompt", "--prompt-name"]:
             self.assertTrue(berth("encode", option, b"\xff", "x").stderr.startswith(f"berth: {option}: "))
 

@@ -430,8 +430,8 @@ class Reloading(unittest.TestCase):
 
     def test_a_model_named_beside_instances_is_theirs(self):
         with Server("--model", INTENT, "--model", f"emotion={WEIGHTS / 'emotion'}", "--threads", "1") as server:
-            for instances in [[{"inputs": "a"}], [{"inputs": "a"}, {"inputs": "b", "model": "emotion"}, {"inputs": "c", "model": "intent"}]]:
-                expected = [server.post("/", {"model": "emotion", **instance}).json for instance in instances]
+            for instances in [[{"inputs": "a"}], [{"inputs": "a", "model": None}, {"inputs": "a"}, {"inputs": "b", "model": "emotion"}, {"inputs": "c", "model": "intent"}]]:
+                expected = [server.post("/", {**instance, "model": instance.get("model") or "emotion"}).json for instance in instances]
                 self.assertEqual(server.post("/vertex", {"model": "emotion", "instances": instances}).json, {"predictions": expected})
             self.assertIn("inputs", server.post("/vertex", {"model": "emotion", "instances": [{}]}).text)
 
@@ -441,6 +441,8 @@ class Reloading(unittest.TestCase):
                 response = server.post(path, body)
                 self.assertEqual((response.status, response.json["error_type"]), (503, "Unhealthy"), path)
                 self.assertIn("/no/such/directory", response.json["error"])
+            # Who names a model does not ask for the first one.
+            self.assertEqual(server.post("/vertex", {"instances": [{"inputs": "a", "model": "intent"}]}).status, 200)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,9 @@
 #include "apps/cli/option_checks.hpp"
 #include "apps/cli/settings.hpp"
 #include "apps/server/serve.hpp"
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "base/utf8.hpp"
 
 namespace berth::cli {
 namespace {
@@ -34,7 +37,7 @@ std::chrono::milliseconds milliseconds(double seconds) { return std::chrono::mil
 
 std::string check_seconds(const std::string& text) { return check_between(text, 0, 1e6, " seconds"); }
 // Nobody means a server without keys by an empty one.
-std::string check_key(const std::string& text) { return split_list(text).empty() ? "expected a key, got \"" + text + "\"" : ""; }
+std::string check_key(const std::string& text) { return split_list(text).empty() ? "expected a key, got " + base::quoted(text) : ""; }
 std::string check_key_file(const std::string& text) { return text.empty() ? "expected a file, got \"\"" : ""; }
 std::string check_port(const std::string& text) { return check_between(text, 0, 65535, ""); }
 
@@ -44,14 +47,14 @@ std::string to_address(std::string& text) {
   std::string given = text;
   if (given.size() > 2 && given.front() == '[' && given.back() == ']') given = given.substr(1, given.size() - 2);
   const bool v6 = given.find(':') != std::string::npos;
-  if (!v6 && server::lower_case(given) == "localhost") given = "127.0.0.1";
+  if (!v6 && base::lower_ascii(given) == "localhost") given = "127.0.0.1";
   const std::size_t zone = v6 ? std::min(given.find('%'), given.size()) : given.size();  // "%eth0" of a link's own addresses
   std::array<unsigned char, sizeof(in6_addr)> address{};
   std::array<char, INET6_ADDRSTRLEN> written{};
   const int family = v6 ? AF_INET6 : AF_INET;
   if ((!v6 && given != text && text.front() == '[') || ::inet_pton(family, given.substr(0, zone).c_str(), address.data()) != 1 ||
       ::inet_ntop(family, address.data(), written.data(), written.size()) == nullptr)
-    return "expected an IP address or localhost, got \"" + text + "\"";
+    return "expected an IP address or localhost, got " + base::quoted(text);
   text = written.data() + given.substr(zone);
   return "";
 }
@@ -118,7 +121,8 @@ void add_behaviour(Command& command, ServeCommand& options) {
       .check(check_key);
   command.add_option("--api-key-file", options.key_file, "File of keys, one a line").type_name("FILE").check(check_key_file);
   list("--cors-allow-origin", server.cors_origins, "ORIGIN", "Origins whose pages may read answers; may be repeated; default *; none: nobody");
-  list("--allow-host", server.allowed_hosts, "NAME", "Name that requests may call a server on loopback by, besides localhost; *: any");
+  list("--allow-host", server.allowed_hosts, "NAME",
+       "Name that requests may call a server on loopback by, and its own pages /admin, besides localhost; *: any");
   command.add_option("--page", options.page, "The page at /; default true where others than this machine cannot reach it").choices("true|false");
   command.add_flag("--admin", server.admin, "Have /admin routes");
   command.add_option("--log-format", options.log_format, "Log lines on standard error; default text").choices("text|json");
