@@ -25,18 +25,24 @@ namespace {
 std::array<WatchedPages, 1024> watched;
 std::uintptr_t page_size = 0;
 
-void on_bus_error(int signal, siginfo_t* info, void*) {
-  const int saved = errno;
-  const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr);
+// Puts zeros in place of a watched page.
+bool replace_page(std::uintptr_t address) noexcept {
   for (WatchedPages& pages : watched) {
-    if (info->si_code != BUS_ADRERR) break;  // sent by somebody, or broken memory
     if (address < pages.begin.load(std::memory_order_acquire) || address >= pages.end.load(std::memory_order_acquire)) continue;
     void* const page = reinterpret_cast<void*>(address / page_size * page_size);
-    if (mmap(page, page_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) break;
+    if (mmap(page, page_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) return false;
     pages.lost.store(true, std::memory_order_release);
-    errno = saved;
-    return;  // and the read is tried again
+    return true;
   }
+  return false;
+}
+
+void on_bus_error(int signal, siginfo_t* info, void*) {
+  const int saved = errno;
+  // Others are sent by somebody, or mean broken memory.
+  const bool replaced = info->si_code == BUS_ADRERR && replace_page(reinterpret_cast<std::uintptr_t>(info->si_addr));
+  errno = saved;
+  if (replaced) return;  // and the read is tried again
   ::signal(signal, SIG_DFL);
   if (info->si_code <= 0) raise(signal);  // a fault comes again by itself, and ends the process
 }

@@ -20,34 +20,37 @@ void refuse_options(const base::JsonObject& json) {
     if (json.integer_or(key, 0, 0, 1 << 20) > 0) refuse(json, key, "0");
 }
 
-// {activation, gated}
 struct Inner {
   std::string_view name;
   kernels::Activation activation;
   bool gated;
+  kernels::Activation head;  // of the masked-language-model head's transform
 };
 constexpr Inner kInner[] = {
-    {"swiglu", kernels::Activation::silu, true},
-    {"geglu", kernels::Activation::gelu, true},
-    {"glu", kernels::Activation::sigmoid, true},
+    {"swiglu", kernels::Activation::silu, true, kernels::Activation::silu},
+    {"geglu", kernels::Activation::gelu, true, kernels::Activation::gelu},
+    {"glu", kernels::Activation::sigmoid, true, kernels::Activation::gelu},
     // The file hands its layers the function, not its name, and there asks for the names of the tanh forms in vain. Its head asks for them, too.
-    {"gelu", kernels::Activation::gelu, false},
-    {"gelu_new", kernels::Activation::gelu, false},
-    {"gelu_fast", kernels::Activation::gelu, false},
-    {"gelu_pytorch_tanh", kernels::Activation::gelu, false},
+    {"gelu", kernels::Activation::gelu, false, kernels::Activation::gelu},
+    {"gelu_new", kernels::Activation::gelu, false, kernels::Activation::gelu_tanh},
+    {"gelu_fast", kernels::Activation::gelu, false, kernels::Activation::gelu_tanh},
+    {"gelu_pytorch_tanh", kernels::Activation::gelu, false, kernels::Activation::gelu_tanh},
 };
 
-void read_feed_forward(const base::JsonObject& json, const loaders::TensorStore& tensors, ModelConfig& config) {
+const Inner& inner_of(const base::JsonObject& json) {
   const std::string name = json.string_or("activation_function", "gelu");
   std::string known;
-  const Inner* inner = nullptr;
   for (const Inner& candidate : kInner) {
+    if (candidate.name == name) return candidate;
     known += (known.empty() ? "" : ", ") + std::string(candidate.name);
-    if (candidate.name == name) inner = &candidate;
   }
-  if (inner == nullptr) refuse(json, "activation_function", known);
-  config.activation = inner->activation;
-  if (!inner->gated) {
+  refuse(json, "activation_function", known);
+}
+
+void read_feed_forward(const base::JsonObject& json, const loaders::TensorStore& tensors, ModelConfig& config) {
+  const Inner& inner = inner_of(json);
+  config.activation = inner.activation;
+  if (!inner.gated) {
     config.body.gate = Gate::none;
     config.body.names.intermediate = "encoder.layers.{i}.mlp.fc1";
     config.body.names.intermediate_value = "";
@@ -82,10 +85,8 @@ void read_nomic_bert(const base::JsonObject& json, const loaders::TensorStore& t
 }
 
 void read_masked_lm(const base::JsonObject& json, HeadConfig& head) {
-  const std::string name = json.string_or("activation_function", "gelu");
-  const bool tanh_form = name == "gelu_new" || name == "gelu_fast" || name == "gelu_pytorch_tanh";
   DenseStep& transform = head.steps.front();
-  transform.activation = name == "swiglu" ? kernels::Activation::silu : tanh_form ? kernels::Activation::gelu_tanh : kernels::Activation::gelu;
+  transform.activation = inner_of(json).head;
   transform.bias = json.boolean_or("mlp_fc1_bias", true);
   if (!transform.bias) head.decoder_bias.clear();
 }
