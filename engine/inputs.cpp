@@ -19,9 +19,7 @@ using base::ErrorCode;
 tokenizer::Encoding tokenize(const tokenizer::Tokenizer& tokenizer, std::string_view text, std::optional<std::string_view> pair,
                              const tokenizer::EncodeOptions& options, std::size_t index) {
   try {
-    tokenizer::Encoding encoding = pair ? tokenizer.encode(text, *pair, options) : tokenizer.encode(text, options);
-    if (!tokenizer.gives_types()) std::fill(encoding.type_ids.begin(), encoding.type_ids.end(), 0);
-    return encoding;
+    return as_seen(tokenizer, pair ? tokenizer.encode(text, *pair, options) : tokenizer.encode(text, options));
   } catch (const Error& error) {
     throw Error(error.code(), input_name(index) + ": " + error.what());
   }
@@ -84,6 +82,11 @@ std::size_t add_marks(const InputRules& rules, tokenizer::Encoding& encoding) {
 }
 
 }  // namespace
+
+tokenizer::Encoding as_seen(const tokenizer::Tokenizer& tokenizer, tokenizer::Encoding encoding) {
+  if (!tokenizer.gives_types()) std::fill(encoding.type_ids.begin(), encoding.type_ids.end(), 0);
+  return encoding;
+}
 
 std::string input_name(std::size_t index) { return "input " + std::to_string(index); }
 

@@ -52,6 +52,9 @@ std::string input_name(std::size_t index);
 // The error of a call that was given some of the inputs, as the caller's: where it begins with an input's name, with `name` of that instead.
 base::Error with_input_named(const base::Error& error, const std::function<std::string(std::size_t)>& name);
 
+// What the tokenizer made, as its model is to see it: types are 0 where the model gets none.
+tokenizer::Encoding as_seen(const tokenizer::Tokenizer& tokenizer, tokenizer::Encoding encoding);
+
 // Texts longer than a row. `tokens` is what it has in full.
 [[noreturn]] void refuse_long_text(std::size_t index, std::size_t tokens, std::size_t limit);
 

@@ -49,13 +49,12 @@ std::vector<std::string> hypotheses_of(std::span<const std::string> labels, cons
 tokenizer::Encoding tail_of(const Model& model, const std::string& hypothesis) {
   if (model.tokenizer() == nullptr) throw Error(ErrorCode::invalid_argument, "the model's directory has no tokenizer files, which the labels' hypotheses need");
   const tokenizer::Encoding frame = model.tokenizer()->encode("");
-  tokenizer::Encoding pair = model.tokenizer()->encode("", hypothesis);
+  tokenizer::Encoding pair = as_seen(*model.tokenizer(), model.tokenizer()->encode("", hypothesis));
   if (pair.size() < frame.size() || !std::equal(frame.ids.begin(), frame.ids.end(), pair.ids.begin()))
     throw Error(ErrorCode::unsupported, "the tokenizer's pairs do not begin as its single texts do: give text instead of ids");
   const auto cut = static_cast<std::ptrdiff_t>(frame.size());
   pair.ids.erase(pair.ids.begin(), pair.ids.begin() + cut);
   pair.type_ids.erase(pair.type_ids.begin(), pair.type_ids.begin() + cut);
-  if (!model.tokenizer()->gives_types()) std::fill(pair.type_ids.begin(), pair.type_ids.end(), 0);
   return pair;
 }
 
