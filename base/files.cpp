@@ -142,10 +142,11 @@ void reject_impostor(std::string_view head, const std::string& label) {
   // A safetensors file opens with its header's length, and some lengths read as the start of an archive or a pickle. No permitted one reaches byte 4.
   const bool permitted = head.size() >= 8 && head.substr(4, 4) == std::string_view("\0\0\0\0", 4);
   const bool safetensors = permitted && head.size() > 8 && head[8] == '{';
-  if (head.starts_with("PK\x03\x04") && !safetensors) refuse("this is a zip archive (a PyTorch checkpoint?), which berth does not read");
+  if (head.starts_with("PK\x03\x04") && !safetensors)
+    refuse("this is a zip archive (a PyTorch checkpoint? that would be pytorch_model.bin), not the file that its name says");
   if (permitted) return;
   if (head.size() >= 2 && head[0] == '\x80' && head[1] >= 2 && head[1] <= 5) {
-    refuse("this is a Python pickle (a PyTorch checkpoint?), which berth does not read because a pickle can run code");
+    refuse("this is a Python pickle (a PyTorch checkpoint? that would be pytorch_model.bin), not the file that its name says");
   }
 }
 

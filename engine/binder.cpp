@@ -70,6 +70,13 @@ void Binder::check_table(const TableJob& job) {
   }
 }
 
+void Binder::whole_table(TableView& to, const std::string& name, std::size_t rows, std::size_t columns) {
+  const loaders::TensorView* tensor = find({name}, {rows, columns});
+  if (tensor != nullptr && !tensor->strides.empty())
+    problems_.add("tensor \"" + name + "\" is stored by columns; berth reads the rows of a table where they lie");
+  tables_.push_back({&to, tensor, columns});
+}
+
 void Binder::convolution(Linear& to, const std::string& name, std::size_t size, std::size_t width, std::size_t groups) {
   convolutions_.push_back({&to, find({name + ".weight"}, {size, size / groups, width}), size, width, groups});
   vectors_.push_back({&to.bias, find({name + ".bias"}, {size})});

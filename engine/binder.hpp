@@ -50,9 +50,7 @@ class Binder {
 
   void table(TableView& to, const std::string& name, std::size_t rows, std::size_t columns) { whole_table(to, name + ".weight", rows, columns); }
   // By its full name.
-  void whole_table(TableView& to, const std::string& name, std::size_t rows, std::size_t columns) {
-    tables_.push_back({&to, find({name}, {rows, columns}), columns});
-  }
+  void whole_table(TableView& to, const std::string& name, std::size_t rows, std::size_t columns);
 
   // A small tensor, copied as FP32. `names` are full and alternatives.
   void values(Vector& to, std::vector<std::string> names, const std::vector<std::uint64_t>& shape) { vectors_.push_back({&to, find(std::move(names), shape)}); }

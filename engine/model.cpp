@@ -147,7 +147,7 @@ void Model::encode_vectors(std::span<const berth_input> inputs, const RunOptions
     if (!token_vectors_)
       throw Error(ErrorCode::unsupported,
                   "the directory is no late-interaction model: its modules.json does not end in modules that work on tokens, and there is "
-                  "no colbert_linear.safetensors");
+                  "no colbert_linear.pt or .safetensors");
     request.multi->size = token_vectors_->size;
   }
   const TokenVectors::Side* side = request.multi == nullptr ? nullptr : &token_vectors_->side(request.query);

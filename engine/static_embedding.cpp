@@ -44,8 +44,13 @@ const TensorView& find_table(const loaders::TensorStore& tensors) {
   throw Error(ErrorCode::corrupt_file, tensors.label() + ": neither tensor \"embeddings\" nor \"embedding.weight\" is there");
 }
 
+void need_contiguous(const TensorView& tensor) {
+  if (!tensor.strides.empty()) fail(tensor, ErrorCode::unsupported, " is a view of every so many values of another");
+}
+
 // [count] integers below `limit`.
 std::vector<std::uint32_t> read_rows(const TensorView& tensor, std::size_t limit) {
+  need_contiguous(tensor);
   const std::size_t bytes = tensor.dtype == DType::i64 || tensor.dtype == DType::u64 ? 8 : tensor.dtype == DType::i32 || tensor.dtype == DType::u32 ? 4 : 0;
   if (bytes == 0) fail(tensor, ErrorCode::unsupported, " has type " + tensor.dtype_name + ", expected I32, I64, U32 or U64");
   if (tensor.shape.size() != 1 || tensor.shape[0] == 0 || tensor.shape[0] > kMaxRows)
@@ -77,6 +82,7 @@ Vector read_weights(const TensorView& tensor, std::size_t count, const loaders::
   }
   if (tensor.shape != std::vector<std::uint64_t>{count})
     fail(tensor, ErrorCode::corrupt_file, " has shape " + loaders::shape_text(tensor.shape) + ", expected [" + std::to_string(count) + "]");
+  need_contiguous(tensor);
   weights = Vector(count);
   for (std::size_t i = 0; i < count; ++i) {
     double value = 0;

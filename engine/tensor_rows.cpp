@@ -1,8 +1,27 @@
 #include "engine/tensor_rows.hpp"
 
+#include <cstring>
+#include <vector>
+
 #include "base/error.hpp"
 
 namespace berth::engine {
+
+namespace {
+
+// Rows [first, first + rows) of a matrix with strides, one after another. Innermost it goes along the rows: where they are not what lies together, in a
+// matrix stored by columns, those of a chunk are.
+template <class Value>
+void gather(const loaders::TensorView& tensor, std::size_t first, std::size_t rows, std::size_t columns, Value* to) noexcept {
+  const auto row_step = static_cast<std::size_t>(tensor.strides[0]) * sizeof(Value);
+  const auto column_step = static_cast<std::size_t>(tensor.strides[1]) * sizeof(Value);
+  for (std::size_t c = 0; c < columns; ++c) {
+    const std::byte* from = tensor.data.data() + first * row_step + c * column_step;
+    for (std::size_t r = 0; r < rows; ++r, from += row_step) std::memcpy(to + r * columns + c, from, sizeof(Value));
+  }
+}
+
+}  // namespace
 
 std::optional<kernels::TableType> float_type(loaders::DType dtype) {
   switch (dtype) {
@@ -26,9 +45,18 @@ void TensorRows::reserve(std::size_t columns) {
   slot_size_ = size;
 }
 
-bool TensorRows::read(const RowChunk& chunk, std::size_t columns, float* rows) const noexcept {
+bool TensorRows::read(const RowChunk& chunk, std::size_t columns, float* rows, std::uint16_t* scratch) const noexcept {
   const kernels::TableType type = *float_type(chunk.tensor->dtype);
   const std::size_t count = chunk.rows * columns;
+  if (!chunk.tensor->strides.empty()) {
+    if (type == kernels::TableType::f32) {
+      gather(*chunk.tensor, chunk.first, chunk.rows, columns, rows);
+    } else {
+      gather(*chunk.tensor, chunk.first, chunk.rows, columns, scratch);
+      compute_.kernels.load_row(rows, reinterpret_cast<const std::byte*>(scratch), type, count);
+    }
+    return compute_.kernels.all_finite(rows, count);
+  }
   // Rows follow one another without gaps, so the chunk converts as one long row.
   compute_.kernels.load_row(rows, chunk.tensor->data.data() + chunk.first * columns * value_bytes(type), type, count);
   return compute_.kernels.all_finite(rows, count);
@@ -36,7 +64,18 @@ bool TensorRows::read(const RowChunk& chunk, std::size_t columns, float* rows) c
 
 void TensorRows::copy(const loaders::TensorView& tensor, float* to) const {
   const auto size = static_cast<std::size_t>(tensor.elements());
-  compute_.kernels.load_row(to, tensor.data.data(), *float_type(tensor.dtype), size);
+  const kernels::TableType type = *float_type(tensor.dtype);
+  if (tensor.strides.empty()) {
+    compute_.kernels.load_row(to, tensor.data.data(), type, size);
+  } else {
+    std::vector<std::uint64_t> index(tensor.shape.size());
+    for (std::size_t i = 0; i < size; ++i) {
+      std::size_t at = 0;
+      for (std::size_t d = 0; d < index.size(); ++d) at += static_cast<std::size_t>(index[d] * tensor.strides[d]);
+      compute_.kernels.load_row(to + i, tensor.data.data() + at * value_bytes(type), type, 1);
+      for (std::size_t d = index.size(); d-- > 0 && ++index[d] == tensor.shape[d];) index[d] = 0;
+    }
+  }
   if (!compute_.kernels.all_finite(to, size)) throw_non_finite(tensor);
 }
 

@@ -49,8 +49,9 @@ class TensorRows {
         const RowChunk chunk{
             .tensor = tensors[i / chunks], .first = first + row, .rows = std::min(kChunkRows, count - row), .output = i / chunks * count + row};
         float* rows = rows_.data() + slot * slot_size_;
-        if (read(chunk, columns, rows)) {
-          body(chunk, rows, low_.data() + slot * slot_size_, slot);
+        std::uint16_t* low = low_.data() + slot * slot_size_;
+        if (read(chunk, columns, rows, low)) {
+          body(chunk, rows, low, slot);
         } else {
           bad.store(chunk.tensor, std::memory_order_relaxed);
         }
@@ -65,7 +66,8 @@ class TensorRows {
  private:
   [[noreturn]] static void throw_non_finite(const loaders::TensorView& tensor);
   void reserve(std::size_t columns);
-  bool read(const RowChunk& chunk, std::size_t columns, float* rows) const noexcept;  // whether all is finite
+  // Whether all is finite. `scratch` is for as many 16-bit values.
+  bool read(const RowChunk& chunk, std::size_t columns, float* rows, std::uint16_t* scratch) const noexcept;
 
   const Compute compute_;
   std::size_t slot_size_ = 0;  // values of each slot's scratch

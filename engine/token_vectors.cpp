@@ -106,9 +106,9 @@ std::optional<TokenVectors> bind_token_vectors(const loaders::ModelDirectory& di
     }
     return vectors;
   }
-  const std::filesystem::path file = directory.root / "colbert_linear.safetensors";
-  if (!base::file_exists(file)) return std::nullopt;
-  bind_linear(loaders::TensorStore::open_file(file, access), "", true, config.hidden_size, compute, vectors);
+  const auto linear = loaders::TensorStore::open_file(directory.root, "colbert_linear", access);
+  if (!linear) return std::nullopt;
+  bind_linear(*linear, "", true, config.hidden_size, compute, vectors);
   vectors.skip_first = true;
   return vectors;
 }
@@ -134,15 +134,14 @@ void run_token_vectors(const Compute& compute, const TokenVectors& vectors, bool
 
 std::optional<TokenWeights> bind_token_weights(const loaders::ModelDirectory& directory, const ModelConfig& config, const tokenizer::Tokenizer* tokenizer,
                                                const Compute& compute, base::FileAccess access) {
-  const std::filesystem::path file = directory.root / "sparse_linear.safetensors";
-  if (!base::file_exists(file)) return std::nullopt;
-  const loaders::TensorStore tensors = loaders::TensorStore::open_file(file, access);
+  const auto tensors = loaders::TensorStore::open_file(directory.root, "sparse_linear", access);
+  if (!tensors) return std::nullopt;
   TokenWeights weights;
   Vector bias;
-  Binder binder(tensors, compute);
+  Binder binder(*tensors, compute);
   binder.values(weights.weight, {"weight"}, {1, config.hidden_size});
   binder.values(bias, {"bias"}, {1});
-  binder.finish(tensors.label());
+  binder.finish(tensors->label());
   weights.bias = bias[0];
   if (tokenizer == nullptr) return weights;
   for (std::int32_t id = 0; id <= tokenizer->max_id(); ++id)

@@ -43,7 +43,7 @@ struct TokenVectors {
   const Side& side(bool is_query) const noexcept { return is_query ? query : document; }
 };
 
-// Of a late-interaction directory, or of BGE-M3 with its colbert_linear.safetensors; nothing for others. base::Error as the loaders and bind_weights
+// Of a late-interaction directory, or of BGE-M3 with its colbert_linear.pt; nothing for others. base::Error as the loaders and bind_weights
 // throw it; unsupported for a directory whose tokenizer lacks the tokens that it needs.
 std::optional<TokenVectors> bind_token_vectors(const loaders::ModelDirectory& directory, const loaders::TensorStore& tensors, const ModelConfig& config,
                                                const tokenizer::Tokenizer* tokenizer, const Compute& compute, base::FileAccess access);
@@ -58,7 +58,7 @@ struct TokenWeights {
   float bias = 0.0F;
   std::vector<std::int32_t> skipped;  // sorted: special tokens
 };
-// Of a directory with sparse_linear.safetensors.
+// Of a directory with sparse_linear.pt.
 std::optional<TokenWeights> bind_token_weights(const loaders::ModelDirectory& directory, const ModelConfig& config, const tokenizer::Tokenizer* tokenizer,
                                                const Compute& compute, base::FileAccess access);
 // Appends for each of the batch's rows the largest relu(weight . hidden + bias) of each id. Errors as above.

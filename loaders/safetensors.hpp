@@ -11,22 +11,11 @@
 #include <string>
 #include <vector>
 
-#include "loaders/tensors.hpp"
+#include "loaders/tensor_entry.hpp"
 
 namespace berth::loaders {
 
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
-constexpr std::size_t kMaxTensors = 100'000;
-constexpr std::size_t kMaxRank = 8;
-
-struct TensorEntry {
-  std::string name;
-  DType dtype = DType::other;
-  std::string dtype_name;  // as written
-  std::vector<std::uint64_t> shape;
-  std::uint64_t begin = 0;  // offsets in the file itself
-  std::uint64_t end = 0;
-};
 
 struct SafetensorsHeader {
   std::vector<TensorEntry> tensors;  // in the order of their offsets; they tile the file from the header's end to its own

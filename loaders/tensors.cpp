@@ -1,6 +1,7 @@
 #include "loaders/tensors.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <system_error>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "base/json.hpp"
 #include "base/problems.hpp"
 #include "loaders/safetensors.hpp"
+#include "loaders/torch_checkpoint.hpp"
 
 namespace berth::loaders {
 namespace {
@@ -17,8 +19,8 @@ namespace fs = std::filesystem;
 using base::Error;
 using base::ErrorCode;
 
-constexpr const char* kSingleFile = "model.safetensors";
-constexpr const char* kIndexFile = "model.safetensors.index.json";
+// The names that weights may have, the first that is there being it: of a single file, which wins over an index of shards.
+constexpr std::array kSingleFiles = {"model.safetensors", "pytorch_model.bin"};
 constexpr base::JsonLimits kIndexLimits{32U << 20, 16, 1U << 16};  // 100,000 names of 300 bytes
 constexpr std::size_t kMaxShards = 1000;
 
@@ -29,7 +31,7 @@ std::vector<std::string> foreign_weights(const fs::path& directory) {
   std::size_t seen = 0;
   for (fs::directory_iterator entry(directory, error), end; !error && entry != end && seen < 10000; entry.increment(error), ++seen) {
     const std::string name = entry->path().filename().native();
-    const bool torch = name == "pytorch_model.bin" || name == "pytorch_model.bin.index.json" || name.ends_with(".pt") || name.ends_with(".pth");
+    const bool torch = is_torch_checkpoint(name);  // under a name that nobody's library looks for
     const bool tensorflow = name == "tf_model.h5" || name == "flax_model.msgpack" || name.ends_with(".ckpt.index") || name == "rust_model.ot";
     const bool exported = name.ends_with(".onnx") || name.ends_with(".gguf") || name == "openvino_model.xml" || name == "onnx" || name == "openvino";
     if (torch || tensorflow || exported || name.ends_with(".safetensors")) found.push_back(base::printable(name));
@@ -39,17 +41,10 @@ std::vector<std::string> foreign_weights(const fs::path& directory) {
 }
 
 [[noreturn]] void throw_no_weights(const fs::path& directory) {
-  std::string message = base::display(directory) + ": no weights: neither model.safetensors nor model.safetensors.index.json is there";
+  std::string message = base::display(directory) + ": no weights: neither model.safetensors nor pytorch_model.bin is there, nor an index of either's shards";
   const auto found = foreign_weights(directory);
   for (std::size_t i = 0; i < found.size() && i < 10; ++i) message += (i == 0 ? "; found " : ", ") + found[i];
-  if (!found.empty()) message += ", which berth does not read";
-  if (std::find(found.begin(), found.end(), "pytorch_model.bin") != found.end()) {
-    message +=
-        ". To convert pytorch_model.bin: python3 -c \"import torch, safetensors.torch as s; s.save_file({k: v.clone().contiguous() for k, v in "
-        "torch.load('pytorch_model.bin', map_location='cpu', weights_only=True).items()}, 'model.safetensors')\"";
-  } else if (!found.empty()) {
-    message += ". Save the original model with transformers' save_pretrained, which writes model.safetensors";
-  }
+  if (!found.empty()) message += ", which berth does not read. Save the original model with transformers' save_pretrained, which writes model.safetensors";
   throw Error(ErrorCode::not_found, std::move(message));
 }
 
@@ -95,18 +90,19 @@ std::string shape_text(std::span<const std::uint64_t> shape) {
 void TensorStore::add_file(const fs::path& path, std::string name, base::FileAccess access) {
   const std::string label = base::display(path);
   base::MappedFile file(path, access);
-  SafetensorsHeader header = parse_safetensors_header(file.bytes(), file.bytes().size(), label);
-  for (TensorEntry& entry : header.tensors) {
-    const auto data = file.bytes().subspan(static_cast<std::size_t>(entry.begin), static_cast<std::size_t>(entry.end - entry.begin));
-    tensors_.push_back({std::move(entry.name), label, entry.dtype, std::move(entry.dtype_name), std::move(entry.shape), data});
+  const auto bytes = file.bytes();
+  auto entries = is_torch_checkpoint(name) ? parse_torch_checkpoint(bytes, label) : parse_safetensors_header(bytes, bytes.size(), label).tensors;
+  for (TensorEntry& entry : entries) {
+    const auto data = bytes.subspan(static_cast<std::size_t>(entry.begin), static_cast<std::size_t>(entry.end - entry.begin));
+    tensors_.push_back({std::move(entry.name), label, entry.dtype, std::move(entry.dtype_name), std::move(entry.shape), std::move(entry.strides), data});
   }
   files_.push_back(std::move(file));
   file_names_.push_back(std::move(name));
 }
 
 // The index and the shards must tell the same story: every listed tensor in the shard it is listed for, none in two.
-void TensorStore::add_shards(const fs::path& directory, base::FileAccess access) {
-  const fs::path index = directory / kIndexFile;
+void TensorStore::add_shards(const fs::path& index, base::FileAccess access) {
+  const fs::path directory = index.parent_path();
   const std::string label = base::display(index);
   const auto weight_map = read_weight_map(index);
   std::map<std::string, fs::path> shards;
@@ -141,27 +137,42 @@ void TensorStore::add_shards(const fs::path& directory, base::FileAccess access)
   problems.throw_if_any(ErrorCode::corrupt_file, label);
 }
 
-TensorStore TensorStore::open(const fs::path& directory, base::FileAccess access) {
-  TensorStore store;
-  if (base::file_exists(directory / kSingleFile)) {
-    store.label_ = base::display(directory / kSingleFile);
-    store.add_file(directory / kSingleFile, kSingleFile, access);
-  } else if (base::file_exists(directory / kIndexFile)) {
-    store.label_ = base::display(directory / kIndexFile);
-    store.add_shards(directory, access);
-  } else {
-    throw_no_weights(directory);
-  }
-  std::sort(store.tensors_.begin(), store.tensors_.end(), [](const TensorView& a, const TensorView& b) { return a.name < b.name; });
-  return store;
+void TensorStore::sort() {
+  std::sort(tensors_.begin(), tensors_.end(), [](const TensorView& a, const TensorView& b) { return a.name < b.name; });
 }
 
-TensorStore TensorStore::open_file(const fs::path& file, base::FileAccess access) {
+TensorStore TensorStore::open(const fs::path& directory, base::FileAccess access) {
   TensorStore store;
-  store.label_ = base::display(file);
-  store.add_file(file, file.filename().string(), access);
-  std::sort(store.tensors_.begin(), store.tensors_.end(), [](const TensorView& a, const TensorView& b) { return a.name < b.name; });
-  return store;
+  for (const char* name : kSingleFiles) {
+    const fs::path file = directory / name;
+    fs::path index = file;
+    index += ".index.json";
+    const bool single = base::file_exists(file);
+    if (!single && !base::file_exists(index)) continue;
+    store.label_ = base::display(single ? file : index);
+    if (single) {
+      store.add_file(file, name, access);
+    } else {
+      store.add_shards(index, access);
+    }
+    store.sort();
+    return store;
+  }
+  throw_no_weights(directory);
+}
+
+std::optional<TensorStore> TensorStore::open_file(const fs::path& directory, std::string_view stem, base::FileAccess access) {
+  for (const char* extension : {".safetensors", ".pt"}) {
+    const std::string name = std::string(stem) + extension;
+    const fs::path file = directory / name;
+    if (!base::file_exists(file)) continue;
+    TensorStore store;
+    store.label_ = base::display(file);
+    store.add_file(file, name, access);
+    store.sort();
+    return store;
+  }
+  return std::nullopt;
 }
 
 const TensorView* TensorStore::find(std::string_view name) const {

@@ -1,10 +1,12 @@
-// The tensors of a model directory: model.safetensors, or the shards that model.safetensors.index.json lists.
+// The tensors of a model directory: model.safetensors, or the shards that model.safetensors.index.json lists, or the same of PyTorch's checkpoints:
+// pytorch_model.bin.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,7 +27,9 @@ struct TensorView {
   DType dtype = DType::other;
   std::string dtype_name;  // as written in the file
   std::vector<std::uint64_t> shape;
-  std::span<const std::byte> data;  // elements() * size_in_bits(dtype) / 8 bytes; any number for `other`
+  // Empty: rows follow one another without gaps, as always in safetensors. Else how many elements further on each dimension's next index is.
+  std::vector<std::uint64_t> strides;
+  std::span<const std::byte> data;  // elements() * size_in_bits(dtype) / 8 bytes, with strides as many as they reach over; any number for `other`
 
   std::uint64_t elements() const noexcept;
 };
@@ -33,18 +37,18 @@ std::string shape_text(std::span<const std::uint64_t> shape);  // "[768, 3072]"
 
 class TensorStore {
  public:
-  // Checks every rule of the safetensors format before anything else is looked at; which tensors there are is not its affair. model.safetensors
-  // wins over an index, as in transformers. base::Error: not_found when the directory has no weights
-  // (naming pytorch_model.bin and other formats it found but does not read), corrupt_file otherwise.
+  // Checks every rule of the files' format before anything else is looked at; which tensors there are is not its affair. As in transformers, model.safetensors
+  // wins over its index, and either over pytorch_model.bin and its index. base::Error: not_found when the directory has no weights (naming the other
+  // formats it found, which berth does not read), corrupt_file otherwise.
   static TensorStore open(const std::filesystem::path& directory, base::FileAccess access = base::FileAccess::map);
 
-  // One file that is a store of its own.
-  static TensorStore open_file(const std::filesystem::path& file, base::FileAccess access = base::FileAccess::map);
+  // One file that is a store of its own: `stem`.safetensors in the directory, else `stem`.pt; nullopt without either.
+  static std::optional<TensorStore> open_file(const std::filesystem::path& directory, std::string_view stem, base::FileAccess access = base::FileAccess::map);
 
   const TensorView* find(std::string_view name) const;                       // null when absent; valid as long as the store
   std::span<const TensorView> tensors() const noexcept { return tensors_; }  // sorted by name
   std::uint64_t total_bytes() const noexcept;
-  const std::string& label() const noexcept { return label_; }                    // the path of model.safetensors or of the index, as messages show it
+  const std::string& label() const noexcept { return label_; }                    // the path of the file or of the index, as messages show it
   const std::vector<std::string>& files() const noexcept { return file_names_; }  // names inside the directory
 
   // Throws corrupt_file when a mapped file was found cut short since it was opened: what its tensors hold is not what they held. In programs that survive that
@@ -56,7 +60,8 @@ class TensorStore {
 
  private:
   void add_file(const std::filesystem::path& path, std::string name, base::FileAccess access);
-  void add_shards(const std::filesystem::path& directory, base::FileAccess access);
+  void add_shards(const std::filesystem::path& index, base::FileAccess access);
+  void sort();
 
   std::string label_;
   std::vector<base::MappedFile> files_;

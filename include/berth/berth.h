@@ -174,8 +174,8 @@ BERTH_API berth_status berth_rerank(const berth_model* model, const berth_input*
 
 typedef enum berth_vector_kind {
   BERTH_DENSE = 1,  /* one embedding a row, as berth_encode's */
-  BERTH_SPARSE = 2, /* weights of vocabulary entries: SPLADE, by the masked-language-model head, or of BGE-M3's sparse_linear.safetensors */
-  BERTH_MULTI = 4   /* one vector a token: late interaction (ColBERT), or BGE-M3's colbert_linear.safetensors */
+  BERTH_SPARSE = 2, /* weights of vocabulary entries: SPLADE, by the masked-language-model head, or of BGE-M3's sparse_linear.pt */
+  BERTH_MULTI = 4   /* one vector a token: late interaction (ColBERT), or BGE-M3's colbert_linear.pt */
 } berth_vector_kind;
 
 /* The kinds that the model gives, added up. */

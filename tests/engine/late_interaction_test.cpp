@@ -16,6 +16,7 @@
 #include "tests/support/normals.hpp"
 #include "tests/support/safetensors_writer.hpp"
 #include "tests/support/temp_directory.hpp"
+#include "tests/support/torch_writer.hpp"
 
 namespace berth::test {
 namespace {
@@ -363,6 +364,30 @@ TEST_F(BgeM3, ThreeKindsFromOnePass) {
       }
     }
   }
+}
+
+// As they are published.
+TEST_F(BgeM3, LayersOfPyTorch) {
+  const auto run = [&] {
+    const auto model = Model::load(path().string(), {.threads = 1});
+    const std::vector<std::int32_t> ids = {0, 7, 9, 11, 2};
+    const std::vector<berth_input> inputs = {ids_input(ids)};
+    engine::SparseVectors sparse;
+    TokenValues vectors;
+    model->encode_vectors(inputs, {}, {.sparse = &sparse, .multi = &vectors}, nullptr);
+    for (const auto& entry : sparse.values) vectors.values.push_back(entry.value);
+    return vectors.values;
+  };
+  const std::vector<float> expected = run();
+  const auto bytes = [](const std::vector<float>& values) { return std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)); };
+  for (const char* name : {"colbert_linear", "sparse_linear"}) std::filesystem::remove(path() / (std::string(name) + ".safetensors"));
+  files.write("model/colbert_linear.pt",
+              torch_checkpoint({{"weight", "FloatStorage", "0", 12 * 32, 0, {12, 32}, {32, 1}}, {"bias", "FloatStorage", "1", 12, 0, {12}, {1}}},
+                               {{"0", bytes(projection)}, {"1", bytes(bias)}}));
+  files.write("model/sparse_linear.pt",
+              torch_checkpoint({{"weight", "FloatStorage", "0", 32, 0, {1, 32}, {32, 1}}, {"bias", "FloatStorage", "1", 1, 0, {1}, {1}}},
+                               {{"0", bytes(weight)}, {"1", bytes(sparse_bias)}}));
+  EXPECT_EQ(run(), expected);
 }
 
 TEST_F(BgeM3, WhatIsRefused) {

@@ -115,7 +115,7 @@ INSTANTIATE_TEST_SUITE_P(
                     BadFile{"git_lfs", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 133466304\n", {"Git LFS pointer", "git lfs pull"}},
                     BadFile{"html", "<!DOCTYPE html><html><body>401</body></html>", {"HTML"}},
                     BadFile{"zip", std::string("PK\x03\x04\0\0\x08\x08\0\0\0\0", 12), {"zip", "PyTorch"}},
-                    BadFile{"pickle", std::string("\x80\x02\x8a\nl\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", 15), {"pickle", "run code"}},
+                    BadFile{"pickle", std::string("\x80\x02\x8a\nl\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", 15), {"pickle", "pytorch_model.bin"}},
                     BadFile{"gguf", std::string("GGUF\3\0\0\0\0\0\0\0", 12), {"GGUF"}}, BadFile{"hdf5", "\x89HDF\r\n\x1a\n0000", {"HDF5"}}),
     [](const auto& info) { return info.param.name; });
 

@@ -9,6 +9,7 @@
 #include "tests/support/expect_error.hpp"
 #include "tests/support/safetensors_writer.hpp"
 #include "tests/support/temp_directory.hpp"
+#include "tests/support/torch_writer.hpp"
 
 namespace berth::loaders {
 namespace {
@@ -301,11 +302,16 @@ TEST_F(Directory, DenseTensorsAreCheckedTogether) {
           {"2_Dense/model.safetensors", "2 problems", "\"linear.weight\": expected shape [3, 4], got [4, 3]", "\"linear.bias\" [3] is missing"});
 }
 
-TEST_F(Directory, DenseWithPickledWeightsOnly) {
+TEST_F(Directory, DenseOfPyTorch) {
   with_dense(kDense, {});
   std::filesystem::remove(files / "2_Dense/model.safetensors");
+  const std::string weight(48, '\0'), bias(12, '\0');
+  files.write("2_Dense/pytorch_model.bin",
+              test::torch_checkpoint({{"linear.weight", "FloatStorage", "0", 12, 0, {3, 4}, {4, 1}}, {"linear.bias", "FloatStorage", "1", 3, 0, {3}, {1}}},
+                                     {{"0", weight}, {"1", bias}}));
+  EXPECT_EQ(spec().modules[2].dense.activation, "Tanh");
   files.write("2_Dense/pytorch_model.bin", "x");
-  rejects(ErrorCode::not_found, {"2_Dense", "pytorch_model.bin", "To convert"});
+  rejects(ErrorCode::corrupt_file, {"2_Dense/pytorch_model.bin", "not a PyTorch checkpoint"});
 }
 
 TEST_F(Directory, DenseSizesMustFollowThePooling) {

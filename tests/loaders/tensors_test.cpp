@@ -10,6 +10,7 @@
 #include "tests/support/expect_error.hpp"
 #include "tests/support/safetensors_writer.hpp"
 #include "tests/support/temp_directory.hpp"
+#include "tests/support/torch_writer.hpp"
 
 namespace berth::loaders {
 namespace {
@@ -65,15 +66,52 @@ TEST(TensorStore, ShapeText) {
 
 TEST(TensorStore, SaysWhichOtherWeightsAreThere) {
   const TempDirectory directory;
-  expect_error(ErrorCode::not_found, {directory.path().native(), "neither model.safetensors nor model.safetensors.index.json"},
+  expect_error(ErrorCode::not_found, {directory.path().native(), "neither model.safetensors nor pytorch_model.bin"},
                [&] { TensorStore::open(directory.path()); });
   directory.write("tf_model.h5", "x");
   directory.write("onnx/model.onnx", "x");
   directory.write("model-q8.gguf", "x");
-  expect_error(ErrorCode::not_found, {"found model-q8.gguf, onnx, tf_model.h5", "save_pretrained"}, [&] { TensorStore::open(directory.path()); });
-  directory.write("pytorch_model.bin", "x");
-  expect_error(ErrorCode::not_found, {"pytorch_model.bin, tf_model.h5", "To convert", "python3 -c", "weights_only=True"},
-               [&] { TensorStore::open(directory.path()); });
+  directory.write("weights.pt", "x");
+  expect_error(ErrorCode::not_found, {"found model-q8.gguf, onnx, tf_model.h5, weights.pt", "save_pretrained"}, [&] { TensorStore::open(directory.path()); });
+}
+
+// One byte tensor "a" that says in which file it is.
+std::string one_byte_checkpoint(const std::string& name, const std::string& byte) {
+  return test::torch_checkpoint({{name, "ByteStorage", "0", 1, 0, {1}, {1}}}, {{"0", byte}});
+}
+
+TEST(TensorStore, PyTorchsCheckpointWhereThereIsNoSafetensors) {
+  const TempDirectory directory;
+  directory.write("pytorch_model.bin", one_byte_checkpoint("a", "b"));
+  for (const auto access : {base::FileAccess::map, base::FileAccess::copy}) {
+    const TensorStore store = TensorStore::open(directory.path(), access);
+    EXPECT_EQ(store.label(), (directory / "pytorch_model.bin").native());
+    EXPECT_EQ(store.files(), std::vector<std::string>{"pytorch_model.bin"});
+    EXPECT_EQ(text_of(*store.find("a")), "b");
+  }
+  directory.write("pytorch_model.bin.index.json", R"({"weight_map":{"a":"gone.bin"}})");
+  EXPECT_EQ(text_of(*TensorStore::open(directory.path()).find("a")), "b") << "a single file wins over an index";
+  directory.write("model.safetensors", safetensors({{"a", "U8", {1}, "s"}}));
+  EXPECT_EQ(text_of(*TensorStore::open(directory.path()).find("a")), "s");
+}
+
+TEST(TensorStore, ShardsOfPyTorch) {
+  const TempDirectory directory;
+  directory.write("pytorch_model-00001-of-00002.bin", one_byte_checkpoint("a", "1"));
+  directory.write("pytorch_model-00002-of-00002.bin", one_byte_checkpoint("b", "2"));
+  directory.write("pytorch_model.bin.index.json", R"({"weight_map":{"a":"pytorch_model-00001-of-00002.bin","b":"pytorch_model-00002-of-00002.bin"}})");
+  const TensorStore store = TensorStore::open(directory.path());
+  EXPECT_EQ(store.tensors().size(), 2U);
+  EXPECT_EQ(text_of(*store.find("b")), "2");
+}
+
+TEST(TensorStore, AFileOfItsOwn) {
+  const TempDirectory directory;
+  EXPECT_FALSE(TensorStore::open_file(directory.path(), "x_linear"));
+  directory.write("x_linear.pt", one_byte_checkpoint("weight", "p"));
+  EXPECT_EQ(text_of(*TensorStore::open_file(directory.path(), "x_linear")->find("weight")), "p");
+  directory.write("x_linear.safetensors", safetensors({{"weight", "U8", {1}, "s"}}));
+  EXPECT_EQ(text_of(*TensorStore::open_file(directory.path(), "x_linear")->find("weight")), "s");
 }
 
 TEST(TensorStore, ABadFileIsNamedByItsPath) {
