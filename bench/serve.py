@@ -17,7 +17,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 REPOSITORY = HERE.parent

@@ -8,7 +8,7 @@ import pathlib
 import tempfile
 import unittest
 
-from binary import REPOSITORY, WEIGHTS, berth, lines
+from binary import WEIGHTS, berth, lines
 
 PROFILE = {"description": "kept", "model": str(WEIGHTS / "intent"), "default": "other", "labels": {
     "card": {"examples": ["I lost my card", "my card was stolen", "freeze my account"], "threshold": 0.9, "priority": 1},

@@ -7,7 +7,6 @@ A line: {"name", "server", "method", "path", "headers"?, "body"? (JSON) or "raw"
 {"$contains": text} a string with this in it; in "expect_headers" a value is a regular expression."""
 import json
 import pathlib
-import re
 import unittest
 
 from harness import CASES, REPOSITORY, WEIGHTS, Server, fill_mask_model, temporary_folder

@@ -170,6 +170,11 @@ def read_response(stream, head_only=False):
     return Response(status, headers, body)
 
 
+def run(*arguments, env=None):
+    """The command line, whatever comes of it."""
+    return subprocess.run([BERTH, *map(str, arguments)], capture_output=True, text=True, env=env or environment(), timeout=60 * SLOWNESS)
+
+
 def cli(*arguments, stdin=b""):
     """JSON lines of the command line."""
     done = subprocess.run([BERTH, *map(str, arguments)], input=stdin, capture_output=True, env=environment(), timeout=120 * SLOWNESS)

@@ -6,8 +6,7 @@ import re
 import sys
 import unittest
 
-from harness import REPOSITORY, WEIGHTS, Server, environment, temporary_folder
-from operation_test import run
+from harness import REPOSITORY, WEIGHTS, Server, environment, run, temporary_folder
 
 try:
     import yaml

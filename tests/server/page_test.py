@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 
 SCREENSHOTS = pathlib.Path(sys.argv.pop(3)) if len(sys.argv) > 3 else None

@@ -7,8 +7,7 @@ import threading
 import time
 import unittest
 
-from harness import REPOSITORY, WEIGHTS, Server, cli, until
-from operation_test import run
+from harness import REPOSITORY, WEIGHTS, Server, cli, run, until
 
 import profiles  # which harness makes known
 

@@ -5,7 +5,7 @@ import json
 import struct
 import unittest
 
-from harness import CASES, REPOSITORY, WEIGHTS, Server, cli, fill_mask_model, message, read_response, temporary_folder
+from harness import CASES, WEIGHTS, Server, cli, fill_mask_model, message, read_response, temporary_folder
 
 TEXTS = ["How do I change my PIN?", "I want to set a new pin code", "Play some jazz in the kitchen", "Ünïcödé 日本語 😀", "word " * 400, "x"]
 
