@@ -3,7 +3,6 @@
 usage: model_test.py BERTH REPOSITORY, with the package on the path."""
 import json
 import multiprocessing
-import os
 import pathlib
 import pickle
 import subprocess
