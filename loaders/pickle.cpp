@@ -19,8 +19,7 @@ class PickleReader {
   PickleReader(std::span<const std::byte> bytes, const std::string& label, Pickle& to) : bytes_(bytes), label_(label), to_(to) {}
 
   void run() {
-    while (step()) {
-    }
+    while (step()) {}
     to_.root_ = pop();
     to_.size_ = at_;
   }
@@ -114,6 +113,7 @@ class PickleReader {
         const std::vector<Index>& items = to_.values_[pair].items;
         if (items.size() != 2) refuse("makes a dictionary of what are no pairs");
         dictionary.items.insert(dictionary.items.end(), items.begin(), items.end());
+        if (++given_pairs_ == kMaxValues) refuse("more than " + std::to_string(kMaxValues) + " pairs");  // the same list may be given again and again
       }
     }
     push(std::move(dictionary));
@@ -208,7 +208,7 @@ class PickleReader {
         break;
       }
       case 'R':
-      case 0x81: call(); break;  // REDUCE, NEWOBJ
+      case 0x81: call(); break;       // REDUCE, NEWOBJ
       case 'b': pop(), top(); break;  // BUILD: attributes, such as a dictionary's versions
       case 'Q': push_persistent(); break;
       case 'q': remember(number(1)); break;
@@ -239,6 +239,7 @@ class PickleReader {
   std::vector<Index> stack_;
   std::vector<std::size_t> marks_;
   std::unordered_map<std::uint64_t, Index> memo_;
+  std::size_t given_pairs_ = 0;
 };
 
 Pickle::Pickle(std::span<const std::byte> bytes, const std::string& label) { PickleReader(bytes, label, *this).run(); }

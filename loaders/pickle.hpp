@@ -29,9 +29,7 @@ struct PickleValue {
   std::string_view name = {};
   std::vector<std::uint32_t> items = {};  // indices for Pickle::operator[]; a value may be an item of many, of itself too
 
-  bool is_global(std::string_view module, std::string_view member) const noexcept {
-    return kind == PickleKind::global && text == module && name == member;
-  }
+  bool is_global(std::string_view module, std::string_view member) const noexcept { return kind == PickleKind::global && text == module && name == member; }
 };
 
 class Pickle {
@@ -44,7 +42,7 @@ class Pickle {
   // Item `i` of a value; null where there is none.
   const PickleValue* item(const PickleValue& value, std::size_t i) const noexcept { return i < value.items.size() ? &values_[value.items[i]] : nullptr; }
   std::uint32_t count() const noexcept { return static_cast<std::uint32_t>(values_.size()); }  // of values; the indices are below it
-  std::size_t size() const noexcept { return size_; }  // in bytes: where what follows it begins
+  std::size_t size() const noexcept { return size_; }                                          // in bytes: where what follows it begins
 
  private:
   friend class PickleReader;

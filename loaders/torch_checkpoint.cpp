@@ -23,6 +23,8 @@ using base::ErrorCode;
 constexpr std::uint64_t kMaxPickleBytes = 100'000'000;
 // Views of the same bytes are what makes a small file a large model: tied weights need two or three.
 constexpr std::uint64_t kMaxSharing = 8;
+// A pickle may use one long text or sequence for many tensors, which then cost more than their bytes.
+constexpr std::size_t kMaxName = 1000;
 constexpr std::string_view kZipMagic{"PK\x03\x04", 4};
 // A pickle of protocol 2 whose only value is the number 0x1950a86a20f9469cfc6c, which opens the older form.
 constexpr std::string_view kLegacyMagic{"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e", 15};
@@ -33,9 +35,9 @@ struct StorageType {
   std::string_view dtype_name;
 };
 constexpr std::array kStorageTypes = {
-    StorageType{"FloatStorage", DType::f32, "F32"}, StorageType{"HalfStorage", DType::f16, "F16"},  StorageType{"BFloat16Storage", DType::bf16, "BF16"},
-    StorageType{"DoubleStorage", DType::f64, "F64"}, StorageType{"LongStorage", DType::i64, "I64"},  StorageType{"IntStorage", DType::i32, "I32"},
-    StorageType{"ShortStorage", DType::i16, "I16"},  StorageType{"CharStorage", DType::i8, "I8"},    StorageType{"ByteStorage", DType::u8, "U8"},
+    StorageType{"FloatStorage", DType::f32, "F32"},     StorageType{"HalfStorage", DType::f16, "F16"}, StorageType{"BFloat16Storage", DType::bf16, "BF16"},
+    StorageType{"DoubleStorage", DType::f64, "F64"},    StorageType{"LongStorage", DType::i64, "I64"}, StorageType{"IntStorage", DType::i32, "I32"},
+    StorageType{"ShortStorage", DType::i16, "I16"},     StorageType{"CharStorage", DType::i8, "I8"},   StorageType{"ByteStorage", DType::u8, "U8"},
     StorageType{"BoolStorage", DType::boolean, "BOOL"},
 };
 
@@ -70,7 +72,9 @@ std::optional<StorageReference> storage_reference(const Pickle& pickle, const Pi
   const PickleValue* type = pickle.item(id, 1);
   const PickleValue* key = pickle.item(id, 2);
   const auto elements = unsigned_of(pickle.item(id, 4));
-  if (!elements || kind->text != "storage" || type->kind != PickleKind::global || key->kind != PickleKind::text) return std::nullopt;
+  if (!elements || kind->text != "storage" || type->kind != PickleKind::global || key->kind != PickleKind::text || key->text.size() > kMaxName ||
+      type->name.size() > kMaxName)
+    return std::nullopt;
   StorageReference reference{.type = nullptr, .type_name = type->name, .key = key->text, .elements = *elements};
   const auto* found = std::find_if(kStorageTypes.begin(), kStorageTypes.end(), [&](const StorageType& known) { return known.name == type->name; });
   if (found != kStorageTypes.end()) reference.type = found;
@@ -103,6 +107,8 @@ class TensorReader {
       const PickleValue& key = *pickle_.item(root, i);
       const PickleValue& value = *pickle_.item(root, i + 1);
       if (key.kind != PickleKind::text || value.kind != PickleKind::call) continue;
+      if (key.text.size() > kMaxName)
+        throw Error(ErrorCode::corrupt_file, label_ + ": the name " + base::quoted(key.text) + " is over " + std::to_string(kMaxName) + " bytes long");
       TensorEntry entry;
       entry.name = base::printable(key.text);
       if (!read_entry(value, entry)) continue;
@@ -144,9 +150,11 @@ class TensorReader {
       if (function == nullptr || arguments == nullptr) return false;
     }
     if (function->kind != PickleKind::global || !function->text.starts_with("torch") || !function->name.starts_with("_rebuild_")) return false;
+    if (function->name.size() > kMaxName) return false;
     const bool plain = function->is_global("torch._utils", "_rebuild_tensor_v2") || function->is_global("torch._utils", "_rebuild_tensor");
     const auto tensor = plain ? tensor_call(*arguments) : std::nullopt;
-    if (plain && !tensor) return reject(entry, "the pickle describes it in a way that PyTorch does not");
+    if (plain && !tensor)
+      return reject(entry, "the pickle describes it in a way that PyTorch does not, or with more than " + std::to_string(kMaxRank) + " dimensions");
     if (!plain || tensor->storage.type == nullptr) {  // quantised, sparse and the like: for whoever needs it to say so
       entry.dtype_name = base::printable(plain ? tensor->storage.type_name : function->name);
       return true;
@@ -155,7 +163,7 @@ class TensorReader {
   }
 
   std::optional<std::vector<std::uint64_t>> sizes(const PickleValue* value) const {
-    if (value == nullptr || value->kind != PickleKind::sequence) return std::nullopt;
+    if (value == nullptr || value->kind != PickleKind::sequence || value->items.size() > kMaxRank) return std::nullopt;
     std::vector<std::uint64_t> sizes;
     for (std::size_t i = 0; i < value->items.size(); ++i) {
       const auto size = unsigned_of(pickle_.item(*value, i));
@@ -183,8 +191,6 @@ class TensorReader {
     entry.dtype_name = storage.type->dtype_name;
     entry.shape = tensor.shape;
     const std::string shape = shape_text(tensor.shape);
-    if (tensor.shape.size() > kMaxRank)
-      return reject(entry, "shape: " + std::to_string(tensor.shape.size()) + " dimensions, the limit is " + std::to_string(kMaxRank));
     const auto found = storages_.find(storage.key);
     if (found == storages_.end()) return reject(entry, "its storage " + base::quoted(storage.key) + " is not in the file");
     const std::uint64_t element = size_in_bits(entry.dtype) / 8;
@@ -310,7 +316,7 @@ class LegacyFile {
     Storages storages;
     for (std::size_t i = 0; i < keys.root().items.size(); ++i) {
       const std::string_view key = keys.item(keys.root(), i)->text;
-      const auto known = element_bytes.find(key);
+      const auto known = key.size() > kMaxName ? element_bytes.end() : element_bytes.find(key);
       if (known == element_bytes.end() || known->second == 0)
         throw Error(ErrorCode::corrupt_file, label_ + ": storage " + base::quoted(key) + " is of no kind that the pickle tells");
       const std::uint64_t elements = read_count(key);
@@ -339,9 +345,7 @@ class LegacyFile {
 
 }  // namespace
 
-bool is_torch_checkpoint(std::string_view file_name) {
-  return file_name.ends_with(".bin") || file_name.ends_with(".pt") || file_name.ends_with(".pth");
-}
+bool is_torch_checkpoint(std::string_view file_name) { return file_name.ends_with(".bin") || file_name.ends_with(".pt") || file_name.ends_with(".pth"); }
 
 std::vector<TensorEntry> parse_torch_checkpoint(std::span<const std::byte> file, const std::string& label) {
   const std::string_view bytes = text_of(file);

@@ -79,6 +79,15 @@ TEST(Pickle, OrderedDictFromPairs) {
   EXPECT_EQ(pickle.item(pickle.root(), 0)->text, "a");
 }
 
+// One list of pairs for any number of dictionaries.
+TEST(Pickle, OrderedDictsFromTheSamePairs) {
+  std::string text = "](";
+  for (int i = 0; i < 1000; ++i) text += "NN" + bytes({0x86});
+  text += "e" + bytes({0x85, 'q', 0});
+  for (int i = 0; i < 2000; ++i) text += "ccollections\nOrderedDict\nh" + bytes({0}) + "R";
+  expect_error(ErrorCode::corrupt_file, {"more than 1048576 pairs"}, [&] { read_pickle(text + "."); });
+}
+
 TEST(Pickle, AValueMayHoldItself) {
   const Pickle pickle = read_pickle("]q" + bytes({0}) + "h" + bytes({0}) + "a.");
   EXPECT_EQ(pickle.item(pickle.root(), 0), &pickle.root());
@@ -86,21 +95,34 @@ TEST(Pickle, AValueMayHoldItself) {
 
 TEST(Pickle, Malformed) {
   const std::vector<std::pair<std::string, const char*>> bad = {
-      {"", "does not end"},           {"N", "does not end"},
-      {".", "not there"},             {"0.", "not there"},
-      {"R.", "not there"},            {"NR.", "not there"},
-      {"a.", "not there"},            {"NNa.", "takes none"},
-      {"}u", "mark"},                {"t.", "mark"},
-      {"(N0.", "not there"},          {"N(0.", "not there"},
-      {"N(R", "not there"},           {"](Nu.", "takes none"},
-      {"}(Nu.", "takes none"},        {"X", "middle"},
+      {"", "does not end"},
+      {"N", "does not end"},
+      {".", "not there"},
+      {"0.", "not there"},
+      {"R.", "not there"},
+      {"NR.", "not there"},
+      {"a.", "not there"},
+      {"NNa.", "takes none"},
+      {"}u", "mark"},
+      {"t.", "mark"},
+      {"(N0.", "not there"},
+      {"N(0.", "not there"},
+      {"N(R", "not there"},
+      {"](Nu.", "takes none"},
+      {"}(Nu.", "takes none"},
+      {"X", "middle"},
       {bytes({'X', 255, 255, 255, 255, 'a'}), "middle"},
       {bytes({0x8d, 255, 255, 255, 255, 255, 255, 255, 255, 'a'}), "middle"},
-      {"cos\nsystem", "middle"},      {bytes({'h', 3, '.'}), "not there"},
-      {"\x85.", "not there"},         {"Q.", "not there"},
-      {"(Q.", "not there"},           {"N?.", "0x3f"},
-      {"Nb.", "not there"},           {"2.", "not there"},
-      {"q\x01.", "not there"},        {"i\n\n.", "0x69"},
+      {"cos\nsystem", "middle"},
+      {bytes({'h', 3, '.'}), "not there"},
+      {"\x85.", "not there"},
+      {"Q.", "not there"},
+      {"(Q.", "not there"},
+      {"N?.", "0x3f"},
+      {"Nb.", "not there"},
+      {"2.", "not there"},
+      {"q\x01.", "not there"},
+      {"i\n\n.", "0x69"},
   };
   for (const auto& [text, fragment] : bad) expect_error(ErrorCode::corrupt_file, {"m.bin: the pickle in it, at byte ", fragment}, [&] { read_pickle(text); });
 }

@@ -173,16 +173,17 @@ TEST(TorchCheckpoint, Zip64) {
   for (const auto& [name, data] : test::ZipFiles{{"x/data.pkl", content}, {"x/data/0", "abcd"}}) {
     using test::little_endian;
     const std::string many(4, '\xff');
-    directory += "PK\x01\x02" + std::string(16, '\0') + many + many + little_endian(name.size(), 2) + little_endian(28, 2) + std::string(10, '\0') + many + name +
-                 little_endian(1, 2) + little_endian(24, 2) + little_endian(data.size(), 8) + little_endian(data.size(), 8) + little_endian(archive.size(), 8);
+    directory += "PK\x01\x02" + std::string(16, '\0') + many + many + little_endian(name.size(), 2) + little_endian(28, 2) + std::string(10, '\0') + many +
+                 name + little_endian(1, 2) + little_endian(24, 2) + little_endian(data.size(), 8) + little_endian(data.size(), 8) +
+                 little_endian(archive.size(), 8);
     archive += "PK\x03\x04" + std::string(22, '\0') + little_endian(name.size(), 2) + little_endian(0, 2) + name + data;
   }
   using test::little_endian;
   const std::uint64_t directory_at = archive.size(), record_at = archive.size() + directory.size();
   const std::string record = "PK\x06\x06" + little_endian(44, 8) + std::string(12, '\0') + little_endian(2, 8) + little_endian(2, 8) +
                              little_endian(directory.size(), 8) + little_endian(directory_at, 8);
-  const std::string file = archive + directory + record + "PK\x06\x07" + little_endian(0, 4) + little_endian(record_at, 8) + little_endian(1, 4) + "PK\x05\x06" +
-                           std::string(4, '\0') + std::string(12, '\xff') + std::string(2, '\0');
+  const std::string file = archive + directory + record + "PK\x06\x07" + little_endian(0, 4) + little_endian(record_at, 8) + little_endian(1, 4) +
+                           "PK\x05\x06" + std::string(4, '\0') + std::string(12, '\xff') + std::string(2, '\0');
   const auto entries = parse_checkpoint(file);
   ASSERT_EQ(entries.size(), 1U);
   EXPECT_EQ(file.substr(static_cast<std::size_t>(entries.at("a").begin), 4), "abcd");
@@ -210,7 +211,19 @@ TEST(TorchCheckpoint, TensorsStayInTheirStorages) {
   rejects({"a", "FloatStorage", "0", most, 0, {1}, {1}}, {"elements of F32"});
   rejects({"a", "FloatStorage", "0", 4, 0, {1}, {}}, {"in a way that PyTorch does not"});
   rejects({"a", "FloatStorage", "0", 4, ~std::uint64_t{0}, {1}, {1}}, {"in a way that PyTorch does not"});
-  rejects({"a", "FloatStorage", "0", 4, 0, std::vector<std::uint64_t>(9, 1), std::vector<std::uint64_t>(9, 1)}, {"9 dimensions"});
+  rejects({"a", "FloatStorage", "0", 4, 0, std::vector<std::uint64_t>(9, 1), std::vector<std::uint64_t>(9, 1)}, {"8 dimensions"});
+}
+
+// Long texts and sequences that many tensors share would be copied, hashed and compared for each.
+TEST(TorchCheckpoint, LongNames) {
+  const std::string name(1001, 'n');
+  const auto rejects = [](const TorchTensor& tensor, const std::vector<std::string>& fragments) {
+    expect_error(ErrorCode::corrupt_file, fragments, [&] { parse_checkpoint(torch_checkpoint({tensor}, {{tensor.storage, "abcd"}})); });
+  };
+  EXPECT_EQ(parse_checkpoint(torch_checkpoint({{name.substr(1), "FloatStorage", name.substr(1), 1, 0, {1}, {1}}}, {{name.substr(1), "abcd"}})).size(), 1U);
+  rejects({name, "FloatStorage", "0", 1, 0, {1}, {1}}, {"the name \"nnn", "1000 bytes"});
+  rejects({"a", "FloatStorage", name, 1, 0, {1}, {1}}, {"tensor \"a\""});
+  rejects({"a", name, "0", 1, 0, {1}, {1}}, {"tensor \"a\""});
 }
 
 TEST(TorchCheckpoint, LegacyStoragesStayInTheFile) {
@@ -244,7 +257,8 @@ TEST(TorchCheckpoint, FewTensorsHaveBytesInCommon) {
 }
 
 TEST(TorchCheckpoint, WhatNobodyNeedsIsNoError) {
-  const auto entries = parse_checkpoint(torch_checkpoint({{"a", "QInt8Storage", "0", 4, 0, {4}, {1}}, {"b", "ByteStorage", "0", 4, 0, {4}, {1}}}, {{"0", "abcd"}}));
+  const auto entries =
+      parse_checkpoint(torch_checkpoint({{"a", "QInt8Storage", "0", 4, 0, {4}, {1}}, {"b", "ByteStorage", "0", 4, 0, {4}, {1}}}, {{"0", "abcd"}}));
   EXPECT_EQ(entries.at("a").dtype, DType::other);
   EXPECT_EQ(entries.at("a").dtype_name, "QInt8Storage");
   EXPECT_EQ(entries.at("b").dtype_name, "U8");
@@ -252,7 +266,8 @@ TEST(TorchCheckpoint, WhatNobodyNeedsIsNoError) {
 
 // The last of a name counts, as in a dictionary.
 TEST(TorchCheckpoint, ANameThatComesAgain) {
-  const auto entries = parse_checkpoint(torch_checkpoint({{"a", "ByteStorage", "0", 4, 0, {4}, {1}}, {"a", "ByteStorage", "0", 4, 1, {2}, {1}}}, {{"0", "abcd"}}));
+  const auto entries =
+      parse_checkpoint(torch_checkpoint({{"a", "ByteStorage", "0", 4, 0, {4}, {1}}, {"a", "ByteStorage", "0", 4, 1, {2}, {1}}}, {{"0", "abcd"}}));
   ASSERT_EQ(entries.size(), 1U);
   EXPECT_EQ(entries.at("a").shape, std::vector<std::uint64_t>{2});
 }

@@ -27,8 +27,8 @@ inline std::string zip(const ZipFiles& files, std::uint16_t method = 0, std::uin
     archive += "PK\x03\x04" + little_endian(20, 2) + common + name + content;
   }
   const std::string count = little_endian(files.size(), 2);
-  return archive + directory + "PK\x05\x06" + std::string(4, '\0') + count + count + little_endian(directory.size(), 4) +
-         little_endian(archive.size(), 4) + std::string(2, '\0');
+  return archive + directory + "PK\x05\x06" + std::string(4, '\0') + count + count + little_endian(directory.size(), 4) + little_endian(archive.size(), 4) +
+         std::string(2, '\0');
 }
 
 struct TorchTensor {
@@ -51,14 +51,17 @@ inline std::string pickled(const std::vector<std::uint64_t>& numbers) {
 
 // What torch.save makes of a tensor.
 inline std::string pickled(const TorchTensor& tensor) {
-  const std::string storage = "(" + pickled("storage") + "ctorch\n" + tensor.storage_class + "\n" + pickled(tensor.storage) + pickled("cpu") +
-                              pickled(tensor.storage_size) + "tQ";
+  const std::string storage =
+      "(" + pickled("storage") + "ctorch\n" + tensor.storage_class + "\n" + pickled(tensor.storage) + pickled("cpu") + pickled(tensor.storage_size) + "tQ";
   return "ctorch._utils\n_rebuild_tensor_v2\n(" + storage + pickled(tensor.offset) + pickled(tensor.shape) + pickled(tensor.strides) +
-         "\x89" "ccollections\nOrderedDict\n)RtR";
+         "\x89"
+         "ccollections\nOrderedDict\n)RtR";
 }
 
 inline std::string pickled(const std::vector<TorchTensor>& tensors) {
-  std::string pickle = "\x80\x02" "ccollections\nOrderedDict\n)R(";
+  std::string pickle =
+      "\x80\x02"
+      "ccollections\nOrderedDict\n)R(";
   for (const TorchTensor& tensor : tensors) pickle += pickled(tensor.name) + pickled(tensor);
   return pickle + "u.";
 }
