@@ -250,18 +250,36 @@ void Model::row_scores(std::span<const berth_input> inputs, const RunOptions& op
   if (options.prompt || !options.prompt_name.empty()) throw Error(ErrorCode::invalid_argument, "prompt: only embeddings take one");
   if (options.long_text == LongText::window)
     return window_scores(inputs, options, function, options.window_scores == WindowScores::automatic ? how : options.window_scores, out, rows);
+  if (sentence_head_) return sentence_scores(inputs, options, function, out, rows);
   const std::size_t labels = config_.labels.size();
   run(inputs, options, {}, rows, [&](Workspace& workspace, std::size_t first, std::size_t count) {
     float* scores = out + first * labels;
     run_row_head(compute(), config_, weights_.head, config_.head.mean_pooling, workspace, scores);
     check_finite(scores, count, labels, first);
-    if (function == ScoreFunction::sigmoid) kernels_->activate(scores, count * labels, kernels::Activation::sigmoid);
-    if (function == ScoreFunction::softmax) kernels_->softmax(scores, count, labels);
+    score(scores, count, function);
   });
+}
+
+void Model::sentence_scores(std::span<const berth_input> inputs, const RunOptions& options, ScoreFunction function, float* out, berth_row* rows) const {
+  RunOptions embedding = options;
+  embedding.normalize = sentence_head_->normalize;
+  std::vector<float> embeddings(inputs.size() * embedding_size());
+  encode(inputs, embedding, embeddings.data(), rows, nullptr);
+  const base::FloatingPointScope scope;
+  run_sentence_head(compute(), *sentence_head_, embeddings.data(), inputs.size(), out);
+  check_finite(out, inputs.size(), config_.labels.size(), 0);
+  score(out, inputs.size(), function);
+}
+
+void Model::score(float* logits, std::size_t rows, ScoreFunction function) const {
+  const std::size_t labels = config_.labels.size();
+  if (function == ScoreFunction::sigmoid) kernels_->activate(logits, rows * labels, kernels::Activation::sigmoid);
+  if (function == ScoreFunction::softmax) kernels_->softmax(logits, rows, labels);
 }
 
 void Model::need_head(std::initializer_list<HeadKind> kinds, std::string_view what) const {
   if (std::find(kinds.begin(), kinds.end(), config_.head.kind) != kinds.end()) return;
+  if (!config_.unsupported_head.empty()) throw Error(ErrorCode::unsupported, config_.unsupported_head);
   std::string classes;
   for (const HeadSpec& spec : config_.architecture->heads)
     if (std::find(kinds.begin(), kinds.end(), spec.kind) != kinds.end()) classes += (classes.empty() ? "..." : " or ...") + std::string(spec.class_suffix);

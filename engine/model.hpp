@@ -19,6 +19,7 @@
 #include "engine/long_text.hpp"
 #include "engine/model_config.hpp"
 #include "engine/pooling.hpp"
+#include "engine/sentence_head.hpp"
 #include "engine/splade.hpp"
 #include "engine/static_embedding.hpp"
 #include "engine/token_vectors.hpp"
@@ -152,6 +153,9 @@ class Model {
                      berth_row* rows) const;
   void run_batch(Workspace& workspace, std::optional<std::size_t> layers) const;
   void row_scores(std::span<const berth_input> inputs, const RunOptions& options, ScoreFunction function, WindowScores how, float* out, berth_row* rows) const;
+  void sentence_scores(std::span<const berth_input> inputs, const RunOptions& options, ScoreFunction function, float* out, berth_row* rows) const;
+  // Logits, [rows, labels], to scores.
+  void score(float* logits, std::size_t rows, ScoreFunction function) const;
   void need_head(std::initializer_list<HeadKind> kinds, std::string_view what) const;
   void check_finite(const float* values, std::size_t rows, std::size_t size, std::size_t first) const;
 
@@ -169,6 +173,7 @@ class Model {
   std::optional<StaticEmbedding> static_;      // in place of weights_ and the encoder
   std::optional<TokenVectors> token_vectors_;
   std::optional<TokenWeights> token_weights_;
+  std::optional<SentenceHead> sentence_head_;   // in place of a head over the hidden states
   std::size_t truncate_dim_ = 0;                // of the directory's; 0: none
   std::map<std::string, std::string> prompts_;  // the directory's
   std::string default_prompt_;                  // goes before every text that is embedded

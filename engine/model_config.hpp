@@ -95,6 +95,7 @@ struct ModelConfig {
   std::vector<std::string> labels;  // by index; of sequence and token classifiers
   ScoreFunction score_function{};
   ScoreFunction rerank_function{};        // sentence-transformers' for pairs of a query and a text
+  std::string unsupported_head;           // what the directory has for a head beside its weights, where berth cannot run it
   std::string unknown_rerank_activation;  // what the directory names instead, where berth does not have it
 
   bool has_sequence_classifier() const noexcept { return head.kind == HeadKind::sequence_classifier; }

@@ -135,6 +135,7 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
                                                std::to_string(model->full_embedding_size()) + ", the size of the model's embeddings, got " +
                                                std::to_string(model->truncate_dim_));
   }
+  if (!model->modules_.empty()) model->sentence_head_ = bind_sentence_head(directory.root, model->embedding_size(), model->compute(), model->config_);
   if (directory.sentence_transformers) {
     const loaders::SentenceTransformersSpec& spec = *directory.sentence_transformers;
     model->prompts_ = spec.prompts;

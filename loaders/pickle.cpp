@@ -2,16 +2,21 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdio>
+#include <optional>
 #include <unordered_map>
 
+#include "base/checked.hpp"
 #include "base/error.hpp"
 
 namespace berth::loaders {
 
 namespace {
+constexpr int kMaxDepth = 2;  // of pickles in arrays in pickles
+constexpr std::size_t kMaxAttributes = 1000;
 constexpr std::size_t kMaxValues = std::size_t{1} << 20;  // 50,000 tensors
-}
+}  // namespace
 
 // The machine that a pickle is a program for: a stack, marks on it, and a memo of values to come back to.
 class PickleReader {
@@ -19,14 +24,20 @@ class PickleReader {
   PickleReader(std::span<const std::byte> bytes, const std::string& label, Pickle& to) : bytes_(bytes), label_(label), to_(to) {}
 
   void run() {
-    while (step()) {}
-    to_.root_ = pop();
+    to_.root_ = read(0);
     to_.size_ = at_;
   }
 
  private:
   using Index = std::uint32_t;
   using Kind = PickleKind;
+
+  // The value of the pickle that begins at `at`.
+  Index read(std::size_t at) {
+    at_ = at;
+    while (step()) {}
+    return pop();
+  }
 
   [[noreturn]] void refuse(const std::string& problem) const {
     throw base::Error(base::ErrorCode::corrupt_file, label_ + ": the pickle in it, at byte " + std::to_string(at_) + ": " + problem);
@@ -126,6 +137,58 @@ class PickleReader {
     into.items.insert(into.items.end(), items.begin(), items.end());
   }
 
+  // Attributes: an object's are kept, a dictionary's are not, such as a state_dict's versions.
+  void build() {
+    const Index state = pop();
+    PickleValue& object = top();
+    if (object.kind != Kind::call) return;
+    object.items.resize(2);
+    object.items.push_back(state);
+    if (to_.values_[object.items.front()].is_global("joblib.numpy_pickle", "NumpyArrayWrapper")) read_array(stack_.back());
+  }
+
+  // The array whose bytes follow the opcode that completes its wrapper (joblib's NumpyArrayWrapper.read_array).
+  void read_array(Index wrapper) {
+    const auto attribute = [&](const char* name) { return to_.attribute(to_.values_[wrapper], name); };
+    const PickleValue* dtype = attribute("dtype");
+    const PickleValue* shape = attribute("shape");
+    const PickleValue* order = attribute("order");
+    const auto size = dtype == nullptr ? std::nullopt : element_bytes(*dtype);
+    if (!size || shape == nullptr || shape->kind != Kind::sequence) refuse("has an array of an unknown kind");
+    PickleValue array{.kind = Kind::array, .integer = order != nullptr && order->text == "F" ? 1 : 0};
+    array.items = {index_of(dtype), index_of(shape)};
+    if (*size == 0) {  // of objects: a pickle of its own
+      if (depth_ == kMaxDepth) refuse("has arrays in arrays");
+      PickleReader nested(bytes_, label_, to_);
+      nested.depth_ = depth_ + 1;
+      array.items.push_back(nested.read(at_));
+      at_ = nested.at_;
+    } else {
+      std::optional<std::uint64_t> bytes = size;
+      for (const Index dimension : shape->items) {
+        const std::int64_t length = to_.values_[dimension].integer;
+        bytes = bytes && length >= 0 ? base::checked_mul(*bytes, static_cast<std::uint64_t>(length)) : std::nullopt;
+      }
+      if (!bytes) refuse("has an array of an impossible shape");
+      if (const PickleValue* alignment = attribute("numpy_array_alignment_bytes"); alignment != nullptr && alignment->integer > 0) take(number(1));
+      array.text = take(*bytes);
+    }
+    to_.values_[wrapper] = std::move(array);
+  }
+  Index index_of(const PickleValue* value) const { return static_cast<Index>(value - to_.values_.data()); }
+  // Of one element, by numpy's name of the type, "f8"; 0 for Python's objects.
+  std::optional<std::uint64_t> element_bytes(const PickleValue& dtype) const {
+    if (dtype.kind != Kind::call) return std::nullopt;
+    const PickleValue* name = to_.item(to_.values_[dtype.items[1]], 0);
+    if (name == nullptr || name->text.size() < 2) return std::nullopt;
+    if (name->text.front() == 'O') return 0;
+    std::uint64_t size = 0;
+    const char* end = name->text.data() + name->text.size();
+    const auto parsed = std::from_chars(name->text.data() + 1, end, size);
+    if (parsed.ec != std::errc{} || parsed.ptr != end || size == 0) return std::nullopt;
+    return name->text.front() == 'U' ? base::checked_mul(size, 4) : size;
+  }
+
   void remember(std::uint64_t key) {
     top();
     memo_[key] = stack_.back();
@@ -208,8 +271,8 @@ class PickleReader {
         break;
       }
       case 'R':
-      case 0x81: call(); break;       // REDUCE, NEWOBJ
-      case 'b': pop(), top(); break;  // BUILD: attributes, such as a dictionary's versions
+      case 0x81: call(); break;  // REDUCE, NEWOBJ
+      case 'b': build(); break;
       case 'Q': push_persistent(); break;
       case 'q': remember(number(1)); break;
       case 'r': remember(number(4)); break;
@@ -240,7 +303,16 @@ class PickleReader {
   std::vector<std::size_t> marks_;
   std::unordered_map<std::uint64_t, Index> memo_;
   std::size_t given_pairs_ = 0;
+  int depth_ = 0;
 };
+
+const PickleValue* Pickle::attribute(const PickleValue& object, std::string_view name) const noexcept {
+  const PickleValue* state = object.kind == PickleKind::call ? item(object, 2) : nullptr;
+  if (state == nullptr || state->kind != PickleKind::dictionary) return nullptr;
+  for (std::size_t i = 0; i + 1 < std::min(state->items.size(), 2 * kMaxAttributes); i += 2)
+    if (item(*state, i)->kind == PickleKind::text && item(*state, i)->text == name) return item(*state, i + 1);
+  return nullptr;
+}
 
 Pickle::Pickle(std::span<const std::byte> bytes, const std::string& label) { PickleReader(bytes, label, *this).run(); }
 

@@ -1,5 +1,5 @@
 // A Python pickle read as data (protocols 2 to 5, whose opcodes Python's pickletools.py describes). Unpickling runs the functions that a pickle names; here a
-// function is a name, a call of it is a value that holds both, and nothing is run.
+// function is a name, a call of it is a value that holds both, and nothing is run. joblib's pickles are read, too: they have the bytes of arrays in between.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,8 @@ enum class PickleKind : unsigned char {
   sequence,    // a tuple, a list or a set: its items
   dictionary,  // a key, its value, a key, …
   global,      // a function or a class: `text` is its module, `name` it
-  call,        // the function and the sequence of its arguments
+  call,        // the function and the sequence of its arguments, then the state that the result was given, if it was: an object
+  array,       // numpy's: its dtype and its shape, `text` its bytes, `integer` 1 when columns follow one another; of Python's objects a third item has them
   persistent,  // what the program that wrote it keeps elsewhere: one item says which
 };
 
@@ -41,6 +42,8 @@ class Pickle {
   const PickleValue& operator[](std::uint32_t index) const noexcept { return values_[index]; }
   // Item `i` of a value; null where there is none.
   const PickleValue* item(const PickleValue& value, std::size_t i) const noexcept { return i < value.items.size() ? &values_[value.items[i]] : nullptr; }
+  // What an object's state has under this name; null without.
+  const PickleValue* attribute(const PickleValue& object, std::string_view name) const noexcept;
   std::uint32_t count() const noexcept { return static_cast<std::uint32_t>(values_.size()); }  // of values; the indices are below it
   std::size_t size() const noexcept { return size_; }                                          // in bytes: where what follows it begins
 

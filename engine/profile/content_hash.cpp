@@ -26,7 +26,8 @@ constexpr int kMaxDepth = 3;  // of folders in a model directory: ColBERT's and 
 bool is_model_file(const fs::path& file) {
   constexpr std::array<std::string_view, 4> kExtensions = {".json", ".safetensors", ".txt", ".model"};
   const std::string name = file.filename().native();
-  if (name.starts_with("pytorch_model") || name.ends_with("_linear.pt")) return true;  // not what a training left beside them: optimizer.pt
+  if (name.starts_with("pytorch_model") || name.ends_with("_linear.pt") || name == "model_head.pkl")
+    return true;  // not what a training left beside them: optimizer.pt
   return std::find(kExtensions.begin(), kExtensions.end(), file.extension().native()) != kExtensions.end();
 }
 
