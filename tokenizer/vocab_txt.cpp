@@ -1,11 +1,12 @@
 // The WordPiece tokenizers that were saved without a tokenizer.json: vocab.txt and a few small JSON files. The rules are those by which
 // transformers turns its Python tokenizers into `tokenizers` ones.
 #include <algorithm>
-#include <array>
 
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/utf8.hpp"
+#include "tokenizer/class_settings.hpp"
+#include "tokenizer/classes.hpp"
 #include "tokenizer/decoders/decoders.hpp"
 #include "tokenizer/directory_config.hpp"
 #include "tokenizer/loading.hpp"
@@ -16,28 +17,6 @@
 
 namespace berth::tokenizer {
 namespace {
-
-enum class WordPieceFamily { bert, mpnet };
-
-struct WordPieceClass {
-  std::string_view class_name;
-  std::string_view model_type;
-  WordPieceFamily family;
-};
-constexpr std::array kWordPieceClasses = {
-    WordPieceClass{"BertTokenizer", "bert", WordPieceFamily::bert},
-    WordPieceClass{"DistilBertTokenizer", "distilbert", WordPieceFamily::bert},
-    WordPieceClass{"ElectraTokenizer", "electra", WordPieceFamily::bert},
-    WordPieceClass{"MobileBertTokenizer", "mobilebert", WordPieceFamily::bert},
-    WordPieceClass{"ConvBertTokenizer", "convbert", WordPieceFamily::bert},
-    WordPieceClass{"SqueezeBertTokenizer", "squeezebert", WordPieceFamily::bert},
-    WordPieceClass{"LxmertTokenizer", "lxmert", WordPieceFamily::bert},
-    WordPieceClass{"RetriBertTokenizer", "retribert", WordPieceFamily::bert},
-    WordPieceClass{"LayoutLMTokenizer", "layoutlm", WordPieceFamily::bert},
-    WordPieceClass{"DPRQuestionEncoderTokenizer", "dpr", WordPieceFamily::bert},
-    WordPieceClass{"DPRContextEncoderTokenizer", "dpr", WordPieceFamily::bert},
-    WordPieceClass{"MPNetTokenizer", "mpnet", WordPieceFamily::mpnet},
-};
 
 void add_line(VocabularyEntries& entries, std::string_view line, const std::string& label) {
   const std::size_t number = entries.entries.size();
@@ -72,7 +51,6 @@ TokenizerParts load_vocab_txt(const std::filesystem::path& directory) {
   base::reject_impostor(vocab_text, base::display(vocab_path));
 
   const DirectoryConfig files(directory);
-  const base::JsonObject& config = files.tokenizer();
   const WordPieceClass* row = files.find_class(kWordPieceClasses, "a vocab.txt");
   const bool mpnet = row != nullptr && row->family == WordPieceFamily::mpnet;
   const AddedToken unk = files.role("unk_token", special_token("[UNK]"));
@@ -81,16 +59,6 @@ TokenizerParts load_vocab_txt(const std::filesystem::path& directory) {
   const AddedToken cls = files.role("cls_token", special_token(mpnet ? "<s>" : "[CLS]"));
   const AddedToken mask = files.role("mask_token", special_token(mpnet ? "<mask>" : "[MASK]", mpnet));
 
-  BertNormalizerOptions normalizer;
-  const bool basic = config.boolean_or("do_basic_tokenize", true);
-  normalizer.lowercase = basic && config.boolean_or("do_lower_case", true);
-  normalizer.handle_chinese_chars = basic && config.boolean_or("tokenize_chinese_chars", true);
-  if (!basic) {
-    normalizer.strip_accents = false;
-  } else if (config.has("strip_accents")) {
-    normalizer.strip_accents = config.boolean_or("strip_accents", false);
-  }
-
   std::vector<AddedToken> tokens = {unk, sep, pad, cls, mask};
   for (const char* key : {"bos_token", "eos_token"}) {
     if (AddedToken token = files.role(key, {}); !token.content.empty()) tokens.push_back(std::move(token));
@@ -98,7 +66,7 @@ TokenizerParts load_vocab_txt(const std::filesystem::path& directory) {
   tokens = files.added_tokens(tokens);
 
   TokenizerParts parts;
-  parts.normalizer = make_bert_normalizer(normalizer);
+  parts.normalizer = make_bert_normalizer(bert_settings(files.tokenizer()));
   parts.pre_tokenizer = make_bert_pre_tokenizer();
   WordPieceOptions wordpiece;
   wordpiece.unk_token = unk.content;

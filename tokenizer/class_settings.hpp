@@ -1,0 +1,17 @@
+// What tokenizer_config.json settles by the tokenizer's class, whichever file holds the vocabulary.
+#pragma once
+
+#include "base/json.hpp"
+#include "tokenizer/directory_config.hpp"
+#include "tokenizer/normalizers/normalizers.hpp"
+
+namespace berth::tokenizer {
+
+// do_lower_case, strip_accents and tokenize_chinese_chars of BERT's classes. (Their do_basic_tokenize has no effect in transformers' fast tokenizers.)
+BertNormalizerOptions bert_settings(const base::JsonObject& config);
+
+// As transformers: for some classes tokenizer_config.json overrides stages of tokenizer.json, and what it leaves out has the class's default. Changes
+// `document`, a tokenizer.json. Without a tokenizer_config.json nothing is changed.
+void apply_class_settings(base::Json& document, const DirectoryConfig& files);
+
+}  // namespace berth::tokenizer
