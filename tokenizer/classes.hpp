@@ -4,6 +4,7 @@
 
 #include <array>
 #include <string_view>
+#include <vector>
 
 namespace berth::tokenizer {
 
@@ -41,5 +42,14 @@ inline constexpr std::array kBytePairClasses = {
     BytePairClass{"BartTokenizer", "bart", BytePairFamily::roberta},       BytePairClass{"GPT2Tokenizer", "gpt2", BytePairFamily::gpt2},
     BytePairClass{"DebertaTokenizer", "deberta", BytePairFamily::deberta}, BytePairClass{"HerbertTokenizer", "herbert", BytePairFamily::herbert},
 };
+
+// The token that a class gives a role where no file names one.
+struct ClassRole {
+  std::string_view key;  // "mask_token"
+  const char* text;
+  bool lstrip = false;
+};
+std::vector<ClassRole> roles_of(WordPieceFamily family);
+std::vector<ClassRole> roles_of(BytePairFamily family);
 
 }  // namespace berth::tokenizer

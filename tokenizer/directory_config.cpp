@@ -64,6 +64,18 @@ AddedToken special_token(std::string content, bool lstrip) {
   return token;
 }
 
+const AddedToken& Roles::at(std::string_view key) const {
+  const auto found = std::find_if(all.begin(), all.end(), [&](const Role& role) { return role.key == key; });
+  if (found == all.end()) throw base::Error(base::ErrorCode::internal, "no token for the role " + std::string(key));
+  return found->token;
+}
+
+std::vector<AddedToken> Roles::tokens() const {
+  std::vector<AddedToken> tokens;
+  for (const Role& role : all) tokens.push_back(role.token);
+  return tokens;
+}
+
 DirectoryConfig::DirectoryConfig(std::filesystem::path directory)
     : directory_(std::move(directory)),
       config_json_(read_optional(directory_ / "tokenizer_config.json").value_or(base::Json::object())),
@@ -99,6 +111,17 @@ AddedToken DirectoryConfig::role(const char* key, AddedToken fallback) const {
     return token;
   }
   return fallback;
+}
+
+Roles DirectoryConfig::roles(const std::vector<ClassRole>& of_class) const {
+  Roles roles;
+  for (const char* key : {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}) {
+    const auto own = std::find_if(of_class.begin(), of_class.end(), [&](const ClassRole& role) { return role.key == key; });
+    const AddedToken fallback = own != of_class.end() ? special_token(own->text, own->lstrip) : AddedToken();
+    const bool named = config_->has(key) || (map_ && map_->has(key));
+    if (AddedToken token = role(key, fallback); !token.content.empty()) roles.all.push_back({key, std::move(token), named});
+  }
+  return roles;
 }
 
 // added_tokens_decoder: {"103": {"content": "[MASK]", ...}}
@@ -158,11 +181,15 @@ std::vector<AddedToken> DirectoryConfig::added_tokens(const std::vector<AddedTok
   return kept;
 }
 
+std::vector<ClassRole> DirectoryConfig::class_roles() const {
+  if (const WordPieceClass* row = fitting_class(kWordPieceClasses)) return roles_of(row->family);
+  const BytePairClass* row = fitting_class(kBytePairClasses);
+  return row != nullptr ? roles_of(row->family) : std::vector<ClassRole>();
+}
+
 std::vector<AddedToken> DirectoryConfig::over_tokenizer_json(const std::vector<AddedToken>& of_json, const Vocabulary& model) const {
-  std::vector<AddedToken> named;
-  for (const char* key : {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}) {
-    if (AddedToken token = role(key, {}); !token.content.empty()) named.push_back(std::move(token));
-  }
+  const Roles with_roles = roles(class_roles());
+  std::vector<AddedToken> named = with_roles.tokens();
   add_additional(*config_, named);
   if (map_) add_additional(*map_, named);
   const ByContent by_name = by_content(named), in_json = by_content(of_json);
@@ -176,6 +203,10 @@ std::vector<AddedToken> DirectoryConfig::over_tokenizer_json(const std::vector<A
   }
   for (const AddedToken& token : named) {
     if (!in_json.contains(token.content) && !in_decoder.contains(token.content) && model.id(token.content)) tokens.push_back(token);
+  }
+  // A mask token that nobody names has the class's flags, whatever tokenizer.json says.
+  for (const auto& [key, token, is_named] : with_roles.all) {
+    if (token.lstrip && !is_named && in_json.contains(token.content) && !in_decoder.contains(token.content)) tokens.push_back(token);
   }
   return tokens;
 }

@@ -11,11 +11,25 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "tokenizer/added_vocabulary.hpp"
+#include "tokenizer/classes.hpp"
 
 namespace berth::tokenizer {
 
 // A special token; the mask tokens of most classes take the space before them along.
 AddedToken special_token(std::string content, bool lstrip = false);
+
+// The tokens of the roles that have one.
+struct Roles {
+  struct Role {
+    std::string_view key;  // "cls_token"
+    AddedToken token;
+    bool named;  // by a file, not by the class alone
+  };
+  std::vector<Role> all;
+
+  const AddedToken& at(std::string_view key) const;  // it must have one
+  std::vector<AddedToken> tokens() const;
+};
 
 // tokenizer_config.json, special_tokens_map.json, added_tokens.json and config.json of a directory, where they exist.
 class DirectoryConfig {
@@ -49,6 +63,7 @@ class DirectoryConfig {
 
   // The token of a role ("cls_token"): tokenizer_config.json's, else special_tokens_map.json's, else the class's own.
   AddedToken role(const char* key, AddedToken fallback) const;
+  Roles roles(const std::vector<ClassRole>& of_class) const;
   // Every added token, each text once: added_tokens_decoder or, without it, added_tokens.json, by their ids; then `own` (the model's and the roles') and
   // additional_special_tokens. New ones get their ids in this order. The flags are those of the first that has any: added_tokens.json has none.
   std::vector<AddedToken> added_tokens(const std::vector<AddedToken>& own) const;
@@ -58,6 +73,7 @@ class DirectoryConfig {
 
  private:
   void read_class();
+  std::vector<ClassRole> class_roles() const;
   std::vector<AddedToken> decoder_tokens() const;
   std::vector<AddedToken> added_tokens_file() const;
 

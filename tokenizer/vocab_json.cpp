@@ -3,7 +3,6 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/utf8.hpp"
-#include "tokenizer/classes.hpp"
 #include "tokenizer/directory_config.hpp"
 #include "tokenizer/loading.hpp"
 #include "tokenizer/model_reader.hpp"
@@ -46,31 +45,6 @@ MergeList read_merges(const std::filesystem::path& path, bool with_counts) {
   return std::move(reader.take().merges);
 }
 
-struct Roles {
-  AddedToken bos, eos, unk, sep, pad, cls, mask;
-  std::vector<AddedToken> all;
-};
-
-Roles read_roles(const DirectoryConfig& files, BytePairFamily family) {
-  Roles roles;
-  const auto read = [&](AddedToken& token, const char* key, const char* text, bool lstrip = false) {
-    token = files.role(key, text == nullptr ? AddedToken{} : special_token(text, lstrip));
-    if (!token.content.empty()) roles.all.push_back(token);
-  };
-  const bool gpt2 = family == BytePairFamily::gpt2;
-  const bool deberta = family == BytePairFamily::deberta;
-  const bool herbert = family == BytePairFamily::herbert;
-  const char* end_of_text = "<|endoftext|>";
-  read(roles.bos, "bos_token", gpt2 ? end_of_text : deberta ? "[CLS]" : herbert ? nullptr : "<s>");
-  read(roles.eos, "eos_token", gpt2 ? end_of_text : deberta ? "[SEP]" : herbert ? nullptr : "</s>");
-  read(roles.unk, "unk_token", gpt2 ? end_of_text : deberta ? "[UNK]" : "<unk>");
-  read(roles.sep, "sep_token", gpt2 ? nullptr : deberta ? "[SEP]" : "</s>");
-  read(roles.pad, "pad_token", gpt2 ? nullptr : deberta ? "[PAD]" : "<pad>");
-  read(roles.cls, "cls_token", gpt2 ? nullptr : deberta ? "[CLS]" : "<s>");
-  read(roles.mask, "mask_token", gpt2 ? nullptr : deberta ? "[MASK]" : "<mask>", !herbert);
-  return roles;
-}
-
 // Without a class or a model type the vocabulary tells the two conventions apart.
 BytePairFamily guess_family(const VocabularyEntries& vocabulary) {
   bool begin = false;
@@ -105,25 +79,25 @@ TokenizerParts load_vocab_json(const std::filesystem::path& directory) {
   const bool herbert = row != nullptr && row->family == BytePairFamily::herbert;
   ModelData data{read_vocabulary(vocab_path), read_merges(merges_path, herbert)};
   const BytePairFamily family = row != nullptr ? row->family : guess_family(data.vocabulary);
-  const Roles roles = read_roles(files, family);
+  const Roles roles = files.roles(roles_of(family));
   const bool prefix_space = files.tokenizer().boolean_or("add_prefix_space", false);
 
   BpeOptions options;
   if (herbert) {
-    options.unk_token = roles.unk.content;
+    options.unk_token = roles.at("unk_token").content;
     options.end_of_word_suffix = kWordEnd;
   }
   const base::Json stages = herbert ? herbert_stages() : byte_level_stages(prefix_space);
   TokenizerParts parts =
-      assemble_parts(base::JsonObject(stages, vocab_label), make_bpe(options, std::move(data), base::display(merges_path)), files.added_tokens(roles.all));
-  const auto id = [&](const AddedToken& token) { return parts.added->required_id(token.content, vocab_label); };
+      assemble_parts(base::JsonObject(stages, vocab_label), make_bpe(options, std::move(data), base::display(merges_path)), files.added_tokens(roles.tokens()));
+  const auto id = [&](std::string_view role) { return parts.added->required_id(roles.at(role).content, vocab_label); };
   if (family == BytePairFamily::roberta) {
-    parts.post_processor = roberta_post_processor(id(roles.cls), id(roles.sep), true, prefix_space);
+    parts.post_processor = roberta_post_processor(id("cls_token"), id("sep_token"), true, prefix_space);
   } else if (family == BytePairFamily::deberta || herbert) {
-    parts.post_processor = bert_post_processor(id(roles.cls), id(roles.sep));
+    parts.post_processor = bert_post_processor(id("cls_token"), id("sep_token"));
   } else if (files.tokenizer().boolean_or("add_bos_token", false)) {
-    parts.post_processor.single.insert(parts.post_processor.single.begin(), {-1, {id(roles.bos)}, 0});
-    parts.post_processor.pair.insert(parts.post_processor.pair.begin(), {-1, {id(roles.bos)}, 0});
+    parts.post_processor.single.insert(parts.post_processor.single.begin(), {-1, {id("bos_token")}, 0});
+    parts.post_processor.pair.insert(parts.post_processor.pair.begin(), {-1, {id("bos_token")}, 0});
   }
   return parts;
 }

@@ -122,8 +122,10 @@ TEST(ModelLoading, WordLevel) {
 
 // The file is only at fault for texts that need what it lacks.
 TEST(ModelLoading, AMissingUnknownTokenIsAnErrorOfTheText) {
+  const Json word_piece = {
+      {"type", "WordPiece"}, {"unk_token", "none"}, {"continuing_subword_prefix", "##"}, {"max_input_chars_per_word", 100}, {"vocab", {{"a", 0}, {"##b", 1}}}};
   const Json models[] = {changed(bpe(), [](Json& m) { m["unk_token"] = "none"; }), changed(unigram(), [](Json& m) { m["unk_id"] = nullptr; }),
-                         changed(word_level(), [](Json& m) { m["unk_token"] = "none"; })};
+                         changed(word_level(), [](Json& m) { m["unk_token"] = "none"; }), word_piece};
   for (const Json& model : models) {
     const Tokenizer tokenizer = load_model(model);
     EXPECT_NO_THROW(tokenizer.encode("ab")) << model.dump();
