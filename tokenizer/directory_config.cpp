@@ -134,6 +134,7 @@ std::vector<AddedToken> DirectoryConfig::decoder_tokens() const {
     const base::JsonObject object(value, config_->label(), "added_tokens_decoder." + id);
     AddedToken token = read_special(value, object, "content");
     token.special = object.boolean_or("special", false);
+    token.normalized = object.boolean_or("normalized", !token.special);
     const bool number = !id.empty() && id.size() < 10 && std::all_of(id.begin(), id.end(), [](char c) { return c >= '0' && c <= '9'; });
     if (!number || std::stoll(id) > kMaxTokenId) {
       config_->fail("added_tokens_decoder", "expected ids in [0, " + std::to_string(kMaxTokenId) + "] as keys");

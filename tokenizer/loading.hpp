@@ -44,7 +44,8 @@ TokenizerParts load_vocab_txt(const std::filesystem::path& directory);
 TokenizerParts load_vocab_json(const std::filesystem::path& directory);
 
 // A sentencepiece model, likewise. The names such a file goes by, in the order they are looked for:
-inline constexpr std::array<const char*, 4> kSentencePieceFiles = {"sentencepiece.bpe.model", "spiece.model", "spm.model", "tokenizer.model"};
+inline constexpr std::array<const char*, 5> kSentencePieceFiles = {"sentencepiece.bpe.model", "spiece.model", "spm.model", "sentencepiece.model",
+                                                                   "tokenizer.model"};
 TokenizerParts load_sentencepiece(const std::filesystem::path& directory, const char* file);
 
 // The merges that make the pieces of a BPE model; see sentencepiece_merges.cpp.

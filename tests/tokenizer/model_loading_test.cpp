@@ -184,6 +184,15 @@ TEST(SentencePieceFiles, IdsFollowTheClass) {
   EXPECT_EQ(t5.id("<extra_id_2>"), 9);
 }
 
+TEST(SentencePieceFiles, GoByManyNames) {
+  for (const char* name : {"sentencepiece.bpe.model", "spiece.model", "spm.model", "sentencepiece.model", "tokenizer.model"}) {
+    const test::TempDirectory directory;
+    directory.write(name, good_pieces() + bytes(2, number(3, 1)));
+    directory.write("config.json", R"({"model_type": "t5"})");
+    EXPECT_EQ(Tokenizer::load(directory.path()).encode("ab").ids, (Ids{7, 2})) << name;
+  }
+}
+
 TEST(SentencePieceFiles, BpeFindsItsMerges) {
   const test::TempDirectory directory;
   directory.write("sentencepiece.bpe.model", piece("<unk>", 0, 2) + piece("<s>", 0, 3) + piece("</s>", 0, 3) + piece("\u2581ab", -1) + piece("ab", 0) +
