@@ -119,7 +119,8 @@ Roles DirectoryConfig::roles(const std::vector<ClassRole>& of_class) const {
     const auto own = std::find_if(of_class.begin(), of_class.end(), [&](const ClassRole& role) { return role.key == key; });
     const AddedToken fallback = own != of_class.end() ? special_token(own->text, own->lstrip) : AddedToken();
     const bool named = config_->has(key) || (map_ && map_->has(key));
-    if (AddedToken token = role(key, fallback); !token.content.empty()) roles.all.push_back({key, std::move(token), named});
+    AddedToken token = role(key, fallback);
+    if (!token.content.empty() || own != of_class.end()) roles.all.push_back({key, std::move(token), named});
   }
   return roles;
 }

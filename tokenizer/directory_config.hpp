@@ -18,7 +18,7 @@ namespace berth::tokenizer {
 // A special token; the mask tokens of most classes take the space before them along.
 AddedToken special_token(std::string content, bool lstrip = false);
 
-// The tokens of the roles that have one.
+// The tokens of the roles that have one; "" where a file takes the class's away.
 struct Roles {
   struct Role {
     std::string_view key;  // "cls_token"

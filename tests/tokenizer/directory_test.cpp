@@ -155,6 +155,16 @@ TEST_F(TokenizerFiles, ConfigJsonNamesTheClass) {
   EXPECT_EQ(ids("a"), (Ids{2, 5, 3})) << "tokenizer_config.json comes first";
 }
 
+TEST_F(TokenizerFiles, RolesTakenAwayAreErrors) {
+  directory_.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n");
+  for (const char* key : {"cls_token", "sep_token", "unk_token"}) {
+    write("tokenizer_config.json", {{key, ""}});
+    test::expect_error(base::ErrorCode::corrupt_file, {"vocab.txt", "\"\""}, [&] { ids("a"); });
+  }
+  write("tokenizer_config.json", {{"mask_token", ""}});
+  EXPECT_EQ(ids("a[MASK]"), (Ids{2, 5, 1, 1, 1, 3}));
+}
+
 TEST_F(TokenizerFiles, BasicTokenizingIsNotTurnedOff) {
   directory_.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n");
   write("tokenizer_config.json", {{"do_basic_tokenize", false}});
