@@ -43,4 +43,24 @@ void apply_class_settings(base::Json& document, const DirectoryConfig& files) {
   if (base::Json* post = stage_of_type(document, "post_processor", "RobertaProcessing")) (*post)["add_prefix_space"] = prefix_space(config);
 }
 
+std::optional<PostProcessor> class_frame(const DirectoryConfig& files, const std::function<std::optional<std::int32_t>(std::string_view)>& id_of) {
+  const base::JsonObject& config = files.tokenizer();
+  const FramingClass* row = files.fitting_class(kFramingClasses);
+  if (row == nullptr || (!config.has("add_bos_token") && !config.has("add_eos_token"))) return std::nullopt;
+  PostProcessor result;
+  // Text, with what stands around it, of one type.
+  const auto add_text = [&](std::vector<PostProcessor::Piece>& pieces, int sequence, std::optional<std::int32_t> bos, std::optional<std::int32_t> eos) {
+    if (bos) pieces.push_back({-1, {*bos}, sequence});
+    pieces.push_back({sequence, {}, sequence});
+    if (eos) pieces.push_back({-1, {*eos}, sequence});
+  };
+  std::optional<std::int32_t> bos, eos;
+  if (config.boolean_or("add_bos_token", true) && !(bos = id_of(files.role("bos_token", special_token(row->bos)).content))) return std::nullopt;
+  if (config.boolean_or("add_eos_token", false) && !(eos = id_of(files.role("eos_token", special_token(row->eos)).content))) return std::nullopt;
+  add_text(result.single, 0, bos, eos);
+  add_text(result.pair, 0, bos, eos);
+  add_text(result.pair, 1, bos, eos);
+  return result;
+}
+
 }  // namespace berth::tokenizer

@@ -43,6 +43,18 @@ inline constexpr std::array kBytePairClasses = {
     BytePairClass{"DebertaTokenizer", "deberta", BytePairFamily::deberta}, BytePairClass{"HerbertTokenizer", "herbert", BytePairFamily::herbert},
 };
 
+// Classes that put a beginning and an end around texts as add_bos_token and add_eos_token say; some encoders come with one.
+struct FramingClass {
+  std::string_view class_name;
+  std::string_view model_type;
+  const char* bos;
+  const char* eos;
+};
+inline constexpr std::array kFramingClasses = {
+    FramingClass{"LlamaTokenizer", "llama", "<s>", "</s>"},
+    FramingClass{"GemmaTokenizer", "gemma", "<bos>", "<eos>"},
+};
+
 // The token that a class gives a role where no file names one.
 struct ClassRole {
   std::string_view key;  // "mask_token"

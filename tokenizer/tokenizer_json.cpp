@@ -91,6 +91,13 @@ TokenizerParts load_tokenizer_json(std::string_view text, const std::string& lab
   if (const base::Json* section = document.find("truncation"); section != nullptr && section->is_object())
     parts.truncation = read_truncation(base::JsonObject(*section, label, "truncation"));
   if (const auto post = stage(document, "post_processor")) parts.post_processor = make_post_processor(*post);
+  if (files != nullptr) {
+    const auto frame = class_frame(*files, [&](std::string_view text) {
+      const auto added_id = parts.added->id(text);
+      return added_id ? added_id : parts.model->vocabulary().id(text);
+    });
+    if (frame) parts.post_processor = *frame;
+  }
   return parts;
 }
 

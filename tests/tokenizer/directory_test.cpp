@@ -102,6 +102,25 @@ TEST_F(TokenizerFiles, ByteLevelClassesSettleThePrefixSpace) {
   }
 }
 
+TEST_F(TokenizerFiles, FramingClassesSettleTheFrame) {
+  Json json = roberta(false);
+  json["post_processor"] = nullptr;
+  write("tokenizer.json", json);
+  const auto with = [&](Json config) {
+    write("tokenizer_config.json", config);
+    return Tokenizer::load(directory_.path()).encode("a", "a");
+  };
+  EXPECT_EQ(with({{"tokenizer_class", "LlamaTokenizer"}}).ids, (Ids{3, 3})) << "nothing is said";
+  EXPECT_EQ(with({{"tokenizer_class", "PreTrainedTokenizerFast"}, {"add_eos_token", true}}).ids, (Ids{3, 3}));
+  const Encoding both = with({{"tokenizer_class", "LlamaTokenizerFast"}, {"add_bos_token", true}, {"add_eos_token", true}});
+  EXPECT_EQ(both.ids, (Ids{0, 3, 2, 0, 3, 2}));
+  EXPECT_EQ(both.type_ids, (Ids{0, 0, 0, 1, 1, 1}));
+  EXPECT_EQ(ids("a"), (Ids{0, 3, 2}));
+  EXPECT_EQ(with({{"tokenizer_class", "GemmaTokenizer"}, {"bos_token", "<s>"}, {"add_eos_token", false}}).ids, (Ids{0, 3, 0, 3}));
+  EXPECT_EQ(with({{"tokenizer_class", "LlamaTokenizer"}, {"add_bos_token", false}, {"add_eos_token", true}}).ids, (Ids{3, 2, 3, 2}));
+  EXPECT_EQ(with({{"tokenizer_class", "GemmaTokenizer"}, {"add_eos_token", true}}).ids, (Ids{3, 3})) << "<bos> has no id here";
+}
+
 TEST_F(TokenizerFiles, AddedTokensOverTokenizerJson) {
   Json json = bert();
   write("tokenizer.json", json);

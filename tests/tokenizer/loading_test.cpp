@@ -201,6 +201,7 @@ TEST(TokenizerDirectory, WhetherModelsGetTypes) {
        std::vector<std::pair<const char*, bool>>{{R"({"tokenizer_class": "BertTokenizer"})", true},
                                                  {R"({"tokenizer_class": "RobertaTokenizer"})", false},
                                                  {R"({"tokenizer_class": "DistilBertTokenizerFast"})", false},
+                                                 {R"({"tokenizer_class": "LlamaTokenizerFast"})", false},
                                                  {R"({"tokenizer_class": "PreTrainedTokenizerFast"})", true},
                                                  {R"({"tokenizer_class": "RobertaTokenizer", "model_input_names": ["input_ids", "token_type_ids"]})", true},
                                                  {R"({"tokenizer_class": "BertTokenizer", "model_input_names": ["input_ids", "attention_mask"]})", false}}) {
