@@ -142,6 +142,11 @@ TEST_F(TokenizerFiles, AddedTokensOverTokenizerJson) {
   const Json takes_spaces = {{"content", "[MASK]"}, {"lstrip", true}, {"special", true}};
   EXPECT_EQ(offsets({{"mask_token", takes_spaces}}), (Offsets{3, 9})) << "the flags are tokenizer.json's";
   EXPECT_EQ(offsets({{"added_tokens_decoder", {{"1", takes_spaces}}}}), (Offsets{1, 9})) << "but for those of added_tokens_decoder";
+  json["added_tokens"][0]["normalized"] = true;
+  write("tokenizer.json", json);
+  EXPECT_EQ(ids("[mask]"), (Ids{8, 10, 9})) << "added_tokens_decoder does not normalize it";
+  write("tokenizer_config.json", Json::object());
+  EXPECT_EQ(ids("[mask]"), (Ids{1}));
   write("tokenizer_config.json", {{"added_tokens_decoder", {{"11", {{"content", "MASK"}}}}}});
   EXPECT_EQ(ids("Mask MASK"), (Ids{11, 11})) << "one that is not special is normalized where it is not said";
   write("tokenizer_config.json", {{"added_tokens_decoder", {{"11", {{"content", "MASK"}, {"special", true}}}}}});
