@@ -61,7 +61,7 @@ class DirectoryConfig {
                                                         std::string(file) + "; known classes: " + known);
   }
 
-  // The token of a role ("cls_token"): tokenizer_config.json's, else special_tokens_map.json's, else the class's own.
+  // The token of a role ("cls_token"): special_tokens_map.json's or tokenizer_config.json's (the latter's first beside added_tokens_decoder), else the class's.
   AddedToken role(const char* key, AddedToken fallback) const;
   Roles roles(const std::vector<ClassRole>& of_class) const;
   // Every added token, each text once: added_tokens_decoder or, without it, added_tokens.json, by their ids; then `own` (the model's and the roles') and
