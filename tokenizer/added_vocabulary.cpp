@@ -49,13 +49,16 @@ AddedVocabulary::AddedVocabulary(std::vector<AddedToken> tokens, const Vocabular
   }
   std::vector<AddedTokenMatcher::Pattern> raw;
   std::vector<AddedTokenMatcher::Pattern> normalized;
+  // Of an id there is one pattern, that of the token that came last.
+  std::set<std::int32_t> done;
   const auto add_pattern = [&](const AddedToken& token) {
     const std::int32_t id = ids.at(token.content);
-    const AddedToken& rules = by_id.at(id);
-    if (token.normalized) {
-      normalized.push_back({normalized_form(token.content, normalizer), id, rules});
+    const AddedToken& last = by_id.at(id);
+    if (!done.insert(id).second) return;
+    if (last.normalized) {
+      normalized.push_back({normalized_form(last.content, normalizer), id, last});
     } else {
-      raw.push_back({token.content, id, rules});
+      raw.push_back({last.content, id, last});
     }
   };
   for (const AddedToken* token : special_tokens) add_pattern(*token);

@@ -1,6 +1,7 @@
 #include "tokenizer/directory_config.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/files.hpp"
@@ -27,16 +28,29 @@ AddedToken read_special(const base::Json& value, const base::JsonObject& file, c
   return token;
 }
 
-void add_list(const base::JsonObject& file, const char* key, std::vector<AddedToken>& tokens) {
-  const base::Json* list = file.find(key);
-  if (list == nullptr) return;
-  if (!list->is_array()) file.fail(key, "expected a list");
-  for (const base::Json& value : *list) tokens.push_back(read_special(value, file, key));
+// Those without a role: a list, or (extra_special_tokens of some releases) an object of names and tokens.
+void add_additional(const base::JsonObject& file, std::vector<AddedToken>& tokens) {
+  for (const char* key : {"additional_special_tokens", "extra_special_tokens"}) {
+    const base::Json* list = file.find(key);
+    if (list == nullptr) continue;
+    if (!list->is_array() && !list->is_object()) file.fail(key, "expected a list");
+    for (const base::Json& value : *list) tokens.push_back(read_special(value, file, key));
+  }
 }
 
-void add_by_id(std::vector<std::pair<std::int64_t, AddedToken>> found, std::vector<AddedToken>& tokens) {
+std::vector<AddedToken> by_id(std::vector<std::pair<std::int64_t, AddedToken>> found) {
   std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<AddedToken> tokens;
   for (auto& [id, token] : found) tokens.push_back(std::move(token));
+  return tokens;
+}
+
+// Tokens by their content, the first of each; lists may be long.
+using ByContent = std::map<std::string_view, const AddedToken*>;
+ByContent by_content(const std::vector<AddedToken>& tokens) {
+  ByContent found;
+  for (const AddedToken& token : tokens) found.emplace(token.content, &token);
+  return found;
 }
 
 }  // namespace
@@ -50,60 +64,92 @@ AddedToken special_token(std::string content, bool lstrip) {
   return token;
 }
 
+const AddedToken& Roles::at(std::string_view key) const {
+  const auto found = std::find_if(all.begin(), all.end(), [&](const Role& role) { return role.key == key; });
+  if (found == all.end()) throw base::Error(base::ErrorCode::internal, "no token for the role " + std::string(key));
+  return found->token;
+}
+
+std::vector<AddedToken> Roles::tokens() const {
+  std::vector<AddedToken> tokens;
+  for (const Role& role : all) tokens.push_back(role.token);
+  return tokens;
+}
+
 DirectoryConfig::DirectoryConfig(std::filesystem::path directory)
     : directory_(std::move(directory)),
       config_json_(read_optional(directory_ / "tokenizer_config.json").value_or(base::Json::object())),
       map_json_(read_optional(directory_ / "special_tokens_map.json")) {
   config_.emplace(config_json_, base::display(directory_ / "tokenizer_config.json"));
   if (map_json_) map_.emplace(*map_json_, base::display(directory_ / "special_tokens_map.json"));
-  if (!class_name().empty()) return;
-  const auto model = read_optional(directory_ / "config.json");
-  if (!model || !model->is_object()) return;
+  read_class();
+}
+
+void DirectoryConfig::read_class() {
+  const auto name_in = [this](const base::JsonObject& file) {
+    class_name_ = file.string_or("tokenizer_class", "");
+    if (class_name_.ends_with("Fast")) class_name_.resize(class_name_.size() - 4);
+    class_file_ = file.label();
+    return !class_name_.empty();
+  };
+  if (name_in(*config_)) return;
+  const std::filesystem::path path = directory_ / "config.json";
+  const auto model = read_optional(path);
+  if (!model || !model->is_object() || name_in(base::JsonObject(*model, base::display(path)))) return;
   if (const auto type = model->find("model_type"); type != model->end() && type->is_string()) model_type_ = type->get<std::string>();
 }
 
-std::string DirectoryConfig::class_name() const {
-  std::string name = config_->string_or("tokenizer_class", "");
-  if (name.ends_with("Fast")) name.resize(name.size() - 4);
-  return name;
-}
-
 AddedToken DirectoryConfig::role(const char* key, AddedToken fallback) const {
-  if (const base::Json* value = config_->find(key)) {
-    AddedToken token = read_special(*value, *config_, key);
-    // A plain string keeps the flags that the class gives its own token of that text.
-    return value->is_string() && token.content == fallback.content ? fallback : token;
-  }
-  if (map_) {
-    if (const base::Json* value = map_->find(key)) return read_special(*value, *map_, key);
+  // special_tokens_map.json speaks last, but is not asked by releases that write added_tokens_decoder.
+  const bool map_first = map_ && !config_->has("added_tokens_decoder");
+  for (const base::JsonObject* file : {map_first ? &*map_ : &*config_, map_first ? &*config_ : map_ ? &*map_ : nullptr}) {
+    const base::Json* value = file != nullptr ? file->find(key) : nullptr;
+    if (value == nullptr) continue;
+    AddedToken token = read_special(*value, *file, key);
+    // A plain string has the flags that the class gives the token of this role.
+    if (value->is_string() && !fallback.content.empty()) token.lstrip = fallback.lstrip;
+    return token;
   }
   return fallback;
 }
 
+Roles DirectoryConfig::roles(const std::vector<ClassRole>& of_class) const {
+  Roles roles;
+  for (const char* key : {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}) {
+    const auto own = std::find_if(of_class.begin(), of_class.end(), [&](const ClassRole& role) { return role.key == key; });
+    const AddedToken fallback = own != of_class.end() ? special_token(own->text, own->lstrip) : AddedToken();
+    const bool named = config_->has(key) || (map_ && map_->has(key));
+    AddedToken token = role(key, fallback);
+    if (!token.content.empty() || own != of_class.end()) roles.all.push_back({key, std::move(token), named});
+  }
+  return roles;
+}
+
 // added_tokens_decoder: {"103": {"content": "[MASK]", ...}}
-void DirectoryConfig::add_decoder(std::vector<AddedToken>& tokens) const {
+std::vector<AddedToken> DirectoryConfig::decoder_tokens() const {
   const base::Json* decoder = config_->find("added_tokens_decoder");
-  if (decoder == nullptr) return;
+  if (decoder == nullptr) return {};
   if (!decoder->is_object()) config_->fail("added_tokens_decoder", "expected an object");
   std::vector<std::pair<std::int64_t, AddedToken>> found;
   for (const auto& [id, value] : decoder->items()) {
     const base::JsonObject object(value, config_->label(), "added_tokens_decoder." + id);
     AddedToken token = read_special(value, object, "content");
     token.special = object.boolean_or("special", false);
+    token.normalized = object.boolean_or("normalized", !token.special);
     const bool number = !id.empty() && id.size() < 10 && std::all_of(id.begin(), id.end(), [](char c) { return c >= '0' && c <= '9'; });
     if (!number || std::stoll(id) > kMaxTokenId) {
       config_->fail("added_tokens_decoder", "expected ids in [0, " + std::to_string(kMaxTokenId) + "] as keys");
     }
     found.emplace_back(std::stoll(id), std::move(token));
   }
-  add_by_id(std::move(found), tokens);
+  return by_id(std::move(found));
 }
 
 // added_tokens.json: {"[NEW]": 30522}
-void DirectoryConfig::add_added_tokens_file(std::vector<AddedToken>& tokens) const {
+std::vector<AddedToken> DirectoryConfig::added_tokens_file() const {
   const std::filesystem::path path = directory_ / "added_tokens.json";
   const auto json = read_optional(path);
-  if (!json) return;
+  if (!json) return {};
   const base::JsonObject file(*json, base::display(path));
   std::vector<std::pair<std::int64_t, AddedToken>> found;
   for (const auto& [content, id] : json->items()) {
@@ -112,22 +158,59 @@ void DirectoryConfig::add_added_tokens_file(std::vector<AddedToken>& tokens) con
     token.content = content;
     found.emplace_back(id.get<std::int64_t>(), std::move(token));
   }
-  add_by_id(std::move(found), tokens);
+  return by_id(std::move(found));
 }
 
 std::vector<AddedToken> DirectoryConfig::added_tokens(const std::vector<AddedToken>& own) const {
-  std::vector<AddedToken> tokens;
-  add_decoder(tokens);
-  tokens.insert(tokens.end(), own.begin(), own.end());
-  add_list(*config_, "additional_special_tokens", tokens);
-  if (map_) add_list(*map_, "additional_special_tokens", tokens);
-  add_added_tokens_file(tokens);
+  std::vector<AddedToken> named = own;
+  add_additional(*config_, named);
+  if (map_) add_additional(*map_, named);
+  const ByContent by_name = by_content(named);
+  const bool has_decoder = config_->has("added_tokens_decoder");
+  std::vector<AddedToken> tokens = has_decoder ? decoder_tokens() : added_tokens_file();
+  for (AddedToken& token : tokens) {
+    const auto same = by_name.find(token.content);
+    if (same == by_name.end()) continue;
+    if (!has_decoder) token = *same->second;
+    token.special = token.special || same->second->special;
+  }
+  tokens.insert(tokens.end(), named.begin(), named.end());
   std::vector<AddedToken> kept;
   std::set<std::string> seen;
   for (AddedToken& token : tokens) {
     if (seen.insert(token.content).second) kept.push_back(std::move(token));
   }
   return kept;
+}
+
+std::vector<ClassRole> DirectoryConfig::class_roles() const {
+  if (const WordPieceClass* row = fitting_class(kWordPieceClasses)) return roles_of(row->family);
+  const BytePairClass* row = fitting_class(kBytePairClasses);
+  return row != nullptr ? roles_of(row->family) : std::vector<ClassRole>();
+}
+
+std::vector<AddedToken> DirectoryConfig::over_tokenizer_json(const std::vector<AddedToken>& of_json, const Vocabulary& model) const {
+  const Roles with_roles = roles(class_roles());
+  std::vector<AddedToken> named = with_roles.tokens();
+  add_additional(*config_, named);
+  if (map_) add_additional(*map_, named);
+  const ByContent by_name = by_content(named), in_json = by_content(of_json);
+  const std::vector<AddedToken> decoder = decoder_tokens();
+  const ByContent in_decoder = by_content(decoder);
+  std::vector<AddedToken> tokens;
+  for (const AddedToken& token : decoder) {
+    if (!in_json.contains(token.content) && !model.id(token.content)) continue;
+    tokens.push_back(token);
+    tokens.back().special = token.special || by_name.contains(token.content);
+  }
+  for (const AddedToken& token : named) {
+    if (!in_json.contains(token.content) && !in_decoder.contains(token.content) && model.id(token.content)) tokens.push_back(token);
+  }
+  // A mask token that nobody names has the class's flags, whatever tokenizer.json says.
+  for (const auto& [key, token, is_named] : with_roles.all) {
+    if (token.lstrip && !is_named && in_json.contains(token.content) && !in_decoder.contains(token.content)) tokens.push_back(token);
+  }
+  return tokens;
 }
 
 }  // namespace berth::tokenizer

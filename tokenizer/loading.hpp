@@ -12,6 +12,8 @@
 
 namespace berth::tokenizer {
 
+class DirectoryConfig;
+
 inline constexpr std::size_t kMaxTokenizerFile = 64 << 20;
 inline constexpr std::size_t kMaxConfigFile = 16 << 20;
 
@@ -28,8 +30,8 @@ ConfigLimits read_config_limits(const base::JsonObject& config);
 // The tokens of roles that are not known yet, from tokenizer_config.json or special_tokens_map.json.
 void read_roles(const base::JsonObject& config, ConfigLimits& limits);
 
-// The text of a tokenizer.json; `label` names it in errors.
-TokenizerParts load_tokenizer_json(std::string_view text, const std::string& label);
+// The text of a tokenizer.json; `label` names it in errors. `files`: the files beside it, which change some of it; null where it stands alone.
+TokenizerParts load_tokenizer_json(std::string_view text, const std::string& label, const DirectoryConfig* files);
 
 // The model with the stages "normalizer" and "pre_tokenizer" of a document like tokenizer.json; absent ones are none. No post-processor yet.
 TokenizerParts assemble_parts(const base::JsonObject& document, std::unique_ptr<Model> model, std::vector<AddedToken> added);
@@ -42,7 +44,8 @@ TokenizerParts load_vocab_txt(const std::filesystem::path& directory);
 TokenizerParts load_vocab_json(const std::filesystem::path& directory);
 
 // A sentencepiece model, likewise. The names such a file goes by, in the order they are looked for:
-inline constexpr std::array<const char*, 4> kSentencePieceFiles = {"sentencepiece.bpe.model", "spiece.model", "spm.model", "tokenizer.model"};
+inline constexpr std::array<const char*, 5> kSentencePieceFiles = {"sentencepiece.bpe.model", "spiece.model", "spm.model", "sentencepiece.model",
+                                                                   "tokenizer.model"};
 TokenizerParts load_sentencepiece(const std::filesystem::path& directory, const char* file);
 
 // The merges that make the pieces of a BPE model; see sentencepiece_merges.cpp.

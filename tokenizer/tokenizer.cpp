@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "base/files.hpp"
+#include "tokenizer/directory_config.hpp"
 #include "tokenizer/encoder.hpp"
 #include "tokenizer/loading.hpp"
 
@@ -25,7 +26,8 @@ TokenizerParts load_json_file(const std::filesystem::path& directory) {
   const std::filesystem::path path = directory / "tokenizer.json";
   const std::string text = base::read_file(path, kMaxTokenizerFile);
   base::reject_impostor(text, base::display(path));
-  return load_tokenizer_json(text, base::display(path));
+  const DirectoryConfig files(directory);
+  return load_tokenizer_json(text, base::display(path), &files);
 }
 
 // The files of a directory that say the same are read in this order.
@@ -79,7 +81,7 @@ Tokenizer Tokenizer::load(const std::filesystem::path& directory) {
 }
 
 Tokenizer Tokenizer::from_json(std::string_view json, const std::string& label) {
-  return Tokenizer(std::make_unique<const Impl>(load_tokenizer_json(json, label), ConfigLimits{}));
+  return Tokenizer(std::make_unique<const Impl>(load_tokenizer_json(json, label, nullptr), ConfigLimits{}));
 }
 
 Encoding Tokenizer::encode(std::string_view text, const EncodeOptions& options) const { return impl_->encoder.encode(text, nullptr, options); }

@@ -46,7 +46,7 @@ struct Encoding {
 class Tokenizer {
  public:
   // Reads tokenizer.json, else vocab.txt, else vocab.json with merges.txt, else a sentencepiece model (sentencepiece.bpe.model, spiece.model, spm.model,
-  // tokenizer.model), the latter three with tokenizer_config.json and what else is there. base::Error: not_found when the directory has none of them.
+  // sentencepiece.model, tokenizer.model), the latter three with tokenizer_config.json and what else is there. base::Error: not_found when the directory has none of them.
   static Tokenizer load(const std::filesystem::path& directory);
   // The text of a tokenizer.json alone, without a directory; `label` names it in errors.
   static Tokenizer from_json(std::string_view json, const std::string& label);

@@ -11,8 +11,8 @@ namespace berth::tokenizer {
 namespace {
 
 // The classes of transformers whose model_input_names lack token_type_ids; all others have PreTrainedTokenizerBase's, or their own with them.
-constexpr std::string_view kWithoutTypes[] = {"BartTokenizer",       "CamembertTokenizer", "DistilBertTokenizer", "GPT2Tokenizer",
-                                              "LongformerTokenizer", "MPNetTokenizer",     "RobertaTokenizer",    "XLMRobertaTokenizer"};
+constexpr std::string_view kWithoutTypes[] = {"BartTokenizer",  "CamembertTokenizer",  "DistilBertTokenizer", "GPT2Tokenizer",    "GemmaTokenizer",
+                                              "LlamaTokenizer", "LongformerTokenizer", "MPNetTokenizer",      "RobertaTokenizer", "XLMRobertaTokenizer"};
 
 bool gives_types(const base::JsonObject& config) {
   if (const base::Json* names = config.find("model_input_names")) {

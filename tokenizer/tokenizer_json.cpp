@@ -2,6 +2,8 @@
 #include <limits>
 
 #include "base/error.hpp"
+#include "tokenizer/class_settings.hpp"
+#include "tokenizer/directory_config.hpp"
 #include "tokenizer/loading.hpp"
 #include "tokenizer/model_reader.hpp"
 
@@ -67,22 +69,35 @@ TokenizerParts assemble_parts(const base::JsonObject& document, std::unique_ptr<
   return parts;
 }
 
-TokenizerParts load_tokenizer_json(std::string_view text, const std::string& label) {
+TokenizerParts load_tokenizer_json(std::string_view text, const std::string& label, const DirectoryConfig* files) {
   ModelReader model_data(label);
-  const base::Json json = base::parse_json_streaming(
+  base::Json json = base::parse_json_streaming(
       text, label, {"/model/vocab", "/model/merges"},
       [&](const base::JsonStreamElement& element) { element.path == "/model/vocab" ? model_data.add_token(element) : model_data.add_merge(element); },
       {.max_bytes = kMaxTokenizerFile, .max_depth = 64}, read_score);
+  if (files != nullptr) apply_class_settings(json, *files);
   const base::JsonObject document(json, label);
   if (const std::string version = document.string_or("version", "1.0"); version != "1.0") {
     throw base::Error(base::ErrorCode::unsupported, label + ": field \"version\": " + base::quoted(version) + " is not supported; known versions: 1.0");
   }
   const auto model = stage(document, "model");
   if (!model) corrupt(label, "model", "missing");
-  TokenizerParts parts = assemble_parts(document, make_model(*model, model_data.take()), read_added_tokens({document, ""}));
+  std::unique_ptr<Model> made = make_model(*model, model_data.take());
+  std::vector<AddedToken> added = read_added_tokens({document, ""});
+  if (files != nullptr) {
+    for (AddedToken& token : files->over_tokenizer_json(added, made->vocabulary())) added.push_back(std::move(token));
+  }
+  TokenizerParts parts = assemble_parts(document, std::move(made), std::move(added));
   if (const base::Json* section = document.find("truncation"); section != nullptr && section->is_object())
     parts.truncation = read_truncation(base::JsonObject(*section, label, "truncation"));
   if (const auto post = stage(document, "post_processor")) parts.post_processor = make_post_processor(*post);
+  if (files != nullptr) {
+    const auto frame = class_frame(*files, [&](std::string_view text) {
+      const auto added_id = parts.added->id(text);
+      return added_id ? added_id : parts.model->vocabulary().id(text);
+    });
+    if (frame) parts.post_processor = *frame;
+  }
   return parts;
 }
 

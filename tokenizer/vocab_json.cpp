@@ -1,6 +1,5 @@
-// Byte-level BPE tokenizers that were saved without a tokenizer.json: vocab.json and merges.txt, by the rules of transformers' converters.
-#include <array>
-
+// BPE tokenizers that were saved without a tokenizer.json: vocab.json and merges.txt, by the rules of transformers' converters. All but HerBERT's are
+// byte-level.
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/utf8.hpp"
@@ -12,19 +11,6 @@
 
 namespace berth::tokenizer {
 namespace {
-
-enum class BytePairFamily { roberta, gpt2, deberta };
-
-struct BytePairClass {
-  std::string_view class_name;
-  std::string_view model_type;
-  BytePairFamily family;
-};
-constexpr std::array kBytePairClasses = {
-    BytePairClass{"RobertaTokenizer", "roberta", BytePairFamily::roberta}, BytePairClass{"LongformerTokenizer", "longformer", BytePairFamily::roberta},
-    BytePairClass{"BartTokenizer", "bart", BytePairFamily::roberta},       BytePairClass{"GPT2Tokenizer", "gpt2", BytePairFamily::gpt2},
-    BytePairClass{"DebertaTokenizer", "deberta", BytePairFamily::deberta},
-};
 
 VocabularyEntries read_vocabulary(const std::filesystem::path& path) {
   const std::string text = base::read_file(path, kMaxTokenizerFile);
@@ -39,8 +25,8 @@ VocabularyEntries read_vocabulary(const std::filesystem::path& path) {
   return std::move(data.vocabulary);
 }
 
-// A line is a merge, in order of rank; the first may name a version.
-MergeList read_merges(const std::filesystem::path& path) {
+// A line is a merge, in order of rank; the first may name a version. What follows the two parts (HerBERT's files may count occurrences) is left out.
+MergeList read_merges(const std::filesystem::path& path, bool with_counts) {
   const std::string text = base::read_file(path, kMaxTokenizerFile);
   base::reject_impostor(text, base::display(path));
   if (const std::size_t bad = base::find_invalid_utf8(text); bad != std::string::npos) {
@@ -52,34 +38,11 @@ MergeList read_merges(const std::filesystem::path& path) {
     const std::size_t end = std::min(all.find('\n', begin), all.size());
     std::string_view line = all.substr(begin, end - begin);
     if (line.ends_with('\r')) line.remove_suffix(1);
+    if (const std::size_t space = line.find(' '); space != std::string_view::npos && with_counts) line = line.substr(0, line.find(' ', space + 1));
     if (!line.empty() && !line.starts_with("#version")) reader.add_merge(line);
     begin = end + 1;
   }
   return std::move(reader.take().merges);
-}
-
-struct Roles {
-  AddedToken bos, eos, unk, sep, pad, cls, mask;
-  std::vector<AddedToken> all;
-};
-
-Roles read_roles(const DirectoryConfig& files, BytePairFamily family) {
-  Roles roles;
-  const auto read = [&](AddedToken& token, const char* key, const char* text, bool lstrip = false) {
-    token = files.role(key, text == nullptr ? AddedToken{} : special_token(text, lstrip));
-    if (!token.content.empty()) roles.all.push_back(token);
-  };
-  const bool gpt2 = family == BytePairFamily::gpt2;
-  const bool deberta = family == BytePairFamily::deberta;
-  const char* end_of_text = "<|endoftext|>";
-  read(roles.bos, "bos_token", gpt2 ? end_of_text : deberta ? "[CLS]" : "<s>");
-  read(roles.eos, "eos_token", gpt2 ? end_of_text : deberta ? "[SEP]" : "</s>");
-  read(roles.unk, "unk_token", gpt2 ? end_of_text : deberta ? "[UNK]" : "<unk>");
-  read(roles.sep, "sep_token", gpt2 ? nullptr : deberta ? "[SEP]" : "</s>");
-  read(roles.pad, "pad_token", gpt2 ? nullptr : deberta ? "[PAD]" : "<pad>");
-  read(roles.cls, "cls_token", gpt2 ? nullptr : deberta ? "[CLS]" : "<s>");
-  read(roles.mask, "mask_token", gpt2 ? nullptr : deberta ? "[MASK]" : "<mask>", true);
-  return roles;
 }
 
 // Without a class or a model type the vocabulary tells the two conventions apart.
@@ -93,6 +56,19 @@ BytePairFamily guess_family(const VocabularyEntries& vocabulary) {
   return begin && end ? BytePairFamily::roberta : BytePairFamily::gpt2;
 }
 
+base::Json byte_level_stages(bool prefix_space) {
+  return {{"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", prefix_space}, {"trim_offsets", true}, {"use_regex", true}}},
+          {"decoder", {{"type", "ByteLevel"}}}};
+}
+
+// HerBERT: BERT's words in characters, the last of each with a suffix.
+constexpr const char* kWordEnd = "</w>";
+base::Json herbert_stages() {
+  return {{"normalizer", {{"type", "BertNormalizer"}, {"clean_text", true}, {"handle_chinese_chars", true}, {"strip_accents", false}, {"lowercase", false}}},
+          {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
+          {"decoder", {{"type", "BPEDecoder"}, {"suffix", kWordEnd}}}};
+}
+
 }  // namespace
 
 TokenizerParts load_vocab_json(const std::filesystem::path& directory) {
@@ -100,23 +76,28 @@ TokenizerParts load_vocab_json(const std::filesystem::path& directory) {
   const std::string vocab_label = base::display(vocab_path);
   const DirectoryConfig files(directory);
   const BytePairClass* row = files.find_class(kBytePairClasses, "a vocab.json");
-  ModelData data{read_vocabulary(vocab_path), read_merges(merges_path)};
+  const bool herbert = row != nullptr && row->family == BytePairFamily::herbert;
+  ModelData data{read_vocabulary(vocab_path), read_merges(merges_path, herbert)};
   const BytePairFamily family = row != nullptr ? row->family : guess_family(data.vocabulary);
-  const Roles roles = read_roles(files, family);
+  const Roles roles = files.roles(roles_of(family));
   const bool prefix_space = files.tokenizer().boolean_or("add_prefix_space", false);
 
-  const base::Json stages = {{"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", prefix_space}, {"trim_offsets", true}, {"use_regex", true}}},
-                             {"decoder", {{"type", "ByteLevel"}}}};
+  BpeOptions options;
+  if (herbert) {
+    options.unk_token = roles.at("unk_token").content;
+    options.end_of_word_suffix = kWordEnd;
+  }
+  const base::Json stages = herbert ? herbert_stages() : byte_level_stages(prefix_space);
   TokenizerParts parts =
-      assemble_parts(base::JsonObject(stages, vocab_label), make_bpe({}, std::move(data), base::display(merges_path)), files.added_tokens(roles.all));
-  const auto id = [&](const AddedToken& token) { return parts.added->required_id(token.content, vocab_label); };
+      assemble_parts(base::JsonObject(stages, vocab_label), make_bpe(options, std::move(data), base::display(merges_path)), files.added_tokens(roles.tokens()));
+  const auto id = [&](std::string_view role) { return parts.added->required_id(roles.at(role).content, vocab_label); };
   if (family == BytePairFamily::roberta) {
-    parts.post_processor = roberta_post_processor(id(roles.cls), id(roles.sep), true, prefix_space);
-  } else if (family == BytePairFamily::deberta) {
-    parts.post_processor = bert_post_processor(id(roles.cls), id(roles.sep));
+    parts.post_processor = roberta_post_processor(id("cls_token"), id("sep_token"), true, prefix_space);
+  } else if (family == BytePairFamily::deberta || herbert) {
+    parts.post_processor = bert_post_processor(id("cls_token"), id("sep_token"));
   } else if (files.tokenizer().boolean_or("add_bos_token", false)) {
-    parts.post_processor.single.insert(parts.post_processor.single.begin(), {-1, {id(roles.bos)}, 0});
-    parts.post_processor.pair.insert(parts.post_processor.pair.begin(), {-1, {id(roles.bos)}, 0});
+    parts.post_processor.single.insert(parts.post_processor.single.begin(), {-1, {id("bos_token")}, 0});
+    parts.post_processor.pair.insert(parts.post_processor.pair.begin(), {-1, {id("bos_token")}, 0});
   }
   return parts;
 }

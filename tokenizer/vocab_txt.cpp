@@ -1,11 +1,11 @@
 // The WordPiece tokenizers that were saved without a tokenizer.json: vocab.txt and a few small JSON files. The rules are those by which
 // transformers turns its Python tokenizers into `tokenizers` ones.
 #include <algorithm>
-#include <array>
 
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/utf8.hpp"
+#include "tokenizer/class_settings.hpp"
 #include "tokenizer/decoders/decoders.hpp"
 #include "tokenizer/directory_config.hpp"
 #include "tokenizer/loading.hpp"
@@ -16,28 +16,6 @@
 
 namespace berth::tokenizer {
 namespace {
-
-enum class WordPieceFamily { bert, mpnet };
-
-struct WordPieceClass {
-  std::string_view class_name;
-  std::string_view model_type;
-  WordPieceFamily family;
-};
-constexpr std::array kWordPieceClasses = {
-    WordPieceClass{"BertTokenizer", "bert", WordPieceFamily::bert},
-    WordPieceClass{"DistilBertTokenizer", "distilbert", WordPieceFamily::bert},
-    WordPieceClass{"ElectraTokenizer", "electra", WordPieceFamily::bert},
-    WordPieceClass{"MobileBertTokenizer", "mobilebert", WordPieceFamily::bert},
-    WordPieceClass{"ConvBertTokenizer", "convbert", WordPieceFamily::bert},
-    WordPieceClass{"SqueezeBertTokenizer", "squeezebert", WordPieceFamily::bert},
-    WordPieceClass{"LxmertTokenizer", "lxmert", WordPieceFamily::bert},
-    WordPieceClass{"RetriBertTokenizer", "retribert", WordPieceFamily::bert},
-    WordPieceClass{"LayoutLMTokenizer", "layoutlm", WordPieceFamily::bert},
-    WordPieceClass{"DPRQuestionEncoderTokenizer", "dpr", WordPieceFamily::bert},
-    WordPieceClass{"DPRContextEncoderTokenizer", "dpr", WordPieceFamily::bert},
-    WordPieceClass{"MPNetTokenizer", "mpnet", WordPieceFamily::mpnet},
-};
 
 void add_line(VocabularyEntries& entries, std::string_view line, const std::string& label) {
   const std::size_t number = entries.entries.size();
@@ -68,46 +46,29 @@ VocabularyEntries read_vocab_lines(std::string_view text, const std::string& lab
 
 TokenizerParts load_vocab_txt(const std::filesystem::path& directory) {
   const std::filesystem::path vocab_path = directory / "vocab.txt";
+  const std::string label = base::display(vocab_path);
   const std::string vocab_text = base::read_file(vocab_path, kMaxTokenizerFile);
-  base::reject_impostor(vocab_text, base::display(vocab_path));
+  base::reject_impostor(vocab_text, label);
 
   const DirectoryConfig files(directory);
-  const base::JsonObject& config = files.tokenizer();
   const WordPieceClass* row = files.find_class(kWordPieceClasses, "a vocab.txt");
-  const bool mpnet = row != nullptr && row->family == WordPieceFamily::mpnet;
-  const AddedToken unk = files.role("unk_token", special_token("[UNK]"));
-  const AddedToken sep = files.role("sep_token", special_token(mpnet ? "</s>" : "[SEP]"));
-  const AddedToken pad = files.role("pad_token", special_token(mpnet ? "<pad>" : "[PAD]"));
-  const AddedToken cls = files.role("cls_token", special_token(mpnet ? "<s>" : "[CLS]"));
-  const AddedToken mask = files.role("mask_token", special_token(mpnet ? "<mask>" : "[MASK]", mpnet));
-
-  BertNormalizerOptions normalizer;
-  const bool basic = config.boolean_or("do_basic_tokenize", true);
-  normalizer.lowercase = basic && config.boolean_or("do_lower_case", true);
-  normalizer.handle_chinese_chars = basic && config.boolean_or("tokenize_chinese_chars", true);
-  if (!basic) {
-    normalizer.strip_accents = false;
-  } else if (config.has("strip_accents")) {
-    normalizer.strip_accents = config.boolean_or("strip_accents", false);
-  }
-
-  std::vector<AddedToken> tokens = {unk, sep, pad, cls, mask};
-  for (const char* key : {"bos_token", "eos_token"}) {
-    if (AddedToken token = files.role(key, {}); !token.content.empty()) tokens.push_back(std::move(token));
-  }
-  tokens = files.added_tokens(tokens);
+  const WordPieceFamily family = row != nullptr ? row->family : WordPieceFamily::bert;
+  const Roles roles = files.roles(roles_of(family));
 
   TokenizerParts parts;
-  parts.normalizer = make_bert_normalizer(normalizer);
+  parts.normalizer = make_bert_normalizer(bert_settings(files.tokenizer()));
   parts.pre_tokenizer = make_bert_pre_tokenizer();
   WordPieceOptions wordpiece;
-  wordpiece.unk_token = unk.content;
-  parts.model = make_wordpiece(wordpiece, read_vocab_lines(vocab_text, base::display(vocab_path)), base::display(vocab_path));
-  parts.added = std::make_unique<AddedVocabulary>(std::move(tokens), parts.model->vocabulary(), parts.normalizer.get());
-  const std::int32_t cls_id = parts.added->required_id(cls.content, base::display(vocab_path));
-  const std::int32_t sep_id = parts.added->required_id(sep.content, base::display(vocab_path));
+  wordpiece.unk_token = roles.at("unk_token").content;
+  parts.model = make_wordpiece(wordpiece, read_vocab_lines(vocab_text, label));
+  if (!parts.model->vocabulary().id(wordpiece.unk_token)) {
+    throw base::Error(base::ErrorCode::corrupt_file, label + ": the vocabulary has no entry for the unknown token " + base::quoted(wordpiece.unk_token));
+  }
+  parts.added = std::make_unique<AddedVocabulary>(files.added_tokens(roles.tokens()), parts.model->vocabulary(), parts.normalizer.get());
+  const std::int32_t cls_id = parts.added->required_id(roles.at("cls_token").content, label);
+  const std::int32_t sep_id = parts.added->required_id(roles.at("sep_token").content, label);
   parts.decoder = make_wordpiece_decoder(wordpiece.continuing_subword_prefix, true);
-  parts.post_processor = mpnet ? mpnet_post_processor(cls_id, sep_id) : bert_post_processor(cls_id, sep_id);
+  parts.post_processor = family == WordPieceFamily::mpnet ? mpnet_post_processor(cls_id, sep_id) : bert_post_processor(cls_id, sep_id);
   return parts;
 }
 

@@ -122,8 +122,10 @@ TEST(ModelLoading, WordLevel) {
 
 // The file is only at fault for texts that need what it lacks.
 TEST(ModelLoading, AMissingUnknownTokenIsAnErrorOfTheText) {
+  const Json word_piece = {
+      {"type", "WordPiece"}, {"unk_token", "none"}, {"continuing_subword_prefix", "##"}, {"max_input_chars_per_word", 100}, {"vocab", {{"a", 0}, {"##b", 1}}}};
   const Json models[] = {changed(bpe(), [](Json& m) { m["unk_token"] = "none"; }), changed(unigram(), [](Json& m) { m["unk_id"] = nullptr; }),
-                         changed(word_level(), [](Json& m) { m["unk_token"] = "none"; })};
+                         changed(word_level(), [](Json& m) { m["unk_token"] = "none"; }), word_piece};
   for (const Json& model : models) {
     const Tokenizer tokenizer = load_model(model);
     EXPECT_NO_THROW(tokenizer.encode("ab")) << model.dump();
@@ -180,6 +182,15 @@ TEST(SentencePieceFiles, IdsFollowTheClass) {
   const Tokenizer t5 = Tokenizer::load(directory.path());
   EXPECT_EQ(t5.encode("ab<extra_id_0>").ids, (Ids{7, 11, 2}));
   EXPECT_EQ(t5.id("<extra_id_2>"), 9);
+}
+
+TEST(SentencePieceFiles, GoByManyNames) {
+  for (const char* name : {"sentencepiece.bpe.model", "spiece.model", "spm.model", "sentencepiece.model", "tokenizer.model"}) {
+    const test::TempDirectory directory;
+    directory.write(name, good_pieces() + bytes(2, number(3, 1)));
+    directory.write("config.json", R"({"model_type": "t5"})");
+    EXPECT_EQ(Tokenizer::load(directory.path()).encode("ab").ids, (Ids{7, 2})) << name;
+  }
 }
 
 TEST(SentencePieceFiles, BpeFindsItsMerges) {

@@ -15,8 +15,7 @@ struct WordPieceOptions {
   std::string continuing_subword_prefix = "##";
   std::uint64_t max_input_chars_per_word = 100;
 };
-// `label` names the vocabulary's file for the error when it has no `unk_token`.
-std::unique_ptr<Model> make_wordpiece(const WordPieceOptions& options, VocabularyEntries entries, const std::string& label);
+std::unique_ptr<Model> make_wordpiece(const WordPieceOptions& options, VocabularyEntries entries);
 
 struct UnigramOptions {
   std::optional<std::int32_t> unk_id;
@@ -38,6 +37,8 @@ std::unique_ptr<Model> make_bpe(const BpeOptions& options, ModelData data, const
 
 // Throws corrupt_file unless model.vocab was an object.
 void require_vocabulary_object(const StageSource& source, const VocabularyEntries& entries);
+// The error of a text that needs an unknown token where the vocabulary has none.
+[[noreturn]] void fail_unknown_word(std::string_view word, const std::string& unk_token);
 // The ids of "<0x00>" to "<0xFF>", -1 where there is none.
 std::array<std::int32_t, 256> byte_token_ids(const Vocabulary& vocabulary);
 

@@ -1,5 +1,4 @@
 // WordLevel: a word is one token.
-#include "base/error.hpp"
 #include "tokenizer/models/models.hpp"
 
 namespace berth::tokenizer {
@@ -16,10 +15,7 @@ class WordLevel final : public Model {
   void tokenize(std::string_view word, ModelScratch&, std::vector<ModelToken>& tokens) const override {
     std::int32_t id = vocabulary_.table().find(word);
     if (id == StringTable::kNone) {
-      if (!unk_id_) {
-        throw base::Error(base::ErrorCode::invalid_argument, "the text has the unknown word " + base::quoted(word) +
-                                                                 ", and the tokenizer's vocabulary has no unknown token " + base::quoted(unk_token_));
-      }
+      if (!unk_id_) fail_unknown_word(word, unk_token_);
       id = *unk_id_;
     }
     tokens.push_back({id, {0, static_cast<std::uint32_t>(word.size())}});

@@ -1,9 +1,9 @@
 // WordPiece: the longest known prefix of the word, then the longest known continuation of what is left, and so on;
 // one unknown token for the whole word when any part of it is unknown.
-#include <array>
 #include <algorithm>
+#include <array>
+#include <optional>
 
-#include "base/error.hpp"
 #include "base/utf8.hpp"
 #include "tokenizer/models/models.hpp"
 
@@ -12,8 +12,12 @@ namespace {
 
 class WordPiece final : public Model {
  public:
-  WordPiece(const WordPieceOptions& options, VocabularyEntries entries, std::int32_t unk_id)
-      : prefix_(options.continuing_subword_prefix), max_chars_(options.max_input_chars_per_word), unk_id_(unk_id), vocabulary_(std::move(entries)) {
+  WordPiece(const WordPieceOptions& options, VocabularyEntries entries)
+      : prefix_(options.continuing_subword_prefix),
+        unk_token_(options.unk_token),
+        max_chars_(options.max_input_chars_per_word),
+        vocabulary_(std::move(entries)),
+        unk_id_(vocabulary_.id(unk_token_)) {
     const std::string& prefix = options.continuing_subword_prefix;
     for (const auto& entry : vocabulary_.entries().entries) {
       const std::string_view text = vocabulary_.entries().text(entry);
@@ -33,7 +37,8 @@ class WordPiece final : public Model {
     const std::size_t before = tokens.size();
     if (!too_long(word) && split(word, tokens)) return;
     tokens.resize(before);
-    tokens.push_back({unk_id_, {0, static_cast<std::uint32_t>(word.size())}});
+    if (!unk_id_) fail_unknown_word(word, unk_token_);
+    tokens.push_back({*unk_id_, {0, static_cast<std::uint32_t>(word.size())}});
   }
 
  private:
@@ -75,9 +80,10 @@ class WordPiece final : public Model {
   }
 
   std::string prefix_;
+  std::string unk_token_;
   std::uint64_t max_chars_;
-  std::int32_t unk_id_;
   Vocabulary vocabulary_;
+  std::optional<std::int32_t> unk_id_;
   StringTable continuations_;
   std::size_t longest_start_ = 0;
   std::size_t longest_continuation_ = 0;
@@ -85,15 +91,8 @@ class WordPiece final : public Model {
 
 }  // namespace
 
-std::unique_ptr<Model> make_wordpiece(const WordPieceOptions& options, VocabularyEntries entries, const std::string& label) {
-  std::optional<std::int32_t> unk;
-  for (const auto& entry : entries.entries) {
-    if (entries.text(entry) == options.unk_token) unk = entry.id;
-  }
-  if (!unk) {
-    throw base::Error(base::ErrorCode::corrupt_file, label + ": the vocabulary has no entry for the unknown token " + base::quoted(options.unk_token));
-  }
-  return std::make_unique<WordPiece>(options, std::move(entries), *unk);
+std::unique_ptr<Model> make_wordpiece(const WordPieceOptions& options, VocabularyEntries entries) {
+  return std::make_unique<WordPiece>(options, std::move(entries));
 }
 
 std::unique_ptr<Model> load_wordpiece(const StageSource& source, ModelData data) {
@@ -102,7 +101,7 @@ std::unique_ptr<Model> load_wordpiece(const StageSource& source, ModelData data)
   options.continuing_subword_prefix = source.object.string("continuing_subword_prefix");
   options.max_input_chars_per_word = static_cast<std::uint64_t>(source.object.integer("max_input_chars_per_word", 0, std::numeric_limits<std::int64_t>::max()));
   require_vocabulary_object(source, data.vocabulary);
-  return make_wordpiece(options, std::move(data.vocabulary), source.object.label() + ": field \"" + source.path + ".vocab\"");
+  return make_wordpiece(options, std::move(data.vocabulary));
 }
 
 }  // namespace berth::tokenizer
