@@ -124,6 +124,9 @@ std::optional<std::string_view> LineReader::next(Wait wait) {
     scanned_ = begin_;
     consumed_ += taken;
     ++line_;
+    // Half of such a file's bytes are NUL, which is valid UTF-8: its other lines would be taken for texts.
+    if (line_ == 1 && (line.starts_with("\xFF\xFE") || line.starts_with("\xFE\xFF")))
+      throw DataError(name_ + ": is UTF-16, UTF-8 is needed (iconv -f UTF-16 -t UTF-8 makes it)");
     return line;
   }
 }

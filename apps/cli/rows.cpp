@@ -54,8 +54,9 @@ Source open_source(const TextOptions& options, std::vector<std::string> argument
 void process_rows(std::span<const Record> records, const Process& process, const RowFailure& failed) {
   try {
     return process(records);
-  } catch (const Error&) {
-    // Which row it was is found below.
+  } catch (const Error& error) {
+    // Which row it was is found below. What the model cannot do is no row's fault.
+    if (error.status() == BERTH_UNSUPPORTED && !std::string_view(error.what()).starts_with("input ")) throw;
   }
   for (const Record& record : records) {
     try {
