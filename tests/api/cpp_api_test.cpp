@@ -73,7 +73,8 @@ TEST(Sizes, ThatDoNotFit) {
   expect_error(BERTH_INVALID_ARGUMENT, "document has 6 entries, not vectors of 4", [&] { model.max_similarity(std::span(vectors).first(4), vectors, 4); });
 
   const std::filesystem::path profile = std::filesystem::path(testing::TempDir()) / "cpp_api_test_profile.json";
-  std::ofstream(profile) << R"({"model": ")" << repository("weights/intent") << R"(", "labels": {"a": {"examples": ["x"], "threshold": 0.9}, "b": {"examples": ["y"]}}})";
+  std::ofstream(profile) << R"({"model": ")" << repository("weights/intent")
+                         << R"(", "labels": {"a": {"examples": ["x"], "threshold": 0.9}, "b": {"examples": ["y"]}}})";
   const berth::Classifier classifier = berth::Classifier::load(profile.string(), {.cache = false});
   EXPECT_NE(classifier.info().find(R"("threshold":0.9})"), std::string_view::npos) << classifier.info();
   const berth::Decisions decisions = classifier.classify({"x"});
