@@ -118,6 +118,27 @@ class Options(unittest.TestCase):
             self.assertEqual(model.prompts, {"query": "find: "})
 
 
+    def test_copies_of_a_subclass(self):
+        model = pickle.loads(pickle.dumps(Named("intent")))
+        self.assertEqual((type(model), model.name), (Named, "intent"))
+        self.assertEqual(model.encode("one").shape, (192,))
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "profile.json")
+            path.write_text(json.dumps({"model": str(WEIGHTS / "intent"), "labels": {"x": {"examples": ["word"]}}}))
+            self.assertEqual(type(pickle.loads(pickle.dumps(NamedClassifier(path)))), NamedClassifier)
+
+
+class Named(berth.SentenceTransformer):
+    def __init__(self, name):
+        super().__init__(WEIGHTS / name)
+        self.name = name
+
+
+class NamedClassifier(berth.Classifier):
+    def __init__(self, path):
+        super().__init__(path, cache=False)
+
+
 class LongCalls(unittest.TestCase):
     """They run in parts."""
 

@@ -44,7 +44,7 @@ class Classifier:
         self.model_error = self.info.get("model_error")
 
     def __reduce__(self):
-        return _load, self._made_of
+        return _load, (type(self), *self._made_of)
 
     @staticmethod
     def check(path):
@@ -88,5 +88,7 @@ def _answer(decision):
     }
 
 
-def _load(path, options):
-    return Classifier(path, **options)
+def _load(kind, path, options):
+    classifier = kind.__new__(kind)
+    Classifier.__init__(classifier, path, **options)  # not a subclass's, which may take other arguments
+    return classifier

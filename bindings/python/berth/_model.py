@@ -28,7 +28,7 @@ class Model:
     device: None or "cpu".
 
     Any number of threads may use one Model at once: it never changes, and calls release the GIL. It may be loaded before a fork, and
-    pickling it sends the path and options. Failures are berth.Error.
+    pickling it sends the path, the options and what was set since. Failures are berth.Error.
     """
 
     def __init__(self, path, *, precision="fp32", threads=0, isa=None, mmap=True, prompts=None, default_prompt_name=None, truncate_dim=None,
@@ -55,8 +55,9 @@ class Model:
         self._max_length = lib.berth_model_max_length(handle)
 
     def __reduce__(self):
-        changed = {name: getattr(self, name) for name in ["default_prompt_name", "truncate_dim", "similarity_fn_name", "_max_length"]}
-        return _load, self._made_of, {"prompts": dict(self.prompts), **changed}
+        # Also what was set since; what the other process finds out by itself stays here.
+        state = {name: value for name, value in vars(self).items() if name not in ("_handle", "info")}
+        return _load, (type(self), *self._made_of), {**state, "prompts": dict(self.prompts)}
 
     def __repr__(self):
         return f"berth.Model({self._made_of[0]!r}, precision={self.info['precision']!r}, threads={self.info['threads']})"
@@ -395,5 +396,7 @@ class Model:
         return values
 
 
-def _load(path, options):
-    return Model(path, **options)
+def _load(kind, path, options):
+    model = kind.__new__(kind)
+    Model.__init__(model, path, **options)  # not a subclass's, which may take other arguments
+    return model
