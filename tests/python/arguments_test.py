@@ -186,16 +186,14 @@ class LongCalls(unittest.TestCase):
             self.assertLess(time.monotonic() - sent[0], 2)
 
 
-class Stubs(unittest.TestCase):
-    def test_names_are_those_of_the_package(self):
-        """What a type checker lets through can be imported."""
-        stub = pathlib.Path(berth.__file__).with_name("__init__.pyi").read_text()
-        names = [line.split("=")[0].split(":")[0].split("(")[0].removeprefix("class ").removeprefix("def ").strip() for line in stub.splitlines()
-                 if line[:1].isalpha() and not line.startswith(("from", "import"))]
-        names = [name for name in names if not name.startswith("_")]
-        self.assertIn("Model", names)
-        for name in names:
-            self.assertTrue(hasattr(berth, name), name)
+class Libraries(unittest.TestCase):
+    def test_one_that_is_not_there(self):
+        with tempfile.NamedTemporaryFile(suffix=".so") as empty:
+            for path, told in [("/no/such/libberth.so", "/no/such/libberth.so: cannot open"), (empty.name, "file too short"), (sys.executable, "")]:
+                code = "try:\n import berth\nexcept ImportError as error:\n print(error)"
+                done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "BERTH_LIBRARY": path}, capture_output=True, text=True, check=True)
+                self.assertIn("berth cannot load its library: ", done.stdout)
+                self.assertIn(told, done.stdout)
 
 
 if __name__ == "__main__":
