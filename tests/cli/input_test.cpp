@@ -70,11 +70,13 @@ TEST_F(CliInput, FormatIsRecognised) {
   expect_error("a", 0, {"line 1", "not valid JSON"}, InputFormat::jsonl);
 }
 
-// As "Unicode text" of spreadsheets: without the mark most of its lines would be valid UTF-8.
-TEST_F(CliInput, Utf16IsNamed) {
+// "Unicode text" of spreadsheets, whose other lines would be valid UTF-8; and what nobody has unpacked.
+TEST_F(CliInput, OtherKindsOfFilesAreNamed) {
   for (const InputFormat format : {InputFormat::automatic, InputFormat::lines, InputFormat::jsonl, InputFormat::csv}) {
     expect_error(std::string("\xFF\xFEg\0o\0\n\0b\0\n\0", 12), 0, {"is UTF-16, UTF-8 is needed", "iconv"}, format);
     expect_error(std::string("\xFE\xFF\0g\0o\0\n", 8), 0, {"is UTF-16"}, format);
+    expect_error("\x1F\x8B\x08\n", 0, {"is compressed; zcat"}, format);
+    expect_error("\x28\xB5\x2F\xFD\n", 0, {"is compressed; zstdcat"}, format);
   }
 }
 
