@@ -206,6 +206,7 @@ berth_status berth_classify(const berth_model* model, const berth_input* inputs,
                             berth_row* rows) {
   return guarded(model, [&] {
     const auto checked = checked_inputs(model, inputs, count);
+    model->model->need_row_head();  // else whoever has made room for no labels would read of NULL
     require(scores != nullptr || count == 0, "scores is NULL");
     const berth_run_options given = read_options(options, "berth_run_options");
     model->model->classify(checked, run_options(given), given.raw_scores != 0, scores, rows);

@@ -235,7 +235,7 @@ void Model::classify(std::span<const berth_input> inputs, const RunOptions& opti
 }
 
 void Model::rerank(std::span<const berth_input> inputs, const RunOptions& options, bool raw, float* out, berth_row* rows) const {
-  need_head({HeadKind::sequence_classifier}, "sequence-classification");
+  need_row_head();
   if (config_.labels.size() != 1)
     throw Error(ErrorCode::unsupported, "reranking takes a model with one label, this one has " + std::to_string(config_.labels.size()));
   if (!raw && !config_.unknown_rerank_activation.empty())
@@ -246,7 +246,7 @@ void Model::rerank(std::span<const berth_input> inputs, const RunOptions& option
 
 void Model::row_scores(std::span<const berth_input> inputs, const RunOptions& options, ScoreFunction function, WindowScores how, float* out,
                        berth_row* rows) const {
-  need_head({HeadKind::sequence_classifier}, "sequence-classification");
+  need_row_head();
   if (options.prompt || !options.prompt_name.empty()) throw Error(ErrorCode::invalid_argument, "prompt: only embeddings take one");
   if (options.long_text == LongText::window)
     return window_scores(inputs, options, function, options.window_scores == WindowScores::automatic ? how : options.window_scores, out, rows);
@@ -277,9 +277,12 @@ void Model::score(float* logits, std::size_t rows, ScoreFunction function) const
   if (function == ScoreFunction::softmax) kernels_->softmax(logits, rows, labels);
 }
 
+void Model::need_row_head() const { need_head({HeadKind::sequence_classifier}, "sequence-classification"); }
+
 void Model::need_head(std::initializer_list<HeadKind> kinds, std::string_view what) const {
   if (std::find(kinds.begin(), kinds.end(), config_.head.kind) != kinds.end()) return;
   if (!config_.unsupported_head.empty()) throw Error(ErrorCode::unsupported, config_.unsupported_head);
+  if (static_) throw Error(ErrorCode::unsupported, "the model has no " + std::string(what) + " head: it is a table of embeddings");
   std::string classes;
   for (const HeadSpec& spec : config_.architecture->heads)
     if (std::find(kinds.begin(), kinds.end(), spec.kind) != kinds.end()) classes += (classes.empty() ? "..." : " or ...") + std::string(spec.class_suffix);

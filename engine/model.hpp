@@ -81,6 +81,7 @@ class Model {
   static std::unique_ptr<const Model> load(const std::string& directory, const LoadOptions& options);
 
   void need_embeddings() const;  // throws where the directory says how to make other vectors only
+  void need_row_head() const;    // throws where there is none that scores sequences
   // out: [inputs, embedding_size(options)]; may be null when only `tokens` is wanted. rows, tokens: may be null.
   void encode(std::span<const berth_input> inputs, const RunOptions& options, float* out, berth_row* rows, TokenValues* tokens) const;
   // Several kinds of vectors from one pass. base::Error{unsupported} for a kind that the directory does not give.

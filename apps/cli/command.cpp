@@ -4,12 +4,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <sstream>
 #include <utility>
 
 #include <CLI/CLI.hpp>
 
 #include "apps/cli/errors.hpp"
 #include "apps/cli/input.hpp"
+#include "apps/cli/output.hpp"
 #include "apps/cli/version.hpp"
 #include "base/error.hpp"
 
@@ -176,7 +178,11 @@ bool CommandLine::parse(std::vector<std::string> arguments) {
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() != 0 && !words.no_command.empty()) throw UsageError("there is no command " + words.no_command + " (see berth --help)");
     if (error.get_exit_code() != 0) throw UsageError(std::string(error.what()) + " (see berth --help)");
-    app_->exit(error);  // prints
+    std::ostringstream help;
+    app_->exit(error, help, help);
+    Output output(false, false);
+    output.write(help.str());
+    output.flush();
     return false;
   }
   return true;

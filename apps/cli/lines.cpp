@@ -22,6 +22,20 @@ std::string reason() { return std::strerror(errno); }
 
 bool is_blank(char byte) { return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r' || byte == '\v' || byte == '\f'; }
 
+// Files that are not text as it is read here, by how they begin. None of these is valid UTF-8, but a later line may be: half of UTF-16 is NUL.
+void refuse_other_kinds(std::string_view first_line, const std::string& name) {
+  struct Kind {
+    std::string_view begin;
+    const char* what;
+  };
+  static constexpr Kind kKinds[] = {{"\xFF\xFE", "UTF-16, UTF-8 is needed (iconv -f UTF-16 -t UTF-8 makes it)"},
+                                    {"\xFE\xFF", "UTF-16, UTF-8 is needed (iconv -f UTF-16 -t UTF-8 makes it)"},
+                                    {"\x1F\x8B", "compressed; zcat FILE | berth ... reads it"},
+                                    {"\x28\xB5\x2F\xFD", "compressed; zstdcat FILE | berth ... reads it"}};
+  for (const Kind& kind : kKinds)
+    if (first_line.starts_with(kind.begin)) throw DataError(name + ": is " + kind.what);
+}
+
 }  // namespace
 
 LineReader::LineReader(const std::string& path) : name_(path == "-" ? "standard input" : base::printable(path)) {
@@ -124,6 +138,7 @@ std::optional<std::string_view> LineReader::next(Wait wait) {
     scanned_ = begin_;
     consumed_ += taken;
     ++line_;
+    if (line_ == 1) refuse_other_kinds(line, name_);
     return line;
   }
 }

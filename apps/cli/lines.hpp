@@ -34,7 +34,7 @@ class LineReader {
 
   enum class Wait { yes, no };
   // The next line without its "\n" or "\r\n", valid until the next call; nullopt at the end of the input, when a signal came (interrupts.hpp) or, with
-  // Wait::no, when the rest of the line has not arrived yet. The last line needs no "\n". Throws DataError when reading fails, LongLine.
+  // Wait::no, when the rest of the line has not arrived yet. The last line needs no "\n". Throws DataError when reading fails or the input is UTF-16 or compressed, LongLine.
   std::optional<std::string_view> next(Wait wait);
   // Drops the rest of the line that next() met as a LongLine, in little memory; false when a signal came before its end.
   bool skip_line();

@@ -76,6 +76,8 @@ void add_window_scores_option(Command& command, std::string& scores, const std::
 }
 
 std::string RunLimits::long_text_mode() const {
+  if (!window_scores.empty() && stride == 0 && long_text != "window")
+    throw UsageError("--window-scores: there are no windows without --long-text window or --stride");
   if (stride == 0) return long_text;
   if (!long_text.empty() && long_text != "window") throw UsageError("--stride: only windows share tokens, but --long-text is " + long_text);
   return "window";

@@ -33,8 +33,9 @@ struct RunLimits {
   std::size_t batch_tokens = 0;  // 0: the library's default
   std::string long_text = {};    // empty: not said
   std::size_t stride = 0;
+  std::string window_scores = {};
 
-  // What RunOptions::long_text is to be. Throws UsageError for a stride without windows.
+  // What RunOptions::long_text is to be. Throws UsageError for a stride or scores of windows without windows.
   std::string long_text_mode() const;
   bool windows() const { return long_text_mode() == "window"; }
 };

@@ -27,7 +27,8 @@ void add_text_options(Command& command, TextOptions& options) {
   });
   command
       .add_option("--input-format", options.format,
-                  "What a line is: a text, a JSON object, or a record with a header; default auto: jsonl when the first non-blank byte is {")
+                  "What a line is: a text, a JSON object, or a record with a header; default auto: by the name (.csv, .tsv; classify and encode), else jsonl "
+                  "when the first non-blank byte is {, else lines")
       .type_name("auto|lines|jsonl|csv|tsv")
       .transform([](std::string& name) {
         const auto found = kFormats.find(name);
@@ -63,6 +64,8 @@ void process_rows(std::span<const Record> records, const Process& process, const
     } catch (const Error& error) {
       std::string_view problem = error.what();
       constexpr std::string_view kItsOnlyInput = "input 0: ";  // the library's name for what is a line or an argument here
+      // What the model cannot do for the first row, whatever that is, is no row's fault.
+      if (error.status() == BERTH_UNSUPPORTED && &record == &records.front() && !problem.starts_with(kItsOnlyInput)) throw;
       if (problem.starts_with(kItsOnlyInput)) problem.remove_prefix(kItsOnlyInput.size());
       if (!failed) throw DataError(record.where + ": " + std::string(problem));
       failed(record, std::string(problem));

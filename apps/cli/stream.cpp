@@ -182,6 +182,8 @@ void Stream::open_output(std::vector<std::string> columns, const std::string& fi
   if (!stream_.errors.empty()) errors_ = std::make_unique<Output>(stream_.errors);
   if (is_file(stream_.output)) {
     output_ = std::make_unique<Output>(stream_.output);
+    if (format_ == OutputFormat::npy && !output_->regular_file())
+      throw UsageError("--output " + stream_.output + ": is no regular file, but of .npy the number of rows is written last, at the beginning");
     if (resumable()) fs::remove(progress_path(), ignored);  // it was of what has just been emptied
   } else {
     output_ = std::make_unique<Output>(text_.json || format_ != OutputFormat::jsonl, text_.table);

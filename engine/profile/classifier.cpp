@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/json.hpp"
+#include "base/json_text.hpp"
 #include "engine/inputs.hpp"
 #include "engine/profile/shared_model.hpp"
 
@@ -18,6 +19,13 @@ using base::ErrorCode;
 using base::Json;
 
 fs::path cache_file(const fs::path& profile) { return fs::path(profile).replace_extension(".embeddings"); }
+
+// A number with no more digits than the float needs: as a double, 0.9 would be 0.8999999761581421.
+Json shortest(float value) {
+  std::string text;
+  base::append_number(text, value);
+  return Json::parse(text);
+}
 
 std::vector<float> thresholds_of(const ProfileSpec& profile) {
   std::vector<float> thresholds;
@@ -114,7 +122,7 @@ std::string Classifier::describe() const {
   for (const LabelSpec& label : profile_->labels)
     labels.push_back({{"name", label.name},
                       {"examples", label.examples.size()},
-                      {"threshold", label.threshold},
+                      {"threshold", shortest(label.threshold)},
                       {"priority", label.priority},
                       {"combine", name(label.combine)},
                       {"k", label.k}});

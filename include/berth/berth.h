@@ -59,7 +59,7 @@ BERTH_API const char* berth_last_error(void);
 /* "0.1.0"; lives as long as the process. */
 BERTH_API const char* berth_version(void);
 
-/* What this machine offers, as JSON: {"isa":"avx512","isas":[{"name":…,"usable":…,"reason":…},…],"threads":2}. Honours BERTH_ISA, and fails
+/* What this machine offers, as JSON: {"cpu":"…","isa":"avx512","isas":[{"name":…,"usable":…,"reason":…},…],"threads":2}. Honours BERTH_ISA, and fails
  * as loading would when it names an unknown or unsupported set. The string is owned by the library and stays valid until the thread's next
  * call of this function. Threads do not share it. */
 BERTH_API berth_status berth_system_info(const char** json);

@@ -19,6 +19,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <berth/berth.h>
@@ -39,6 +40,10 @@ inline void check(berth_status status) {
   if (status != BERTH_OK) throw Error(status, berth_last_error());
 }
 inline berth_string view(std::string_view text) { return {text.data() == nullptr ? "" : text.data(), text.size()}; }
+inline void check_size(const char* name, std::size_t have, std::size_t want) {
+  if (have != want)
+    throw Error(BERTH_INVALID_ARGUMENT, std::string(name) + " has " + std::to_string(have) + " entries, " + std::to_string(want) + " are needed");
+}
 }  // namespace detail
 
 // One row: a text, a pair of texts, or token ids used as they are. Borrows what it is made from.
@@ -76,10 +81,10 @@ struct Input {
 };
 
 struct LoadOptions {
-  int threads = 0;        // 0: min(affinity, cgroup CPU quota), lowered by OMP_NUM_THREADS
-  std::string precision;  // "fp32", "bf16", "int8" or "auto"; empty: fp32
-  std::string isa;        // caps the instruction set; empty: BERTH_ISA, else the best this CPU has
-  bool mmap = true;       // false: copy the files' tensors instead of mapping them
+  int threads = 0;             // 0: min(affinity, cgroup CPU quota), lowered by OMP_NUM_THREADS
+  std::string precision = {};  // "fp32", "bf16", "int8" or "auto"; empty: fp32
+  std::string isa = {};        // caps the instruction set; empty: BERTH_ISA, else the best this CPU has
+  bool mmap = true;            // false: copy the files' tensors instead of mapping them
 };
 
 struct RunOptions {
@@ -247,9 +252,9 @@ class Findings {
 struct TagOptions {
   std::size_t max_length = 0;
   std::size_t batch_tokens = 0;
-  bool raw_scores = false;     // keep every token's logits, [tokens, num_labels]
-  std::string aggregation;     // none, simple, first, average, max; empty: none
-  std::string long_text = {};  // these as in RunOptions; windows need an aggregation: of overlapping entities the longest stays
+  bool raw_scores = false;       // keep every token's logits, [tokens, num_labels]
+  std::string aggregation = {};  // none, simple, first, average, max; empty: none
+  std::string long_text = {};    // these as in RunOptions; windows need an aggregation: of overlapping entities the longest stays
   std::size_t stride = 0;
   std::vector<std::string> ignore_labels = {"O"};
 };
@@ -257,11 +262,11 @@ struct TagOptions {
 struct FillMaskOptions {
   std::size_t max_length = 0;
   std::size_t batch_tokens = 0;
-  bool raw_scores = false;              // scores are logits; with top_k 0 there are no findings but all logits, [masks, vocabulary]
-  std::size_t top_k = 5;                // tokens for each mask; 0: all
-  std::vector<std::string> targets;     // only these; a word that is no token stands for its first token. Empty: any token
-  std::optional<std::int32_t> mask_id;  // absent: the tokenizer knows
-  std::string long_text = {};           // as in RunOptions, without windows
+  bool raw_scores = false;                   // scores are logits; with top_k 0 there are no findings but all logits, [masks, vocabulary]
+  std::size_t top_k = 5;                     // tokens for each mask; 0: all
+  std::vector<std::string> targets = {};     // only these; a word that is no token stands for its first token. Empty: any token
+  std::optional<std::int32_t> mask_id = {};  // absent: the tokenizer knows
+  std::string long_text = {};                // as in RunOptions, without windows
 };
 
 struct AnswerOptions {
@@ -277,9 +282,9 @@ struct AnswerOptions {
 struct ZeroShotOptions {
   std::size_t max_length = 0;
   std::size_t batch_tokens = 0;
-  std::string hypothesis_template;  // with one "{}" for the label; empty: "This example is {}."
-  bool multi_label = false;         // every label for itself
-  std::string long_text = {};       // as in RunOptions, without windows
+  std::string hypothesis_template = {};  // with one "{}" for the label; empty: "This example is {}."
+  bool multi_label = false;              // every label for itself
+  std::string long_text = {};            // as in RunOptions, without windows
 };
 
 struct TokenizeOptions {
@@ -405,13 +410,7 @@ class Model {
   Matrix encode(std::initializer_list<Input> inputs, const RunOptions& options = {}) const { return encode(as_span(inputs), options); }
   // The same into the caller's memory: `embeddings` holds inputs.size() * embedding_size(options) floats, `rows` inputs.size() entries or none.
   void encode(std::span<const Input> inputs, std::span<float> embeddings, std::span<Row> rows, const RunOptions& options = {}) const {
-    check_size("embeddings", embeddings.size(), inputs.size() * embedding_size(options));
-    if (!rows.empty()) check_size("rows", rows.size(), inputs.size());
-    thread_local std::vector<berth_input> c_inputs;  // kept from call to call, so that nothing is allocated in the long run
-    c_inputs.clear();
-    for (const Input& input : inputs) c_inputs.push_back(input.c_input());
-    const berth_run_options c_options = convert(options);
-    detail::check(berth_encode(handle_.get(), c_inputs.data(), c_inputs.size(), &c_options, embeddings.data(), rows.empty() ? nullptr : rows.data()));
+    run_into(berth_encode, "embeddings", embedding_size(options), inputs, embeddings, rows, options);
   }
 
   // Every token's last hidden state besides the sentence embeddings.
@@ -443,6 +442,9 @@ class Model {
   Vectors encode_vectors(std::initializer_list<Input> inputs, const VectorOptions& options = {}) const { return encode_vectors(as_span(inputs), options); }
   // MaxSim of two texts' vectors, each [vectors, size].
   float max_similarity(std::span<const float> query, std::span<const float> document, std::size_t size) const {
+    for (const auto& [name, values] : {std::pair{"query", query}, std::pair{"document", document}})
+      if (size == 0 ? !values.empty() : values.size() % size != 0)
+        throw Error(BERTH_INVALID_ARGUMENT, std::string(name) + " has " + std::to_string(values.size()) + " entries, not vectors of " + std::to_string(size));
     float score = 0;
     detail::check(berth_max_similarity(handle_.get(), query.data(), size == 0 ? 0 : query.size() / size, document.data(),
                                        size == 0 ? 0 : document.size() / size, size, &score));
@@ -466,22 +468,26 @@ class Model {
   // Scores of every label, [inputs, num_labels], as Hugging Face's text-classification pipeline gives them.
   Matrix classify(std::span<const Input> inputs, const RunOptions& options = {}) const {
     Matrix result = matrix(inputs.size(), num_labels());
-    const auto c_inputs = convert(inputs);
-    const berth_run_options c_options = convert(options);
-    detail::check(berth_classify(handle_.get(), c_inputs.data(), c_inputs.size(), &c_options, result.values.data(), result.rows.data()));
+    classify(inputs, result.values, result.rows, options);
     return result;
   }
   Matrix classify(std::initializer_list<Input> inputs, const RunOptions& options = {}) const { return classify(as_span(inputs), options); }
+  // The same into the caller's memory: `scores` holds inputs.size() * num_labels() floats, `rows` inputs.size() entries or none.
+  void classify(std::span<const Input> inputs, std::span<float> scores, std::span<Row> rows, const RunOptions& options = {}) const {
+    run_into(berth_classify, "scores", num_labels(), inputs, scores, rows, options);
+  }
 
   // How well the texts of pairs (query, text) answer their queries: [inputs, 1], as sentence-transformers' CrossEncoder says.
   Matrix rerank(std::span<const Input> pairs, const RunOptions& options = {}) const {
     Matrix result = matrix(pairs.size(), 1);
-    const auto c_inputs = convert(pairs);
-    const berth_run_options c_options = convert(options);
-    detail::check(berth_rerank(handle_.get(), c_inputs.data(), c_inputs.size(), &c_options, result.values.data(), result.rows.data()));
+    rerank(pairs, result.values, result.rows, options);
     return result;
   }
   Matrix rerank(std::initializer_list<Input> pairs, const RunOptions& options = {}) const { return rerank(as_span(pairs), options); }
+  // The same into the caller's memory: `scores` holds pairs.size() floats, `rows` as many entries or none.
+  void rerank(std::span<const Input> pairs, std::span<float> scores, std::span<Row> rows, const RunOptions& options = {}) const {
+    run_into(berth_rerank, "scores", 1, pairs, scores, rows, options);
+  }
 
   // Entities, as Hugging Face's token-classification pipeline finds them.
   Findings tag(std::span<const Input> inputs, const TagOptions& options = {}) const {
@@ -562,6 +568,19 @@ class Model {
  private:
   explicit Model(std::shared_ptr<berth_model> handle) : handle_(std::move(handle)) {}
 
+  // `call` for inputs, whose results of `columns` floats each go to `values`.
+  template <class Call>
+  void run_into(const Call& call, const char* name, std::size_t columns, std::span<const Input> inputs, std::span<float> values, std::span<Row> rows,
+                const RunOptions& options) const {
+    detail::check_size(name, values.size(), inputs.size() * columns);
+    if (!rows.empty()) detail::check_size("rows", rows.size(), inputs.size());
+    thread_local std::vector<berth_input> c_inputs;  // kept from call to call, so that nothing is allocated in the long run
+    c_inputs.clear();
+    for (const Input& input : inputs) c_inputs.push_back(input.c_input());
+    const berth_run_options c_options = convert(options);
+    detail::check(call(handle_.get(), c_inputs.data(), c_inputs.size(), &c_options, values.data(), rows.empty() ? nullptr : rows.data()));
+  }
+
   template <class Call>
   static Findings find(std::span<const Input> inputs, const Call& call) {
     Findings result;
@@ -627,11 +646,6 @@ class Model {
     copy_text_options(options, result);
     return result;
   }
-  static void check_size(const char* name, std::size_t have, std::size_t want) {
-    if (have != want)
-      throw Error(BERTH_INVALID_ARGUMENT, std::string(name) + " has " + std::to_string(have) + " entries, " + std::to_string(want) + " are needed");
-  }
-
   std::shared_ptr<berth_model> handle_;
 };
 
@@ -669,6 +683,7 @@ class Decisions {
   }
   // The same texts decided by other thresholds, one for each label.
   Decisions decide(std::span<const float> thresholds) const {
+    if (size() > 0) detail::check_size("thresholds", thresholds.size(), scores(0).size());
     Decisions result;
     berth_decisions* handle = nullptr;
     detail::check(berth_decisions_decide(handle_.get(), thresholds.data(), &handle));
@@ -747,8 +762,7 @@ inline std::vector<float> find_ranges(const Matrix& embeddings) {
 
 // Embeddings in fewer bits: [rows, berth_quantized_size(type, columns)] bytes. `ranges` only for int8 and uint8.
 inline std::vector<std::byte> quantize(const Matrix& embeddings, berth_output_type type, std::span<const float> ranges = {}) {
-  if (!ranges.empty() && ranges.size() != 2 * embeddings.columns)
-    throw Error(BERTH_INVALID_ARGUMENT, "ranges has " + std::to_string(ranges.size()) + " entries, " + std::to_string(2 * embeddings.columns) + " are needed");
+  if (!ranges.empty()) detail::check_size("ranges", ranges.size(), 2 * embeddings.columns);
   std::vector<std::byte> out(embeddings.size() * berth_quantized_size(type, embeddings.columns));
   detail::check(berth_quantize(embeddings.values.data(), embeddings.size(), embeddings.columns, type, ranges.empty() ? nullptr : ranges.data(), out.data()));
   return out;

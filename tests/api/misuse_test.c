@@ -95,6 +95,14 @@ static void test_text(const berth_model* model) {
   CHECK_MESSAGE("text is NULL, of 2 bytes");
 }
 
+/* Whoever asks how many labels there are and makes room for none reads why. */
+static void test_no_labels(const berth_model* model) {
+  const berth_input input = text_input("text", NULL);
+  CHECK(berth_model_num_labels(model) == 0);
+  CHECK(berth_classify(model, &input, 1, NULL, NULL, NULL) == BERTH_UNSUPPORTED);
+  CHECK_MESSAGE("no sequence-classification head");
+}
+
 static void test_freed(berth_model* model) {
   const berth_input input = text_input("text", NULL);
   const berth_tokenizer* tokenizer = berth_model_tokenizer(model);
@@ -122,6 +130,7 @@ int main(int argc, char** argv) {
   test_options(model);
   test_normalize(model);
   test_text(model);
+  test_no_labels(model);
   test_freed(model);
   return failures == 0 ? 0 : 1;
 }

@@ -70,6 +70,16 @@ TEST_F(CliInput, FormatIsRecognised) {
   expect_error("a", 0, {"line 1", "not valid JSON"}, InputFormat::jsonl);
 }
 
+// "Unicode text" of spreadsheets, whose other lines would be valid UTF-8; and what nobody has unpacked.
+TEST_F(CliInput, OtherKindsOfFilesAreNamed) {
+  for (const InputFormat format : {InputFormat::automatic, InputFormat::lines, InputFormat::jsonl, InputFormat::csv}) {
+    expect_error(std::string("\xFF\xFEg\0o\0\n\0b\0\n\0", 12), 0, {"is UTF-16, UTF-8 is needed", "iconv"}, format);
+    expect_error(std::string("\xFE\xFF\0g\0o\0\n", 8), 0, {"is UTF-16"}, format);
+    expect_error("\x1F\x8B\x08\n", 0, {"is compressed; zcat"}, format);
+    expect_error("\x28\xB5\x2F\xFD\n", 0, {"is compressed; zstdcat"}, format);
+  }
+}
+
 TEST_F(CliInput, JsonLines) {
   const auto records = read(
       "{\"text\":\"a\\u0000\\n\\u00e9\",\"other\":[1,{}]}\n\n{\"text_pair\":\"q\",\"text\":\"\"}\r\n{\"ids\":[0,2147483647],\"type_ids\":[0,1],\"text\":null}"

@@ -128,6 +128,12 @@ class Scores(unittest.TestCase):
     def scores(self, model, *options, **stdin):
         return [{label["label"]: label["score"] for label in row["labels"]} for row in lines("classify", "--model", model, "--top-k", "0", *options, **stdin)]
 
+    def test_windows_that_nobody_asked_for(self):
+        for arguments in [["classify", "--model", CASES / "distilbert-seqcls"], ["rerank", "--model", CASES / "bert-crossencoder", "--query", "q"]]:
+            done = berth(*arguments, "--window-scores", "max", "x")
+            self.assertEqual((done.returncode, done.stdout), (2, b""), arguments)
+            self.assertIn("--window-scores: there are no windows", done.stderr)
+
     def check(self, model, record, parts, options=()):
         for extra, merge in [([], lambda values: sum(values) / len(values)), (["--window-scores", "mean"], lambda values: sum(values) / len(values)), (["--window-scores", "max"], max)]:
             for raw in [[], ["--raw-scores"]]:

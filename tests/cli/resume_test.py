@@ -228,6 +228,11 @@ exit $status"""
         done = berth("classify", "--output", "/dev/full", "x")
         self.assertEqual(done.returncode, 1)
         self.assertIn("/dev/full: cannot write: No space left on device", done.stderr)
+        for arguments in [["--help"], ["--version"], ["classify", "--help"]]:
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run([*COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE, env=environment())
+            self.assertEqual(done.returncode, 1, arguments)
+            self.assertIn(b"standard output: cannot write", done.stderr)
 
     def test_a_limit_of_the_files_size(self):
         """As a full disk: the write fails midway, and the run goes on where there is room."""

@@ -135,6 +135,12 @@ class Tables(WithFolder):
         self.assertEqual((done.returncode, len(done.stdout.splitlines())), (1, 2))
         self.assertIn("in.csv: line 3: has 3 fields", done.stderr)
 
+    def test_what_the_model_cannot_do_is_no_lines_fault(self):
+        for arguments in [["--sparse"], ["--multi-vector"]]:
+            done = berth("encode", *arguments, "--errors", self.folder / "bad.jsonl", stdin="one\ntwo\n")
+            self.assertEqual((done.returncode, done.stdout, (self.folder / "bad.jsonl").read_bytes()), (1, b"", b""), arguments)
+            self.assertTrue(done.stderr.startswith("berth: the "), done.stderr)
+
     def test_like_pythons_csv(self):
         """Records of every kind, and damaged ones: what is read is what Python's csv module reads, or the line is bad."""
         generator = random.Random(5)
@@ -207,6 +213,9 @@ class Embeddings(WithFolder):
         self.assertEqual(read_npy(self.run_to("n.npy", "encode", "--input", self.write("empty", "")))[1], 0)
         self.assertEqual(berth("encode", "--output-format", "npy", "x").returncode, 2)
         self.assertEqual(berth("encode", "--output", self.folder / "t.npy", "--tokens", "x").returncode, 2)
+        done = berth("encode", "--output-format", "npy", "--output", "/dev/stdout", "x")  # a pipe under a file's name
+        self.assertEqual((done.returncode, done.stdout), (2, b""))
+        self.assertIn("--output /dev/stdout: is no regular file", done.stderr)
 
     def test_base64(self):
         expected = lines("encode", "some text")[0]["embedding"]

@@ -174,6 +174,12 @@ class Tuning(unittest.TestCase):
         for arguments in [["eval", self.profile], ["tune", self.profile, "--data", self.data, "--rules-only"], ["eval", self.profile, "--data", self.data, "--output", "x"],
                           ["check", self.profile, "--data", self.data], ["eval", self.profile, "--no-model"]]:
             self.assertEqual(berth("profile", *arguments).returncode, 2, arguments)
+        for action, option, told in [("eval", "--folds=3", "--folds is for tune"), ("eval", "--target=macro-f1", "--target is for tune"), ("check", "--seed=1", "--seed is for tune"),
+                                     ("check", "--report=x", "--report is for eval and tune"), ("check", "--rules-only", "--rules-only is for eval"),
+                                     ("eval", "--pair-field=x", "--pair-field: a profile labels single texts")]:
+            done = berth("profile", action, self.profile, option, *(["--data", self.data] if action == "eval" else []))
+            self.assertEqual((done.returncode, done.stdout), (2, b""), option)
+            self.assertIn(told, done.stderr)
         self.data.write_text("text\tlabel\nx\tcard\ny\tmusic\n", encoding="utf-8")
         for target in ["f1", "recall:", "recall:card", "recall:cart=0.5", "recall:card=2"]:
             self.assertEqual(berth("profile", "tune", self.profile, "--data", self.data, "--folds", "2", "--target", target).returncode, 2, target)

@@ -227,7 +227,8 @@ class LateInteraction(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertEqual(len(done.stdout.splitlines()), 1)
         self.assertIn("line 2", done.stderr)
-        for arguments, status in [(("encode", "--role", "other", "x"), 2), (("encode", "--output-type", "binary", "x"), 2), (("similarity", "x"), 1)]:
+        for arguments, status in [(("encode", "--role", "other", "x"), 2), (("encode", "--output-type", "binary", "x"), 2), (("encode", "--max-active-dims", "2", "x"), 2),
+                                  (("encode", "--dense", "--role", "query", "x"), 2), (("similarity", "x"), 1)]:
             done = berth(arguments[0], "--model", self.model, *arguments[1:])
             self.assertEqual((done.returncode, done.stdout), (status, b""), arguments)
         done = berth("rerank", "--model", WEIGHTS / "intent", "--maxsim", "--query", "a", "b")

@@ -24,7 +24,6 @@ struct ClassifyCommand {
   StreamOptions stream;
   std::size_t top_k = 1;
   bool raw_scores = false;
-  std::string window_scores;
   ProfileOptions profile;
   bool precision_given = false;
 };
@@ -75,7 +74,7 @@ void refuse_head_options(const ClassifyCommand& options) {
   refuse(options.limits.max_length > 0, "--max-length");
   refuse(!options.limits.long_text.empty(), "--long-text");
   refuse(options.limits.stride > 0, "--stride");
-  refuse(!options.window_scores.empty(), "--window-scores");
+  refuse(!options.limits.window_scores.empty(), "--window-scores");
   if (options.raw_scores) throw UsageError("--raw-scores: a profile has no logits");
   if (options.top_k != 1) throw UsageError("--top-k: a profile gives one label");
 }
@@ -116,7 +115,7 @@ void run(const ClassifyCommand& options, std::vector<std::string> arguments) {
   stream.open_output({"label", "score", "tokens", "truncated"},
                      "classify " + model_directory(options.model, kDefaultClassifier) + " " + options.model.precision + " " + std::to_string(options.top_k) +
                          " " + std::to_string(options.limits.max_length) + " " + options.limits.long_text_mode() + " " + std::to_string(options.limits.stride) +
-                         " " + options.window_scores + (options.raw_scores ? " raw" : ""));
+                         " " + options.limits.window_scores + (options.raw_scores ? " raw" : ""));
   Output& output = stream.output();
   RunOptions run_options;
   run_options.max_length = options.limits.max_length;
@@ -124,7 +123,7 @@ void run(const ClassifyCommand& options, std::vector<std::string> arguments) {
   run_options.raw_scores = options.raw_scores;
   run_options.long_text = options.limits.long_text_mode();
   run_options.stride = options.limits.stride;
-  run_options.window_scores = options.window_scores;
+  run_options.window_scores = options.limits.window_scores;
   int label_width = 0;
   for (std::size_t i = 0; i < model.num_labels(); ++i) label_width = std::max(label_width, std::min(24, display_width(model.label(i))));
 
@@ -149,7 +148,7 @@ void add_classify(CommandLine& line) {
   const auto options = std::make_shared<ClassifyCommand>();
   add_model_options(command, options->model, kDefaultClassifier);
   add_run_options(command, options->limits);
-  add_window_scores_option(command, options->window_scores, "mean");
+  add_window_scores_option(command, options->limits.window_scores, "mean");
   command.add_option("-k,--top-k", options->top_k, "Labels to report, best first; 0: all; default 1").type_name("N").check(check_count);
   command.add_flag("--raw-scores", options->raw_scores, "Report the head's logits instead of scores");
   add_text_options(command, options->text);

@@ -28,7 +28,7 @@ struct EncodeCommand {
   bool dense = false;
   bool sparse = false;
   bool multi = false;
-  std::string role = "document";
+  std::string role;  // "query", "document", or what that is by default: ""
   bool tokens = false;
 
   unsigned kinds() const { return (dense ? unsigned{BERTH_DENSE} : 0U) | (sparse ? unsigned{BERTH_SPARSE} : 0U) | (multi ? unsigned{BERTH_MULTI} : 0U); }
@@ -71,7 +71,10 @@ class Encoder {
         tokenizer_(model.tokenizer()),
         run_options_(run_options(model, options.limits, options.embedding)),
         kinds_(options.kinds() == 0 && !options.tokens ? model.default_vector_kind() : options.kinds()),
-        quantizer_(quantize_options(), model.embedding_size(run_options_)) {}
+        quantizer_(quantize_options(), model.embedding_size(run_options_)) {
+    if (!options.role.empty() && (kinds_ & BERTH_MULTI) == 0) throw UsageError("--role is for a vector for each token, which is not asked for");
+    if (options.max_active_dims > 0 && (kinds_ & BERTH_SPARSE) == 0) throw UsageError("--max-active-dims is for sparse vectors, which are not asked for");
+  }
 
   // What a file of embeddings alone holds; nothing where there are other vectors.
   std::optional<Stream::Matrix> matrix() const {
@@ -243,8 +246,8 @@ void run(const EncodeCommand& options, std::vector<std::string> arguments) {
                          options.quantize.ranges + (options.quantize.base64 ? " base64 " : " ") + std::to_string(embedding.truncate_dim) +
                          (embedding.normalize ? " normalize " : " ") + embedding.prompt_name + " " + embedding.prompt.value_or("") + " " +
                          std::to_string(options.limits.max_length) + " " + options.limits.long_text_mode() + " " + std::to_string(options.limits.stride) + " " +
-                         std::to_string(options.kinds()) + " " + options.role + " " + std::to_string(options.max_active_dims) +
-                         (options.tokens ? " tokens" : ""),
+                         std::to_string(options.kinds()) + " " + (options.role == "query" ? "query" : "document") + " " +
+                         std::to_string(options.max_active_dims) + (options.tokens ? " tokens" : ""),
                      matrix);
   stream.run(encoder.limits(), encoder);
 }

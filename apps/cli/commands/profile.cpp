@@ -1,5 +1,6 @@
 // berth profile check|eval|tune FILE: the mistakes of a profile, how right its labels are, and thresholds for a target.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <fstream>
 #include <limits>
@@ -29,9 +30,35 @@ namespace {
 
 constexpr std::size_t kLabelsWithTheirOwn = 40;  // thresholds by default: with more there are too few rows for each
 
+// Options that not every action looks at, and those that do. The others refuse them: what is asked for is not ignored.
+struct ActionOption {
+  const char* option;
+  std::string_view actions;
+};
+constexpr std::array<ActionOption, 16> kActionOptions = {{
+    {"--no-model", "check"},
+    {"--rules-only", "eval"},
+    {"--data", "eval and tune"},
+    {"--data-format", "eval and tune"},
+    {"--columns", "eval and tune"},
+    {"--header", "eval and tune"},
+    {"--text-field", "eval and tune"},
+    {"--label-field", "eval and tune"},
+    {"--rows", "eval and tune"},
+    {"--worst", "eval and tune"},
+    {"--report", "eval and tune"},
+    {"--target", "tune"},
+    {"--folds", "tune"},
+    {"--seed", "tune"},
+    {"--thresholds", "tune"},
+    {"--output", "tune"},
+}};
+
 struct ProfileCommand {
   ModelOptions model;
   bool precision_given = false;
+  std::vector<ActionOption> given;
+  bool pair_field_given = false;
   bool no_model = false;
   bool rules_only = false;
   TextOptions text;
@@ -302,10 +329,11 @@ void run(const ProfileCommand& options, const std::vector<std::string>& words) {
   if (action != "check" && action != "eval" && action != "tune")
     throw UsageError("berth profile: expected check, eval or tune and a FILE" + (action.empty() ? "" : ", got \"" + action + "\""));
   if (words.size() != 2) throw UsageError("berth profile " + action + ": expected one FILE, got " + std::to_string(words.size() - 1));
-  if (action == "check" && !options.data.empty()) throw UsageError("--data is for eval and tune");
-  if (action != "check" && options.no_model) throw UsageError("--no-model is for check; eval has --rules-only");
-  if (action != "tune" && !options.output.empty()) throw UsageError("--output is for tune");
+  if (action == "eval" && options.no_model) throw UsageError("--no-model is for check; eval has --rules-only");
   if (action == "tune" && options.rules_only) throw UsageError("--rules-only: without the model there are no thresholds");
+  for (const ActionOption& each : options.given)
+    if (each.actions.find(action) == std::string_view::npos) throw UsageError(std::string(each.option) + " is for " + std::string(each.actions));
+  if (options.pair_field_given) throw UsageError("--pair-field: a profile labels single texts");
   if (action == "check") return check(options, words[1]);
   if (action == "eval") return eval(options, words[1]);
   tune(options, words[1]);
@@ -336,6 +364,9 @@ void add_profile(CommandLine& line) {
   add_output_options(command, options->text);
   command.callback([&line, command, options] {
     options->precision_given = command.given("--precision");
+    options->pair_field_given = command.given("--pair-field");
+    for (const ActionOption& each : kActionOptions)
+      if (command.given(each.option)) options->given.push_back(each);
     line.run = [=, words = text_arguments(line, command)] { run(*options, words); };
   });
 }

@@ -21,7 +21,6 @@ struct RerankCommand {
   std::optional<std::string> query;
   std::size_t top_k = 0;
   bool raw_scores = false;
-  std::string window_scores;
   bool return_texts = false;
   bool max_similarity = false;
 };
@@ -84,7 +83,7 @@ std::vector<Scored> score_pairs(const Model& model, const RerankCommand& options
   run_options.raw_scores = options.raw_scores;
   run_options.long_text = options.limits.long_text_mode();
   run_options.stride = options.limits.stride;
-  run_options.window_scores = options.window_scores;
+  run_options.window_scores = options.limits.window_scores;
   std::vector<Input> inputs;
   for (const Record& record : records) append_inputs(inputs, record);
   const Matrix scores = model.rerank(inputs, run_options);
@@ -146,7 +145,7 @@ void add_rerank(CommandLine& line) {
   const auto options = std::make_shared<RerankCommand>();
   add_model_options(command, options->model, "");
   add_run_options(command, options->limits);
-  add_window_scores_option(command, options->window_scores, "max");
+  add_window_scores_option(command, options->limits.window_scores, "max");
   command.add_option("-q,--query", options->query, "The query of texts given as arguments, or of JSON lines without one").type_name("TEXT");
   command.add_option("-k,--top-k", options->top_k, "Texts to report, best first; 0: all, the default").type_name("N").check(check_count);
   command.add_flag("--return-texts", options->return_texts, "Report the texts besides their numbers");

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 
 __version__: str
 
-Text = Union[str, Tuple[str, str]]
-Texts = Union[str, Iterable[Text]]
+_Text = Union[str, Tuple[str, str]]
+_Texts = Union[str, Iterable[_Text]]
 
 class Error(Exception): ...
 class ArgumentError(Error, ValueError): ...
@@ -19,7 +19,7 @@ class NonFiniteError(Error, RuntimeError): ...
 class OutOfMemoryError(Error, MemoryError): ...
 class InternalError(Error, RuntimeError): ...
 
-class Tokens(TypedDict):
+class _Tokens(TypedDict):
     ids: NDArray[np.int32]
     type_ids: NDArray[np.int32]
     tokens: list[str]
@@ -61,7 +61,7 @@ class Model:
     def get_max_seq_length(self) -> int: ...
     def encode(
         self,
-        sentences: Texts,
+        sentences: _Texts,
         prompt_name: str | None = None,
         prompt: str | None = None,
         batch_size: int = 32,
@@ -78,17 +78,17 @@ class Model:
         out: NDArray[np.float32] | None = None,
         return_rows: bool = False,
     ) -> Any: ...
-    def encode_query(self, sentences: Texts, **options: Any) -> Any: ...
-    def encode_document(self, sentences: Texts, **options: Any) -> Any: ...
+    def encode_query(self, sentences: _Texts, **options: Any) -> Any: ...
+    def encode_document(self, sentences: _Texts, **options: Any) -> Any: ...
     def similarity(
-        self, first: Texts | NDArray[Any] | Sequence[NDArray[Any]], second: Texts | NDArray[Any] | Sequence[NDArray[Any]] | None = None
+        self, first: _Texts | NDArray[Any] | Sequence[NDArray[Any]], second: _Texts | NDArray[Any] | Sequence[NDArray[Any]] | None = None
     ) -> NDArray[np.float32]: ...
     def scores(
-        self, texts: Texts, *, raw_scores: bool = False, max_length: int | None = None, out: NDArray[np.float32] | None = None,
+        self, texts: _Texts, *, raw_scores: bool = False, max_length: int | None = None, out: NDArray[np.float32] | None = None,
         return_rows: bool = False
     ) -> Any: ...
     def classify(
-        self, texts: Texts, top_k: int | None = 1, *, raw_scores: bool = False, max_length: int | None = None, return_rows: bool = False
+        self, texts: _Texts, top_k: int | None = 1, *, raw_scores: bool = False, max_length: int | None = None, return_rows: bool = False
     ) -> Any: ...
     def predict(
         self, pairs: Tuple[str, str] | Iterable[Tuple[str, str]], *, raw_scores: bool = False, max_length: int | None = None,
@@ -99,21 +99,21 @@ class Model:
         max_length: int | None = None
     ) -> list[dict[str, Any]]: ...
     def tag(
-        self, texts: Texts, aggregation_strategy: Literal["none", "simple", "first", "average", "max"] = "none", *, stride: int = 0,
+        self, texts: _Texts, aggregation_strategy: Literal["none", "simple", "first", "average", "max"] = "none", *, stride: int = 0,
         ignore_labels: Sequence[str] = ("O",), max_length: int | None = None
     ) -> Any: ...
-    def fill_mask(self, texts: Texts, top_k: int | None = 5, *, targets: Sequence[str] | None = None, max_length: int | None = None) -> Any: ...
+    def fill_mask(self, texts: _Texts, top_k: int | None = 5, *, targets: Sequence[str] | None = None, max_length: int | None = None) -> Any: ...
     def answer(
         self, question: str, context: str, top_k: int = 1, *, max_answer_tokens: int = 15, stride: int = 0, impossible: bool = False,
         max_length: int | None = None
     ) -> list[dict[str, Any]]: ...
     def zero_shot(
-        self, texts: Texts, labels: Iterable[str], *, hypothesis_template: str | None = None, multi_label: bool = False,
+        self, texts: _Texts, labels: Iterable[str], *, hypothesis_template: str | None = None, multi_label: bool = False,
         max_length: int | None = None
     ) -> Any: ...
     def tokenize(
         self, text: str, text_pair: str | None = None, *, add_special_tokens: bool = True, max_length: int | None = None
-    ) -> Tokens: ...
+    ) -> _Tokens: ...
 
 class Classifier:
     info: dict[str, Any]

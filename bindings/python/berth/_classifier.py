@@ -6,9 +6,10 @@ import os
 import weakref
 
 from . import _library
-from ._inputs import ROW, Inputs, utf8
+from ._arguments import MOST_THREADS, c_path, c_string, integer
+from ._inputs import ROW, Inputs
 from ._library import lib
-from ._model import _ROWS_AT_A_TIME, _size, Model
+from ._model import Model
 
 import numpy as np
 
@@ -31,11 +32,11 @@ class Classifier:
     def __init__(self, path, *, model=None, precision=None, threads=0, isa=None, mmap=True, cache=True, rules_only=False):
         self._made_of = (os.fspath(path), {"model": None if model is None else os.fspath(model), "precision": precision, "threads": threads, "isa": isa,
                                            "mmap": mmap, "cache": cache, "rules_only": rules_only})
-        text = lambda value: None if value is None else utf8(value, "an option")
-        options = _library.ClassifierOptions(model=None if model is None else os.fsencode(model), threads=_size(threads, "threads"), no_mmap=not mmap,
-                                             precision=text(precision), isa=text(isa), no_cache=not cache, rules_only=rules_only)
+        options = _library.ClassifierOptions(model=c_path(model, "model"), threads=integer(threads, "threads", most=MOST_THREADS), no_mmap=not mmap,
+                                             precision=c_string(precision, "precision"), isa=c_string(isa, "isa"), no_cache=not cache,
+                                             rules_only=bool(rules_only))
         handle = ctypes.c_void_p()
-        lib.berth_classifier_load(os.fsencode(path), options, ctypes.byref(handle))
+        lib.berth_classifier_load(c_path(path, "path"), options, ctypes.byref(handle))
         self._handle = handle
         weakref.finalize(self, lib.berth_classifier_free, handle).atexit = False
         self.info = json.loads(lib.berth_classifier_info(handle))
@@ -43,27 +44,26 @@ class Classifier:
         self.model_error = self.info.get("model_error")
 
     def __reduce__(self):
-        return _load, self._made_of
+        return _load, (type(self), *self._made_of)
 
     @staticmethod
     def check(path):
         """Raises an Error that lists every mistake of a profile, without loading its model."""
-        lib.berth_profile_check(os.fsencode(path))
+        lib.berth_profile_check(c_path(path, "path"))
 
     def classify(self, texts):
         """{"label", "score", "margin", "nearest", "rule", "decided_by", "model", "scores", "tokens", "truncated"} of a text, or a list of them."""
         rows, single = Model._rows(texts)
-        inputs, answers = Inputs(rows), []
-        for begin in range(0, inputs.count, _ROWS_AT_A_TIME):
-            answers += self._part(inputs, begin, min(begin + _ROWS_AT_A_TIME, inputs.count))
+        answers = []
+        Inputs(rows).run(lambda pointer, begin, end: answers.extend(self._part(pointer, end - begin)))
         return answers[0] if single else answers
 
-    def _part(self, inputs, begin, end):
-        rows, handle, count = np.empty(end - begin, dtype=ROW), ctypes.c_void_p(), ctypes.c_size_t()
-        lib.berth_classifier_run(self._handle, *inputs.part(begin, end), ctypes.byref(handle), rows.ctypes.data)
+    def _part(self, pointer, size):
+        rows, handle, count = np.empty(size, dtype=ROW), ctypes.c_void_p(), ctypes.c_size_t()
+        lib.berth_classifier_run(self._handle, pointer, size, ctypes.byref(handle), rows.ctypes.data)
         try:
             answers = []
-            for i in range(end - begin):
+            for i in range(size):
                 answer = _answer(lib.berth_decisions_get(handle, i).contents)
                 values = ctypes.cast(lib.berth_decisions_scores(handle, i, ctypes.byref(count)), ctypes.POINTER(ctypes.c_float))
                 # A label without examples has no score: NaN, which is not itself.
@@ -88,5 +88,7 @@ def _answer(decision):
     }
 
 
-def _load(path, options):
-    return Classifier(path, **options)
+def _load(kind, path, options):
+    classifier = kind.__new__(kind)
+    Classifier.__init__(classifier, path, **options)  # not a subclass's, which may take other arguments
+    return classifier

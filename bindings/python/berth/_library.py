@@ -157,13 +157,15 @@ def _check(status, function, arguments):
 
 def _open():
     path = os.environ.get("BERTH_LIBRARY") or str(pathlib.Path(__file__).with_name("libberth.so"))
-    library = ctypes.CDLL(path)
+    try:
+        library = ctypes.CDLL(path)
+        functions = {name: getattr(library, name) for name in [*_PLAIN, *_CHECKED]}
+    except (OSError, AttributeError) as error:  # missing, or what it needs is; or it is something else
+        raise ImportError(f"berth cannot load its library: {error}; pip install builds it, BERTH_LIBRARY may name another", path=path) from None
     for name, (result, arguments) in _PLAIN.items():
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
+        functions[name].restype, functions[name].argtypes = result, arguments
     for name, arguments in _CHECKED.items():
-        function = getattr(library, name)
-        function.restype, function.argtypes, function.errcheck = c_int, arguments, _check
+        functions[name].restype, functions[name].argtypes, functions[name].errcheck = c_int, arguments, _check
     return library
 
 

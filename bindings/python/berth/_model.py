@@ -2,7 +2,6 @@
 
 import ctypes
 import json
-import operator
 import os
 import sys
 import weakref
@@ -10,29 +9,12 @@ import weakref
 import numpy as np
 
 from . import _library
+from ._arguments import MOST_THREADS, c_path, c_string, integer, words
+from ._arrays import PRECISIONS, buffer, copied, quantized
 from ._errors import ArgumentError
-from ._inputs import ROW, Inputs, is_pair, string, strings, utf8
+from ._inputs import ROW, Inputs, is_pair, string, strings
 from ._library import lib
 from ._similarity import similarity_matrix
-
-_PRECISIONS = {"float32": 0, "int8": 1, "uint8": 2, "binary": 3, "ubinary": 4}  # berth_output_type
-_TYPES = {"int8": np.int8, "uint8": np.uint8, "binary": np.int8, "ubinary": np.uint8}
-_ROWS_AT_A_TIME = 1024  # between them Python gets a chance to see Ctrl-C
-
-
-def _size(value, name, least=0):
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name}: expected an integer, got {type(value).__name__}") from None
-    if number < least:
-        raise ArgumentError(f"{name}: expected at least {least}, got {number}")
-    return number
-
-
-def _text(value):
-    return None if value is None else utf8(value, "an option")
-
 
 class Model:
     """A Hugging Face or sentence-transformers directory, loaded.
@@ -46,7 +28,7 @@ class Model:
     device: None or "cpu".
 
     Any number of threads may use one Model at once: it never changes, and calls release the GIL. It may be loaded before a fork, and
-    pickling it sends the path and options. Failures are berth.Error.
+    pickling it sends the path, the options and what was set since. Failures are berth.Error.
     """
 
     def __init__(self, path, *, precision="fp32", threads=0, isa=None, mmap=True, prompts=None, default_prompt_name=None, truncate_dim=None,
@@ -55,9 +37,10 @@ class Model:
             raise ArgumentError(f'device: expected None or "cpu", got {device!r}')
         self._made_of = (os.fspath(path), {"precision": precision, "threads": threads, "isa": isa, "mmap": mmap, "prompts": prompts,
                                            "default_prompt_name": default_prompt_name, "truncate_dim": truncate_dim})
-        options = _library.ModelOptions(threads=_size(threads, "threads"), no_mmap=not mmap, precision=_text(precision), isa=_text(isa))
+        options = _library.ModelOptions(threads=integer(threads, "threads", most=MOST_THREADS), no_mmap=not mmap,
+                                        precision=c_string(precision, "precision"), isa=c_string(isa, "isa"))
         handle = ctypes.c_void_p()
-        lib.berth_model_load(os.fsencode(path), options, ctypes.byref(handle))
+        lib.berth_model_load(c_path(path, "path"), options, ctypes.byref(handle))
         self._handle = handle
         # Not at the end of the process, when daemon threads may still be in a call.
         weakref.finalize(self, lib.berth_model_free, handle).atexit = False
@@ -66,14 +49,15 @@ class Model:
         self.default_prompt_name = default_prompt_name or self.info.get("default_prompt_name")
         if self.default_prompt_name is not None:
             self._prompt_named(self.default_prompt_name)
-        self.truncate_dim = truncate_dim
+        self.truncate_dim = None if truncate_dim is None else integer(truncate_dim, "truncate_dim", 1)
         self.similarity_fn_name = self.info.get("similarity", "cosine")
         self.labels = [lib.berth_model_label(handle, i).decode() for i in range(lib.berth_model_num_labels(handle))]
         self._max_length = lib.berth_model_max_length(handle)
 
     def __reduce__(self):
-        path, options = self._made_of
-        return _load, (path, options)
+        # Also what was set since; what the other process finds out by itself stays here.
+        state = {name: value for name, value in vars(self).items() if name not in ("_handle", "info")}
+        return _load, (type(self), *self._made_of), {**state, "prompts": dict(self.prompts)}
 
     def __repr__(self):
         return f"berth.Model({self._made_of[0]!r}, precision={self.info['precision']!r}, threads={self.info['threads']})"
@@ -97,7 +81,7 @@ class Model:
 
     @max_seq_length.setter
     def max_seq_length(self, value):
-        self._max_length = min(_size(value, "max_seq_length", 1), lib.berth_model_max_length(self._handle))
+        self._max_length = min(integer(value, "max_seq_length", 1), lib.berth_model_max_length(self._handle))
 
     @property
     def device(self):
@@ -135,20 +119,25 @@ class Model:
         The library writes into the returned array itself: nothing is copied.
         """
         self._refuse(convert_to_tensor, device)
-        if precision not in _PRECISIONS:
-            raise ArgumentError(f'precision: expected one of {", ".join(_PRECISIONS)}, got {precision!r}')
+        batch_size = integer(batch_size, "batch_size", 1)
+        if precision not in PRECISIONS:
+            raise ArgumentError(f'precision: expected one of {", ".join(PRECISIONS)}, got {precision!r}')
+        if output_value not in ("sentence_embedding", "token_embeddings"):
+            raise ArgumentError(f'output_value: expected "sentence_embedding" or "token_embeddings", got {output_value!r}')
+        if output_value == "token_embeddings" and precision != "float32":
+            raise ArgumentError(f"precision: token embeddings are float32 only, got {precision!r}")
+        if out is not None and (output_value == "token_embeddings" or precision != "float32"):
+            raise ArgumentError("out: only for sentence embeddings in float32")
         rows, single = self._rows(sentences)
         options = self._run_options(max_length, truncate_dim=truncate_dim if truncate_dim is not None else self.truncate_dim,
                                     normalize=bool(normalize_embeddings), prompt=self._prompt(prompt, prompt_name))
         if output_value == "token_embeddings":
             values, facts = self._token_embeddings(Inputs(rows), options)
             return self._result(values, facts, single, return_rows)
-        if output_value != "sentence_embedding":
-            raise ArgumentError(f'output_value: expected "sentence_embedding" or "token_embeddings", got {output_value!r}')
-        values = self._buffer(out, (len(rows), self._embedding_size(options)), single and precision == "float32")
-        facts = self._run(lib.berth_encode, Inputs(rows), options, values, _size(batch_size, "batch_size", 1) if show_progress_bar else None)
+        values = buffer(out, (len(rows), self._embedding_size(options)), single)
+        facts = self._run(lib.berth_encode, Inputs(rows), options, values, batch_size if show_progress_bar else None)
         if precision != "float32":
-            values = _quantized(values, precision)
+            values = quantized(values, precision)
         elif out is not None:
             return (out, facts) if return_rows else out
         return self._result(values if convert_to_numpy or single else list(values), facts, single, return_rows)
@@ -173,7 +162,7 @@ class Model:
     def scores(self, texts, *, raw_scores=False, max_length=None, out=None, return_rows=False):
         """Scores of all labels of a sequence classifier, in the order of `labels`: float32 [n, labels]; of a single str [labels]."""
         rows, single = self._rows(texts)
-        values = self._buffer(out, (len(rows), len(self.labels)), single)
+        values = buffer(out, (len(rows), len(self.labels)), single)
         facts = self._run(lib.berth_classify, Inputs(rows), self._run_options(max_length, raw_scores=bool(raw_scores)), values)
         return self._result(values, facts, single, return_rows)
 
@@ -183,23 +172,29 @@ class Model:
         top_k: how many; None: all. raw_scores: logits. For a single str its list alone."""
         rows, single = self._rows(texts)
         values, facts = self.scores(rows, raw_scores=raw_scores, max_length=max_length, return_rows=True)
-        best = np.argsort(-values, axis=1, kind="stable")[:, :len(self.labels) if top_k is None else _size(top_k, "top_k", 1)]
+        best = np.argsort(-values, axis=1, kind="stable")[:, :len(self.labels) if top_k is None else integer(top_k, "top_k", 1)]
         found = [[{"label": self.labels[i], "score": float(row[i])} for i in order] for row, order in zip(values, best)]
         return self._result(found, facts, single, return_rows)
 
     def predict(self, pairs, *, raw_scores=False, max_length=None, return_rows=False):
         """Scores of (query, text) pairs by a cross-encoder: float32 [n]; of a single pair a float, as CrossEncoder.predict() has it."""
+        rows, _ = self._rows(pairs)
         single = is_pair(pairs) and all(isinstance(text, str) for text in pairs)
-        rows = [tuple(pairs)] if single else list(pairs)
+        rows = [rows] if single else rows
+        for i, row in enumerate(rows):
+            if not is_pair(row):
+                raise TypeError(f"input {i}: expected a pair of texts, got {type(row).__name__}")
         values = np.empty(len(rows), dtype=np.float32)
         facts = self._run(lib.berth_rerank, Inputs(rows), self._run_options(max_length, raw_scores=bool(raw_scores)), values)
         return self._result(values, facts, single, return_rows)
 
     def rerank(self, query, texts, top_k=None, *, return_documents=True, raw_scores=False, max_length=None):
         """Texts in the order of their scores for a query: [{"corpus_id", "score", "text"}], as CrossEncoder.rank() has it."""
-        texts = list(texts)
+        texts, single = self._rows(texts)
+        if single:
+            raise TypeError("texts: expected several, got str")
         values = self.predict([(query, text) for text in texts], raw_scores=raw_scores, max_length=max_length)
-        order = np.argsort(-values, kind="stable")[:None if top_k is None else _size(top_k, "top_k", 1)]
+        order = np.argsort(-values, kind="stable")[:None if top_k is None else integer(top_k, "top_k", 1)]
         return [{"corpus_id": int(i), "score": float(values[i]), **({"text": texts[i]} if return_documents else {})} for i in order]
 
     def tag(self, texts, aggregation_strategy="none", *, stride=0, ignore_labels=("O",), max_length=None):
@@ -207,22 +202,23 @@ class Model:
 
         aggregation_strategy: "none" (with "entity" and "index"), "simple", "first", "average" or "max" (with "entity_group").
         stride: long texts run as windows that share so many tokens; 0: they are cut."""
-        ignored = strings(ignore_labels, "ignore_labels")
-        options = _library.TagOptions(max_length=self._limit(max_length), aggregation=_text(aggregation_strategy), stride=_size(stride, "stride"),
+        ignored = strings(words(ignore_labels), "ignore_labels")
+        strategy = c_string("none" if aggregation_strategy is None else aggregation_strategy, "aggregation_strategy")
+        options = _library.TagOptions(max_length=self._limit(max_length), aggregation=strategy, stride=integer(stride, "stride"),
                                       ignore_labels=ignored if len(ignored) else (_library.String * 1)(), ignore_labels_size=len(ignored))
 
         def entity(item):
-            first = {"entity": item.label.text()} if aggregation_strategy == "none" else {"entity_group": item.label.text()}
-            index = {"index": item.first_token} if aggregation_strategy == "none" else {}
+            first = {"entity": item.label.text()} if strategy == b"none" else {"entity_group": item.label.text()}
+            index = {"index": item.first_token} if strategy == b"none" else {}
             return {**first, "score": item.score, **index, "word": item.text.text(), "start": item.begin, "end": item.end}
 
         return self._findings(lib.berth_tag, texts, options, entity)
 
     def fill_mask(self, texts, top_k=5, *, targets=None, max_length=None):
         """Tokens for the mask tokens of texts as Hugging Face's fill-mask pipeline gives them: for each text [{"score", "token", "token_str",
-        "sequence"}], best first; for a text with several masks a list for each."""
-        wanted = strings(targets, "targets") if targets is not None else None
-        options = _library.FillMaskOptions(max_length=self._limit(max_length), top_k=-1 if top_k is None else _size(top_k, "top_k", 1),
+        "sequence"}], best first; for a text with several masks a list for each. targets: only these; a str is one of them."""
+        wanted = strings(words(targets), "targets") if targets is not None else None
+        options = _library.FillMaskOptions(max_length=self._limit(max_length), top_k=-1 if top_k is None else integer(top_k, "top_k", 1),
                                            targets=wanted, targets_size=0 if wanted is None else len(wanted))
 
         def token(item):
@@ -241,22 +237,23 @@ class Model:
     def answer(self, question, context, top_k=1, *, max_answer_tokens=15, stride=0, impossible=False, max_length=None):
         """Stretches of a context that answer a question as Hugging Face's question-answering pipeline finds them: [{"score", "start", "end",
         "answer"}], best first. impossible: that there is no answer is one, too."""
-        options = _library.AnswerOptions(max_length=0 if max_length is None else _size(max_length, "max_length", 1), top_k=_size(top_k, "top_k", 1),
-                                         max_answer_tokens=_size(max_answer_tokens, "max_answer_tokens", 1), stride=_size(stride, "stride"),
+        options = _library.AnswerOptions(max_length=0 if max_length is None else integer(max_length, "max_length", 1), top_k=integer(top_k, "top_k", 1),
+                                         max_answer_tokens=integer(max_answer_tokens, "max_answer_tokens", 1), stride=integer(stride, "stride"),
                                          impossible=bool(impossible))
         return self._findings(lib.berth_answer, [(question, context)], options, lambda item: {
             "score": item.score, "start": item.begin, "end": item.end, "answer": item.text.text() or ""})[0]
 
     def zero_shot(self, texts, labels, *, hypothesis_template=None, multi_label=False, max_length=None):
         """How well labels that the model was not trained on fit, as Hugging Face's zero-shot-classification pipeline scores them:
-        {"sequence", "labels", "scores"}, best first; for several texts a list of them."""
+        {"sequence", "labels", "scores"}, best first; for several texts a list of them. labels: several, or a str with commas between them."""
         rows, single = self._rows(texts)
-        names = list(labels)
+        names = [name.strip() for name in labels.split(",") if name.strip()] if isinstance(labels, str) else list(labels)
         candidates = strings(names, "labels")
-        options = _library.ZeroShotOptions(max_length=self._limit(max_length), hypothesis_template=_text(hypothesis_template), multi_label=bool(multi_label))
-        inputs = Inputs(rows)
+        options = _library.ZeroShotOptions(max_length=self._limit(max_length), multi_label=bool(multi_label),
+                                           hypothesis_template=c_string(hypothesis_template, "hypothesis_template"))
         values = np.empty((len(rows), len(names)), dtype=np.float32)
-        lib.berth_zero_shot(self._handle, *inputs.part(0, len(rows)), candidates, len(candidates), options, values.ctypes.data, None)
+        Inputs(rows).run(lambda pointer, begin, end: lib.berth_zero_shot(
+            self._handle, pointer, end - begin, candidates, len(candidates), options, values[begin:end].ctypes.data, None))
         found = []
         for text, row in zip(rows, values):
             order = np.argsort(-row, kind="stable")
@@ -270,15 +267,15 @@ class Model:
             raise ArgumentError(f"{self._made_of[0]}: the directory has no tokenizer")
         first, second = string(text, "text"), None if text_pair is None else string(text_pair, "text_pair")
         row = _library.Input(text=first, **({} if second is None else {"text_pair": second}))
-        options = _library.TokenizeOptions(max_length=0 if max_length is None else _size(max_length, "max_length", 1), no_special_tokens=not add_special_tokens)
+        options = _library.TokenizeOptions(max_length=0 if max_length is None else integer(max_length, "max_length", 1), no_special_tokens=not add_special_tokens)
         handle = ctypes.c_void_p()
         lib.berth_tokenize(tokenizer, row, options, ctypes.byref(handle))
         try:
             count = lib.berth_encoding_size(handle)
-            return {"ids": _copied(lib.berth_encoding_ids(handle), (count,), np.int32),
-                    "type_ids": _copied(lib.berth_encoding_type_ids(handle), (count,), np.int32),
+            return {"ids": copied(lib.berth_encoding_ids(handle), (count,), np.int32),
+                    "type_ids": copied(lib.berth_encoding_type_ids(handle), (count,), np.int32),
                     "tokens": [lib.berth_encoding_token(handle, i).text() for i in range(count)],
-                    "offsets": _copied(lib.berth_encoding_offsets(handle), (count, 2), np.uint32),
+                    "offsets": copied(lib.berth_encoding_offsets(handle), (count, 2), np.uint32),
                     "truncated": bool(lib.berth_encoding_truncated(handle))}
         finally:
             lib.berth_encoding_free(handle)
@@ -295,6 +292,8 @@ class Model:
     @staticmethod
     def _rows(texts):
         """(list of rows, whether it was a single text)"""
+        if isinstance(texts, np.ndarray):
+            texts = texts.tolist()  # of two columns: pairs
         if isinstance(texts, str):
             return [texts], True
         if isinstance(texts, (bytes, dict)) or not hasattr(texts, "__iter__"):
@@ -307,17 +306,8 @@ class Model:
             values, rows = values[0], rows[0]
         return (values, rows) if return_rows else values
 
-    @staticmethod
-    def _buffer(out, shape, single):
-        if out is None:
-            return np.empty(shape, dtype=np.float32)
-        wanted = shape[1:] if single else shape
-        if not isinstance(out, np.ndarray) or out.dtype != np.float32 or out.shape != wanted or not out.flags.c_contiguous or not out.flags.writeable:
-            raise ArgumentError(f"out: expected a writable C-contiguous float32 array of shape {wanted}")
-        return out.reshape(shape)
-
     def _limit(self, max_length):
-        return self._max_length if max_length is None else min(_size(max_length, "max_length", 1), self._max_length)
+        return self._max_length if max_length is None else min(integer(max_length, "max_length", 1), self._max_length)
 
     def _prompt_named(self, name):
         if name not in self.prompts:
@@ -332,7 +322,7 @@ class Model:
 
     def _run_options(self, max_length=None, *, truncate_dim=None, prompt=None, **options):
         result = _library.RunOptions(max_length=self._limit(max_length),
-                                     truncate_dim=0 if truncate_dim is None else _size(truncate_dim, "truncate_dim", 1), **options)
+                                     truncate_dim=0 if truncate_dim is None else integer(truncate_dim, "truncate_dim", 1), **options)
         if prompt is not None:
             result.prompt = result.keep = string(prompt, "prompt")
         return result
@@ -345,40 +335,47 @@ class Model:
     def _run(self, function, inputs, options, values, progress=None):
         """Calls function for all inputs, which fills values (first axis: rows); returns what became of the rows."""
         rows = np.empty(inputs.count, dtype=ROW)
-        step = progress or _ROWS_AT_A_TIME
-        for begin in range(0, inputs.count, step):
-            end = min(begin + step, inputs.count)
-            function(self._handle, *inputs.part(begin, end), options, values[begin:end].ctypes.data, rows[begin:end].ctypes.data)
-            if progress:
+
+        def call(pointer, begin, end):
+            function(self._handle, pointer, end - begin, options, values[begin:end].ctypes.data, rows[begin:end].ctypes.data)
+            if progress and inputs.count:
                 last = end == inputs.count
-                print(f"\rBatches: {-(-end // step)}/{-(-inputs.count // step)}", end="\n" if last else "", file=sys.stderr, flush=True)
+                print(f"\rBatches: {-(-end // progress)}/{-(-inputs.count // progress)}", end="\n" if last else "", file=sys.stderr, flush=True)
+
+        inputs.run(call, progress)
         return rows
 
     def _token_embeddings(self, inputs, options):
-        rows = np.empty(inputs.count, dtype=ROW)
+        rows, values = np.empty(inputs.count, dtype=ROW), []
         handle, tokens = ctypes.c_void_p(), ctypes.c_size_t()
-        lib.berth_encode_tokens(self._handle, *inputs.part(0, inputs.count), options, None, rows.ctypes.data, ctypes.byref(handle))
-        try:
-            values = []
-            for i in range(inputs.count):
-                data = lib.berth_token_embeddings_row(handle, i, ctypes.byref(tokens))
-                values.append(_copied(data, (tokens.value, self.hidden_size), np.float32))
-            return values, rows
-        finally:
-            lib.berth_token_embeddings_free(handle)
+
+        def call(pointer, begin, end):
+            lib.berth_encode_tokens(self._handle, pointer, end - begin, options, None, rows[begin:end].ctypes.data, ctypes.byref(handle))
+            try:
+                for i in range(end - begin):
+                    data = lib.berth_token_embeddings_row(handle, i, ctypes.byref(tokens))
+                    values.append(copied(data, (tokens.value, self.hidden_size), np.float32))
+            finally:
+                lib.berth_token_embeddings_free(handle)
+
+        inputs.run(call)
+        return values, rows
 
     def _findings(self, function, texts, options, convert):
-        rows, single = self._rows(texts)
-        inputs, handle, count = Inputs(rows), ctypes.c_void_p(), ctypes.c_size_t()
-        function(self._handle, *inputs.part(0, inputs.count), options, ctypes.byref(handle), None)
-        try:
-            found = []
-            for i in range(inputs.count):
-                items = lib.berth_findings_row(handle, i, ctypes.byref(count))
-                found.append([convert(items[k]) for k in range(count.value)])
-            return found[0] if single else found
-        finally:
-            lib.berth_findings_free(handle)
+        (rows, single), found = self._rows(texts), []
+        handle, count = ctypes.c_void_p(), ctypes.c_size_t()
+
+        def call(pointer, begin, end):
+            function(self._handle, pointer, end - begin, options, ctypes.byref(handle), None)
+            try:
+                for i in range(end - begin):
+                    items = lib.berth_findings_row(handle, i, ctypes.byref(count))
+                    found.append([convert(items[k]) for k in range(count.value)])
+            finally:
+                lib.berth_findings_free(handle)
+
+        Inputs(rows).run(call)
+        return found[0] if single else found
 
     def _encode_as(self, names, sentences, options):
         if options.get("prompt") is None and options.get("prompt_name") is None:
@@ -387,30 +384,19 @@ class Model:
 
     def _embeddings(self, rows):
         """[n, dimensions] float32 of embeddings, or of texts."""
-        texts = [rows] if isinstance(rows, str) else rows
-        if not isinstance(texts, np.ndarray) and len(texts) > 0 and isinstance(texts[0], str):
-            return self.encode(texts)
-        return np.atleast_2d(np.asarray(rows, dtype=np.float32))
+        rows = rows if isinstance(rows, (str, np.ndarray)) or hasattr(rows, "__len__") else list(rows)
+        first = rows if isinstance(rows, str) else next(iter(rows), None)
+        if isinstance(first[0] if is_pair(first) else first, str):
+            return np.atleast_2d(self.encode(rows))
+        values = np.asarray(rows, dtype=np.float32)
+        if values.ndim == 1:
+            values = values.reshape(-1, len(values) or self.embedding_size)  # a single one, or none
+        if values.ndim != 2:
+            raise ArgumentError(f"similarity: expected embeddings [n, dimensions], got {values.ndim} dimensions")
+        return values
 
 
-def _load(path, options):
-    return Model(path, **options)
-
-
-def _copied(address, shape, dtype):
-    count = int(np.prod(shape))
-    if count == 0:
-        return np.empty(shape, dtype=dtype)
-    return np.frombuffer(ctypes.string_at(address, count * np.dtype(dtype).itemsize), dtype=dtype).reshape(shape).copy()
-
-
-def _quantized(values, precision):
-    """As sentence-transformers' quantize_embeddings(); the ranges of int8 and uint8 are those of these embeddings."""
-    kind, (count, dimensions) = _PRECISIONS[precision], values.shape
-    out = np.empty((count, lib.berth_quantized_size(kind, dimensions)), dtype=_TYPES[precision])
-    ranges = None
-    if precision in ("int8", "uint8"):
-        ranges = np.empty((2, dimensions), dtype=np.float32)
-        lib.berth_find_ranges(values.ctypes.data, count, dimensions, 0, ranges.ctypes.data)
-    lib.berth_quantize(values.ctypes.data, count, dimensions, kind, None if ranges is None else ranges.ctypes.data, out.ctypes.data)
-    return out
+def _load(kind, path, options):
+    model = kind.__new__(kind)
+    Model.__init__(model, path, **options)  # not a subclass's, which may take other arguments
+    return model
