@@ -135,12 +135,14 @@ struct ArchitectureSpec {
   std::vector<std::string_view> prefixes;  // that the body's tensors may have; "" among them
   // Several descriptions may share a model_type; the first that fits is taken.
   std::vector<std::string_view> position_types = {
-      "absolute"};               // values of config.json "position_embedding_type"; the first is what it means without; empty: no such key
-  std::string_view marker = {};  // a tensor (relative to the prefix) that only this one has
+      "absolute"};                   // values of config.json "position_embedding_type"; the first is what it means without; empty: no such key
+  std::string_view marker = {};      // a tensor (relative to the prefix) that only this one has
+  std::string_view marker_key = {};  // a key of config.json that only this one has
   ConfigKeys keys = {};
   ConfigDefaults defaults = {};
   BodySpec body = {};
-  std::vector<DenseStep> pooler = {};  // first token -> pooler_output; optional in the file
+  std::vector<TensorNames> other_names = {};  // the body's tensors under the names of another release: taken where the file has its attention_output
+  std::vector<DenseStep> pooler = {};         // first token -> pooler_output; optional in the file
   std::vector<HeadSpec> heads = {};
   // Reads what only this architecture's config.json says. The common fields are filled, and may be changed.
   void (*read)(const base::JsonObject& json, const loaders::TensorStore& tensors, ModelConfig& config) = nullptr;

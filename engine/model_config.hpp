@@ -110,6 +110,9 @@ ModelConfig read_model_config(const loaders::ModelDirectory& directory, const lo
 // The prefix under which the body's tensors are; the first when they are nowhere, so that messages name the plain names.
 std::string body_prefix(const ArchitectureSpec& spec, const loaders::TensorStore& tensors);
 
+// The tensor name of a stored layer from its pattern.
+std::string layer_name(std::string_view pattern, std::size_t layer, std::size_t inner_layers);
+
 // A Hugging Face activation name ("gelu_new"); throws unsupported listing the known ones.
 kernels::Activation activation_by_name(const std::string& name, const std::string& label, const char* field);
 
@@ -126,6 +129,8 @@ void read_rerank_activation(const loaders::ModelDirectory& directory, ModelConfi
 [[noreturn]] void refuse(const base::JsonObject& json, const char* key, const std::string& value, const std::string& supported);
 // Throws when a boolean is `value` (missing: not).
 void refuse_flag(const base::JsonObject& json, const char* key, bool value);
+// Throws where the key says another size of heads than the number of heads does.
+void expect_head_size(const base::JsonObject& json, const char* key, const ModelConfig& config);
 std::size_t size_or(const base::JsonObject& json, const char* key, std::size_t fallback, std::size_t min, std::size_t max);
 // Gives every layer rotary positions number 0 made of `theta` over `dims` values of a head.
 void use_rotary(ModelConfig& config, std::vector<float> frequencies, bool interleaved = false);

@@ -143,18 +143,6 @@ std::string_view name(Precision precision) {
   return "";
 }
 
-std::string layer_name(std::string_view pattern, std::size_t layer, std::size_t inner_layers) {
-  std::string name(pattern);
-  const auto put = [&name](std::string_view what, std::size_t value) {
-    const std::size_t at = name.find(what);
-    if (at != std::string::npos) name.replace(at, what.size(), std::to_string(value));
-  };
-  put("{i}", layer);
-  put("{group}", layer / inner_layers);
-  put("{inner}", layer % inner_layers);
-  return name;
-}
-
 ModelWeights bind_weights(const ModelConfig& config, const loaders::TensorStore& tensors, Precision precision, const Compute& compute) {
   ModelWeights weights;
   Binder binder(tensors, compute);

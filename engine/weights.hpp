@@ -101,9 +101,6 @@ struct ModelWeights {
   std::size_t bytes = 0;                        // that packed matrices, vectors and tables take
 };
 
-// The tensor name of a stored layer from its pattern.
-std::string layer_name(std::string_view pattern, std::size_t layer, std::size_t inner_layers);
-
 // Checks, converts and packs the tensors that `config` asks for, on the pool's threads. base::Error: corrupt_file listing every missing and every
 // misshapen tensor at once, unsupported for a stored type that is no float, non_finite naming the tensor.
 ModelWeights bind_weights(const ModelConfig& config, const loaders::TensorStore& tensors, Precision precision, const Compute& compute);

@@ -80,8 +80,7 @@ void read_convolution(const base::JsonObject& json, ModelConfig& config) {
 }
 
 void read_deberta_v2(const base::JsonObject& json, const loaders::TensorStore&, ModelConfig& config) {
-  if (size_or(json, "attention_head_size", config.head_size, 1, config.hidden_size) != config.head_size)
-    json.fail("attention_head_size", "must be \"hidden_size\" by \"num_attention_heads\" (" + std::to_string(config.head_size) + ")");
+  expect_head_size(json, "attention_head_size", config);
   if (!json.boolean_or("position_biased_input", true)) config.body.names.position_embeddings = "";
   if (config.embedding_size == config.hidden_size) config.body.names.embedding_projection = "";
   config.body.biases.embedding_projection = false;

@@ -3,7 +3,7 @@
 
 #include "engine/architecture.hpp"
 
-// Of those that share a model_type, one with a marker comes before one without.
+// Of those that share a model_type, one with a marker or a key of its own comes before one without.
 // clang-format off
 #define BERTH_ARCHITECTURES(entry) \
   entry(kAlbert)                   \
@@ -19,6 +19,7 @@
   entry(kModernBert)               \
   entry(kMpnet)                    \
   entry(kNomicBert)                \
+  entry(kNomicBertNative)          \
   entry(kRoberta)                  \
   entry(kXlmRoberta)
 // clang-format on

@@ -25,8 +25,8 @@ TEST(Architectures, AreListedOnceAndWithoutMistakes) {
     EXPECT_FALSE(spec->body.names.word_embeddings.empty());
     names.emplace(spec->model_type);
   }
-  EXPECT_EQ(names, (std::set<std::string>{"albert", "bert", "camembert", "deberta-v2", "distilbert", "electra", "gte", "modernbert", "mpnet", "new",
-                                          "nomic_bert", "roberta", "xlm-roberta"}));
+  EXPECT_EQ(names, (std::set<std::string>{"albert", "bert", "camembert", "deberta-v2", "distilbert", "electra", "gte", "modernbert",
+                                          "mpnet", "new", "nomic_bert", "roberta", "xlm-roberta"}));
   std::string list;
   for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
   EXPECT_EQ(engine::supported_model_types(), list);
@@ -40,8 +40,9 @@ std::string documentation() {
     for (const engine::HeadSpec& head : spec->heads) tasks.emplace(engine::task_name(head.kind));
     std::string list;
     for (const std::string& task : tasks) list += (list.empty() ? "" : ", ") + task;
-    const std::string positions = spec->position_types == std::vector<std::string_view>{"alibi"} ? ", `position_embedding_type` `alibi`" : "";
-    lines.insert("| `" + std::string(spec->model_type) + "`" + positions + " | " + std::string(spec->summary) + " | " + list + " |\n");
+    std::string when = spec->position_types == std::vector<std::string_view>{"alibi"} ? ", `position_embedding_type` `alibi`" : "";
+    if (!spec->marker_key.empty()) when += ", with `" + std::string(spec->marker_key) + "`";
+    lines.insert("| `" + std::string(spec->model_type) + "`" + when + " | " + std::string(spec->summary) + " | " + list + " |\n");
   }
   std::string table = "| `model_type` | what is particular about it | tasks |\n|---|---|---|\n";
   for (const std::string& line : lines) table += line;
@@ -62,6 +63,7 @@ TEST(Architectures, UnknownValuesAreRefused) {
   expect_refused("roberta", "position_embedding_type", "relative_key_query", {"absolute"});
   expect_refused("roberta", "is_decoder", true, {"true"});
   for (const char* model : {"bert", "distilbert", "modernbert"}) expect_refused(model, "pruned_heads", Json{{"1", {0, 2}}}, {R"({"1":[0,2]})", "{}"});
+  EXPECT_NO_THROW(config_of("bert", [](Json& json) { json["pruned_heads"] = {{"0", Json::array()}, {"1", Json::array()}}; })) << "which takes none out";
   expect_refused("deberta-v2", "pos_att_type", Json::array({"p2q"}), {"p2q", "c2p, p2c"});
   expect_refused("deberta-v2", "norm_rel_ebd", "batch_norm", {"batch_norm"});
   expect_refused("deberta-v2-xl-style", "conv_act", "nope", {"nope"});

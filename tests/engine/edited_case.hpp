@@ -55,7 +55,8 @@ class Edited {
 };
 
 // The configuration alone: the tensors need not fit it.
-inline engine::ModelConfig config_of(const std::string& name, const std::function<void(base::Json&)>& edit = [](base::Json&) {}) {
+inline engine::ModelConfig config_of(
+    const std::string& name, const std::function<void(base::Json&)>& edit = [](base::Json&) {}) {
   const Edited edited(name, edit);
   const auto directory = loaders::ModelDirectory::open(edited.directory());
   const auto tensors = loaders::TensorStore::open(edited.directory());
