@@ -14,6 +14,7 @@
   entry(kElectra)                  \
   entry(kGteNew)                   \
   entry(kGte)                      \
+  entry(kJinaEmbeddingsV3)         \
   entry(kJinaBertNormedKeys)       \
   entry(kJinaBert)                 \
   entry(kModernBert)               \

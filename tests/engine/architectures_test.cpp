@@ -25,7 +25,7 @@ TEST(Architectures, AreListedOnceAndWithoutMistakes) {
     EXPECT_FALSE(spec->body.names.word_embeddings.empty());
     names.emplace(spec->model_type);
   }
-  EXPECT_EQ(names, (std::set<std::string>{"albert", "bert", "camembert", "deberta-v2", "distilbert", "electra", "gte", "modernbert",
+  EXPECT_EQ(names, (std::set<std::string>{"albert", "bert", "camembert", "deberta-v2", "distilbert", "electra", "gte", "jina_embeddings_v3", "modernbert",
                                           "mpnet", "new", "nomic_bert", "roberta", "xlm-roberta"}));
   std::string list;
   for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
