@@ -46,6 +46,7 @@ struct TensorNames {
   std::string_view word_embeddings = {};
   std::string_view position_embeddings = {};
   std::string_view token_type_embeddings = {};
+  std::string_view task_type_embeddings = {};  // every token has the first row, the task that is meant where nobody names one
   std::string_view embedding_norm = {};
   std::string_view embedding_projection = {};  // from the tables' size to the hidden size
   // per layer
@@ -144,6 +145,7 @@ struct ArchitectureSpec {
   std::vector<TensorNames> other_names = {};  // the body's tensors under the names of another release: taken where the file has its attention_output
   std::vector<DenseStep> pooler = {};         // first token -> pooler_output; optional in the file
   std::vector<HeadSpec> heads = {};
+  bool words_by_jieba = false;  // the library's tokenizer takes words of several ideographs that the vocabulary has out of a text first
   // Reads what only this architecture's config.json says. The common fields are filled, and may be changed.
   void (*read)(const base::JsonObject& json, const loaders::TensorStore& tensors, ModelConfig& config) = nullptr;
 };

@@ -47,6 +47,7 @@ class HeadAttention {
       float* qkv = workspace_.wide() + (args.q - workspace_.wide());
       rotate(qkv, args.tokens);
       rotate(qkv + config_.hidden_size, args.tokens);
+      if (config_.rotaries[plan_.rotary].turns_values) rotate(qkv + 2 * config_.hidden_size, args.tokens);
     }
     if (config_.disentangled.span > 0) multiply_positions(args, head);
     (in_bf16(compute_, config_, precision_) ? compute_.low.attention_bf16 : compute_.kernels.attention_f32)(args);

@@ -162,9 +162,14 @@ std::size_t size_or(const JsonObject& json, const char* key, std::size_t fallbac
   return static_cast<std::size_t>(json.integer_or(key, static_cast<std::int64_t>(fallback), static_cast<std::int64_t>(min), static_cast<std::int64_t>(max)));
 }
 
-void use_rotary(ModelConfig& config, std::vector<float> frequencies, bool interleaved) {
+void expect_pairs(const JsonObject& json, const ModelConfig& config) {
+  if (config.head_size % 2 == 0) return;
+  json.fail(std::string(config.architecture->keys.num_heads).c_str(), "heads of " + std::to_string(config.head_size) + " values cannot be rotated in pairs");
+}
+
+void use_rotary(ModelConfig& config, RotarySpec rotary) {
   for (LayerPlan& layer : config.plan) layer.rotary = config.rotaries.size();
-  config.rotaries.push_back({.frequencies = std::move(frequencies), .interleaved = interleaved});
+  config.rotaries.push_back(std::move(rotary));
 }
 
 std::string body_prefix(const ArchitectureSpec& spec, const loaders::TensorStore& tensors) {

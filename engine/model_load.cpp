@@ -7,9 +7,11 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/memory.hpp"
+#include "base/utf8.hpp"
 #include "engine/auto_precision.hpp"
 #include "engine/info.hpp"
 #include "kernels/dispatch.hpp"
+#include "tokenizer/unicode.hpp"
 
 namespace berth::engine {
 
@@ -94,6 +96,23 @@ void check_vocabulary(const tokenizer::Tokenizer& tokenizer, const ModelConfig& 
                                            ", but config.json field \"vocab_size\" is " + std::to_string(config.vocab_size));
 }
 
+// berth has no dictionary to find words in Chinese: where the vocabulary has none of several ideographs, the library's tokenizer does what BERT's does.
+void check_words(const tokenizer::Tokenizer& tokenizer, const loaders::ModelDirectory& directory) {
+  const auto ideographs = [](std::string_view text) {
+    std::size_t count = 0;
+    for (std::size_t at = 0; at < text.size();) {
+      const auto [code_point, length] = base::decode_utf8(text, at);
+      count += tokenizer::CharTable::instance().has(code_point, tokenizer::kIdeograph) ? 1 : 0;
+      at += length;
+    }
+    return count;
+  };
+  for (std::int32_t id = 0; id <= tokenizer.max_id(); ++id)
+    if (ideographs(tokenizer.token(id)) > 1)
+      throw Error(ErrorCode::unsupported, base::display(directory.encoder) + ": the vocabulary has the word " + base::quoted(std::string(tokenizer.token(id))) +
+                                              ", which this model's own tokenizer finds by jieba; berth does not. Without tokenizer files the model takes ids");
+}
+
 }  // namespace
 
 std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOptions& options) {
@@ -121,6 +140,7 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
   if (tokenizer::Tokenizer::present(directory.encoder)) model->tokenizer_ = tokenizer::Tokenizer::load(directory.encoder);
   if (is_static) model->static_ = bind_static_embedding(directory, *model->tensors_, model->tokenizer(), model->compute(), model->config_, model->weights_);
   if (model->tokenizer_ && !is_static) check_vocabulary(*model->tokenizer_, model->config_, directory);
+  if (model->tokenizer_ && !is_static && model->config_.architecture->words_by_jieba) check_words(*model->tokenizer_, directory);
   model->modules_ = bind_modules(directory, model->config_, model->compute());
   model->token_vectors_ = bind_token_vectors(directory, *model->tensors_, model->config_, model->tokenizer(), model->compute(), access);
   model->token_weights_ = bind_token_weights(directory, model->config_, model->tokenizer(), model->compute(), access);

@@ -31,6 +31,7 @@ struct BodyBinder {
     binder.table(weights.word_embeddings, full(names.word_embeddings), config.vocab_size, size);
     if (!names.position_embeddings.empty()) binder.table(weights.position_embeddings, full(names.position_embeddings), config.position_rows, size);
     if (!names.token_type_embeddings.empty()) binder.table(weights.token_type_embeddings, full(names.token_type_embeddings), config.type_vocab_size, size);
+    if (!names.task_type_embeddings.empty()) binder.table(weights.task_type_embeddings, full(names.task_type_embeddings), config.task_types, size);
     if (!names.embedding_norm.empty()) norm(weights.embedding_norm, full(names.embedding_norm), config.body.project_before_norm ? config.hidden_size : size);
     if (!names.embedding_projection.empty())
       binder.linear(weights.embedding_projection, full(names.embedding_projection), config.hidden_size, size, Precision::fp32,

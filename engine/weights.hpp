@@ -85,6 +85,7 @@ struct ModelWeights {
   TableView word_embeddings;
   TableView position_embeddings;
   TableView token_type_embeddings;
+  TableView task_type_embeddings;
   Norm embedding_norm;
   Linear embedding_projection;       // from the tables' size to the hidden size; or none, with out 0
   std::vector<LayerWeights> layers;  // as stored

@@ -79,7 +79,8 @@ void read_nomic_bert(const base::JsonObject& json, const loaders::TensorStore& t
   const auto dims = static_cast<std::size_t>(static_cast<double>(config.head_size) * fraction);
   if (dims % 2 != 0) json.fail("rotary_emb_fraction", "gives " + std::to_string(dims) + " values of a head, which are no pairs");
   if (dims > 0) {
-    use_rotary(config, rotary_frequencies(json.number_or("rotary_emb_base", 10000.0, 1.0, 1e12), dims), json.boolean_or("rotary_emb_interleaved", false));
+    use_rotary(config, {.frequencies = rotary_frequencies(json.number_or("rotary_emb_base", 10000.0, 1.0, 1e12), dims),
+                        .interleaved = json.boolean_or("rotary_emb_interleaved", false)});
     config.body.names.position_embeddings = "";
   }
 }

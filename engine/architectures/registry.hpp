@@ -9,9 +9,11 @@
   entry(kAlbert)                   \
   entry(kBert)                     \
   entry(kCamembert)                \
+  entry(kData2VecText)             \
   entry(kDebertaV2)                \
   entry(kDistilBert)               \
   entry(kElectra)                  \
+  entry(kErnie)                    \
   entry(kGteNew)                   \
   entry(kGte)                      \
   entry(kJinaEmbeddingsV3)         \
@@ -22,6 +24,7 @@
   entry(kNomicBert)                \
   entry(kNomicBertNative)          \
   entry(kRoberta)                  \
+  entry(kRoFormer)                 \
   entry(kXlmRoberta)
 // clang-format on
 

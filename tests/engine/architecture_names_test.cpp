@@ -49,14 +49,36 @@ void expect_same_bits(const std::string& name, const Edited& edited) {
   }
 }
 
+TEST(ArchitectureNames, Data2VecTextIsRoberta) {
+  for (const char* name : {"roberta", "roberta-seqcls", "roberta-tokencls", "roberta-mlm"}) {
+    const Edited edited(name, [](Json& json) { json["model_type"] = "data2vec-text"; });
+    edited.rewrite([](const TensorToWrite& tensor) { return std::vector{renamed(tensor, {{"roberta.", "data2vec_text."}})}; });
+    expect_same_bits(name, edited);
+  }
+}
+
+TEST(ArchitectureNames, ErnieIsBert) {
+  for (const char* name : {"bert", "bert-nli", "bert-tokencls", "bert-qa", "bert-mlm", "bert-act-relu"}) {
+    const Edited edited(name, [](Json& json) { json["model_type"] = "ernie"; });
+    edited.rewrite([](const TensorToWrite& tensor) { return std::vector{renamed(tensor, {{"bert.", "ernie."}})}; });
+    expect_same_bits(name, edited);
+  }
+}
+
 // config.json of the case "nomic-bert" as NomicBertConfig of transformers 5 has it.
 void as_native_nomic(Json& json) {
-  json = {{"model_type", "nomic_bert"},    {"architectures", Json::array({"NomicBertModel"})},
-          {"vocab_size", 320},             {"hidden_size", 32},
-          {"num_hidden_layers", 2},        {"num_attention_heads", 2},
-          {"intermediate_size", 256},      {"hidden_act", "silu"},
-          {"max_position_embeddings", 128}, {"type_vocab_size", 2},
-          {"layer_norm_eps", 1e-12},       {"head_dim", 16},
+  json = {{"model_type", "nomic_bert"},
+          {"architectures", Json::array({"NomicBertModel"})},
+          {"vocab_size", 320},
+          {"hidden_size", 32},
+          {"num_hidden_layers", 2},
+          {"num_attention_heads", 2},
+          {"intermediate_size", 256},
+          {"hidden_act", "silu"},
+          {"max_position_embeddings", 128},
+          {"type_vocab_size", 2},
+          {"layer_norm_eps", 1e-12},
+          {"head_dim", 16},
           {"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 1000.0}}}};
 }
 
@@ -140,11 +162,13 @@ TEST(ArchitectureNames, NomicBertOfTransformers5ReadsItsKeys) {
     expect_error(code, all, [&] { native(edit); });
   };
   refused("rope_parameters.rope_type", {"yarn", "default, linear"}, [](Json& json) { json["rope_parameters"]["rope_type"] = "yarn"; });
-  refused("head_dim", {"8", "16"}, [](Json& json) { json["head_dim"] = 8; }, ErrorCode::corrupt_file);
+  refused(
+      "head_dim", {"8", "16"}, [](Json& json) { json["head_dim"] = 8; }, ErrorCode::corrupt_file);
   refused("rope_parameters.partial_rotary_factor", {"0.5"}, [](Json& json) {
     json["rope_parameters"] = {{"rope_type", "linear"}, {"factor", 2.0}, {"partial_rotary_factor", 0.5}};
   });
-  refused("hidden_size", {}, [](Json& json) { json.erase("hidden_size"); }, ErrorCode::corrupt_file);
+  refused(
+      "hidden_size", {}, [](Json& json) { json.erase("hidden_size"); }, ErrorCode::corrupt_file);
 }
 
 TEST(ArchitectureNames, AdaptersAreRefused) {

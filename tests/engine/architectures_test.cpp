@@ -25,8 +25,8 @@ TEST(Architectures, AreListedOnceAndWithoutMistakes) {
     EXPECT_FALSE(spec->body.names.word_embeddings.empty());
     names.emplace(spec->model_type);
   }
-  EXPECT_EQ(names, (std::set<std::string>{"albert", "bert", "camembert", "deberta-v2", "distilbert", "electra", "gte", "jina_embeddings_v3", "modernbert",
-                                          "mpnet", "new", "nomic_bert", "roberta", "xlm-roberta"}));
+  EXPECT_EQ(names, (std::set<std::string>{"albert", "bert", "camembert", "data2vec-text", "deberta-v2", "distilbert", "electra", "ernie", "gte",
+                                          "jina_embeddings_v3", "modernbert", "mpnet", "new", "nomic_bert", "roberta", "roformer", "xlm-roberta"}));
   std::string list;
   for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
   EXPECT_EQ(engine::supported_model_types(), list);
@@ -79,6 +79,9 @@ TEST(Architectures, UnknownValuesAreRefused) {
   expect_refused("nomic-bert", "num_experts", 8, {"8"});
   expect_refused("jina-bert", "feed_forward_type", "swiglu", {"swiglu", "geglu"});
   expect_refused("jina-bert-qk-post-norm", "feed_forward_type", "original", {"original"});
+  expect_refused("roformer-mlm", "num_attention_heads", 32, {"pairs"}, ErrorCode::corrupt_file);
+  expect_refused("ernie-seqcls", "task_type_vocab_size", 0, {"0"}, ErrorCode::corrupt_file);
+  expect_refused("ernie-seqcls", "position_embedding_type", "relative_key", {"absolute"});
   expect_refused("gte-new", "layer_norm_type", "rms_norm", {"rms_norm", "layer_norm"});
   expect_refused("gte-new", "logn_attention_scale", true, {"true"});
   expect_refused("gte-new", "position_embedding_type", "alibi", {"alibi", "rope, absolute"});
@@ -88,6 +91,17 @@ TEST(Architectures, UnknownValuesAreRefused) {
                [] { config_of("modernbert-v5-config", [](Json& json) { json["rope_parameters"]["sliding_attention"]["rope_type"] = "yarn"; }); });
   expect_error(ErrorCode::corrupt_file, {"config.json", "num_attention_heads", "pairs"},
                [] { config_of("modernbert", [](Json& json) { json["num_attention_heads"] = 16; }); });
+}
+
+// Its own tokenizer takes words of Chinese out of a text by a dictionary; others it cuts as BERT's does.
+TEST(Architectures, RoFormersVocabularyOfChineseWordsIsRefused) {
+  const Edited edited("roformer-seqcls", [](Json&) {});
+  const auto load_with = [&](const std::string& words) {
+    std::ofstream(edited.directory() / "vocab.txt") << "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n" + words;
+    engine::Model::load(edited.directory().string(), {.threads = 1});
+  };
+  EXPECT_NO_THROW(load_with("a\n中\n##国\n"));
+  expect_error(ErrorCode::unsupported, {"\"中国\"", "jieba", "ids"}, [&] { load_with("中\n中国\n"); });
 }
 
 TEST(Architectures, ActivationsByEveryName) {
