@@ -54,7 +54,9 @@ struct TensorNames {
   std::string_view key = {};
   std::string_view value = {};
   std::string_view query_key_value = {};  // the three as one stored matrix, in place of them
-  std::string_view query_norm = {};       // LayerNorm over the queries of all heads together
+  std::string_view query_bias = {};       // where heads are interleaved: full names of the only biases there are
+  std::string_view value_bias = {};
+  std::string_view query_norm = {};  // LayerNorm over the queries of all heads together
   std::string_view key_norm = {};
   std::string_view attention_output = {};
   std::string_view attention_norm = {};
@@ -87,6 +89,7 @@ struct Biases {
   bool output = true;
   bool norms = true;
   bool embedding_projection = true;
+  bool position_key = true;
 };
 
 // How the layers are built. The description gives it as the architecture usually is; reading config.json may change it.
@@ -95,6 +98,7 @@ struct BodySpec {
   bool pre_norm = false;                // x = x + block(norm(x)), and a final norm; else x = norm(x + block(x))
   bool first_attention_norm = true;     // false: the first layer's attention reads the embeddings as they are
   bool project_before_norm = false;     // embedding_projection goes before embedding_norm
+  bool heads_interleaved = false;       // query_key_value has each head's queries, keys and values behind one another
   bool positions_skip_padding = false;  // positions count the ids that are not the padding id, from that id + 1 on
   Gate gate = Gate::none;
   Biases biases = {};

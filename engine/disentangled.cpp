@@ -32,7 +32,7 @@ void expect_positions(Binder& binder, const ModelConfig& config, const std::stri
     const auto expect = [&](std::string_view name, bool bias) {
       binder.expect_linear(prefix + layer_name(name, i, config.inner_layers), config.hidden_size, config.hidden_size, bias);
     };
-    if (spec.content_to_position) expect(config.body.names.position_key, true);
+    if (spec.content_to_position) expect(config.body.names.position_key, config.body.biases.position_key);
     if (spec.position_to_content) expect(config.body.names.position_query, true);
   }
 }
@@ -56,12 +56,12 @@ void bind_positions(ModelWeights& weights, const ModelConfig& config, const load
     // One layer at a time: its projections in FP32 live only here.
     Linear key, query;
     Binder binder(tensors, compute);
-    const auto bind = [&](Linear& to, std::string_view own, std::string_view shared) {
+    const auto bind = [&](Linear& to, std::string_view own, std::string_view shared, bool bias) {
       binder.linear(to, prefix + layer_name(spec.shared_projections ? shared : own, i, config.inner_layers), config.hidden_size, config.hidden_size,
-                    Precision::fp32);
+                    Precision::fp32, bias);
     };
-    if (spec.content_to_position) bind(key, names.position_key, names.key);
-    if (spec.position_to_content) bind(query, names.position_query, names.query);
+    if (spec.content_to_position) bind(key, names.position_key, names.key, config.body.biases.position_key);
+    if (spec.position_to_content) bind(query, names.position_query, names.query, true);
     binder.finish(tensors.label());
     LayerWeights& layer = weights.layers[i];
     if (spec.content_to_position) layer.position_keys = project(compute, config, key, positions);

@@ -60,7 +60,10 @@ struct BodyBinder {
     const std::size_t hidden = config.hidden_size;
     const std::size_t inner = config.intermediate_size;
     const Biases& biases = config.body.biases;
-    if (names.query_key_value.empty()) {
+    if (config.body.heads_interleaved) {
+      binder.interleaved(to.query_key_value, at(names.query_key_value), at(names.query_bias), at(names.value_bias), config.num_heads, config.head_size, hidden,
+                         precision);
+    } else if (names.query_key_value.empty()) {
       binder.linear(to.query_key_value, std::array{at(names.query), at(names.key), at(names.value)}, hidden, hidden, precision, biases.query_key_value);
     } else {
       binder.linear(to.query_key_value, at(names.query_key_value), 3 * hidden, hidden, precision, biases.query_key_value);

@@ -10,6 +10,7 @@
   entry(kBert)                     \
   entry(kCamembert)                \
   entry(kData2VecText)             \
+  entry(kDeberta)                  \
   entry(kDebertaV2)                \
   entry(kDistilBert)               \
   entry(kElectra)                  \

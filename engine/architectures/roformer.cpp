@@ -35,11 +35,9 @@ const ArchitectureSpec kRoFormer{
     .position_types = {},
     .keys = {.embedding_size = "embedding_size"},
     .body = {.names = roformer_names()},
-    .heads = {sequence_classifier({{.name = "classifier.dense", .activation = kernels::Activation::gelu, .activation_key = "hidden_act"},
-                                   {.name = "classifier.out_proj"}}),
-              token_classifier(),
-              span_head(),
-              bert_masked_lm()},
+    .heads = {sequence_classifier(
+                  {{.name = "classifier.dense", .activation = kernels::Activation::gelu, .activation_key = "hidden_act"}, {.name = "classifier.out_proj"}}),
+              token_classifier(), span_head(), bert_masked_lm()},
     .words_by_jieba = true,
     .read = read_roformer,
 };

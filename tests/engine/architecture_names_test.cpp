@@ -1,5 +1,6 @@
 // Models that differ from others in names alone: a reference case under those names gives the same bits in every precision.
 #include <cstring>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -47,6 +48,37 @@ void expect_same_bits(const std::string& name, const Edited& edited) {
       EXPECT_EQ(std::memcmp(a.data(), b.data(), a.size() * sizeof(float)), 0) << name << " " << precision;
     }
   }
+}
+
+// The case of the second DeBERTa without buckets and with c2p alone, as a file of the first: the biases that the first lacks add the same to all of a query's
+// scores.
+TEST(ArchitectureNames, DebertaWithoutBucketsIsTheFirst) {
+  constexpr std::size_t kHeads = 4;
+  const Edited edited("deberta-v2-nobuckets", [](Json& json) { json["model_type"] = "deberta"; });
+  std::map<std::string, TensorToWrite> seen;
+  edited.rewrite([&](const TensorToWrite& tensor) -> std::vector<TensorToWrite> {
+    const std::size_t at = tensor.name.find(".self.");
+    if (at == std::string::npos) return {tensor};
+    const std::string layer = tensor.name.substr(0, at + 6);
+    const std::string part = tensor.name.substr(at + 6);
+    seen[part] = tensor;
+    std::vector<TensorToWrite> made;
+    if (part == "query_proj.bias") made.push_back(renamed(tensor, {{"query_proj.bias", "q_bias"}}));
+    if (part == "value_proj.bias") made.push_back(renamed(tensor, {{"value_proj.bias", "v_bias"}}));
+    if (part == "key_proj.weight") made.push_back(renamed(tensor, {{"key_proj", "pos_proj"}}));
+    if (part == "value_proj.weight") {  // by name the last
+      TensorToWrite whole{layer + "in_proj.weight", tensor.dtype, {3 * tensor.shape[0], tensor.shape[1]}, {}};
+      const std::size_t bytes = tensor.data.size() / kHeads;
+      for (std::size_t head = 0; head < kHeads; ++head)
+        for (const char* stored : {"query_proj.weight", "key_proj.weight", "value_proj.weight"}) whole.data += seen.at(stored).data.substr(head * bytes, bytes);
+      made.push_back(std::move(whole));
+    }
+    return made;
+  });
+  const ReferenceCase original(reference("deberta-v2-nobuckets"));
+  const auto model = engine::Model::load(edited.directory().string(), {.threads = 2});
+  for (const ReferenceInputs& set : original.input_sets())
+    EXPECT_LE(reference_error(*original.tensor(set.prefix + "last_hidden_state"), outputs(*model, set.inputs()), set, true), kReferenceTolerance);
 }
 
 TEST(ArchitectureNames, Data2VecTextIsRoberta) {

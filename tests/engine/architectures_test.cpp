@@ -25,7 +25,7 @@ TEST(Architectures, AreListedOnceAndWithoutMistakes) {
     EXPECT_FALSE(spec->body.names.word_embeddings.empty());
     names.emplace(spec->model_type);
   }
-  EXPECT_EQ(names, (std::set<std::string>{"albert", "bert", "camembert", "data2vec-text", "deberta-v2", "distilbert", "electra", "ernie", "gte",
+  EXPECT_EQ(names, (std::set<std::string>{"albert", "bert", "camembert", "data2vec-text", "deberta", "deberta-v2", "distilbert", "electra", "ernie", "gte",
                                           "jina_embeddings_v3", "modernbert", "mpnet", "new", "nomic_bert", "roberta", "roformer", "xlm-roberta"}));
   std::string list;
   for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
@@ -53,7 +53,7 @@ std::string documentation() {
 TEST(Architectures, AreAllInTheDocumentation) { expect_documented("architectures.md", documentation()); }
 
 TEST(Architectures, UnlistedModelTypesAreRefusedWithTheList) {
-  for (const char* type : {"t5", "gpt2", "llama", "deberta", "xlnet", "roberta-prelayernorm", "modernbert-decoder", ""})
+  for (const char* type : {"t5", "gpt2", "llama", "deberta-v4", "xlnet", "roberta-prelayernorm", "modernbert-decoder", ""})
     expect_refused("bert", "model_type", type, {std::string("\"") + type + "\"", std::string(engine::supported_model_types())});
 }
 
@@ -79,6 +79,8 @@ TEST(Architectures, UnknownValuesAreRefused) {
   expect_refused("nomic-bert", "num_experts", 8, {"8"});
   expect_refused("jina-bert", "feed_forward_type", "swiglu", {"swiglu", "geglu"});
   expect_refused("jina-bert-qk-post-norm", "feed_forward_type", "original", {"original"});
+  expect_refused("deberta-seqcls", "talking_head", true, {"true", "false"});
+  for (const char* types : {"c2p|p2p", "none", ""}) expect_refused("deberta-seqcls", "pos_att_type", types, {"c2p, p2c"});
   expect_refused("roformer-mlm", "num_attention_heads", 32, {"pairs"}, ErrorCode::corrupt_file);
   expect_refused("ernie-seqcls", "task_type_vocab_size", 0, {"0"}, ErrorCode::corrupt_file);
   expect_refused("ernie-seqcls", "position_embedding_type", "relative_key", {"absolute"});
@@ -91,6 +93,18 @@ TEST(Architectures, UnknownValuesAreRefused) {
                [] { config_of("modernbert-v5-config", [](Json& json) { json["rope_parameters"]["sliding_attention"]["rope_type"] = "yarn"; }); });
   expect_error(ErrorCode::corrupt_file, {"config.json", "num_attention_heads", "pairs"},
                [] { config_of("modernbert", [](Json& json) { json["num_attention_heads"] = 16; }); });
+}
+
+// vocab.json and merges.txt as those of GPT-2, between tokens of its own.
+TEST(Architectures, DebertasVocabulary) {
+  const Edited edited("deberta-seqcls", [](Json&) {});
+  std::ofstream(edited.directory() / "vocab.json") << R"({"[PAD]":0,"[CLS]":1,"[SEP]":2,"[UNK]":3,"a":4,"b":5,"Ġ":6,"Ġb":7,"[MASK]":8})";
+  std::ofstream(edited.directory() / "merges.txt") << "#version: 0.2\nĠ b\n";
+  const auto model = engine::Model::load(edited.directory().string(), {.threads = 1});
+  ASSERT_NE(model->tokenizer(), nullptr);
+  const auto encoding = model->tokenizer()->encode("a b", "ba");
+  EXPECT_EQ(encoding.ids, (std::vector<std::int32_t>{1, 4, 7, 2, 5, 4, 2}));
+  EXPECT_EQ(encoding.type_ids, (std::vector<std::int32_t>{0, 0, 0, 0, 1, 1, 1}));
 }
 
 // Its own tokenizer takes words of Chinese out of a text by a dictionary; others it cuts as BERT's does.
@@ -121,6 +135,21 @@ TEST(Architectures, TablesHaveTheirOwnSize) {
   EXPECT_TRUE(config_of("electra-tokencls", [](Json&) {}).body.names.embedding_projection.empty());
 }
 
+// Of a matrix that is taken apart and of the biases beside it.
+TEST(Architectures, InterleavedHeadsThatAreMissingOrMisshapenAreNamed) {
+  const auto expect_problem = [](const std::string& tensor, const std::vector<TensorToWrite>& instead, const std::vector<std::string>& fragments) {
+    const Edited edited("deberta", [](Json&) {});
+    edited.rewrite([&](const TensorToWrite& stored) { return stored.name == tensor ? instead : std::vector{stored}; });
+    std::vector<std::string> all = fragments;
+    all.push_back(tensor);
+    expect_error(ErrorCode::corrupt_file, all, [&] { engine::Model::load(edited.directory().string(), {.threads = 1}); });
+  };
+  const std::string self = "encoder.layer.1.attention.self.";
+  expect_problem(self + "in_proj.weight", {}, {"[96, 32]", "missing"});
+  expect_problem(self + "in_proj.weight", {zeros(self + "in_proj.weight", {32, 96})}, {"[32, 96]", "[96, 32]"});
+  for (const char* bias : {"q_bias", "v_bias"}) expect_problem(self + bias, {}, {"[32]", "missing"});
+}
+
 TEST(Architectures, MissingTensorsOfEveryKindAreNamed) {
   const auto expect_missing = [](const char* name, const std::function<void(Json&)>& edit, const char* tensor) {
     const Edited edited(name, edit);
@@ -138,6 +167,8 @@ TEST(Architectures, MissingTensorsOfEveryKindAreNamed) {
       "deberta-v2", [](Json& json) { json["conv_kernel_size"] = 3; }, "encoder.conv.conv.weight");
   expect_missing(
       "deberta-v2-nobuckets", [](Json& json) { json["norm_rel_ebd"] = "layer_norm"; }, "encoder.LayerNorm.weight");
+  expect_missing(
+      "deberta", [](Json& json) { json["pos_att_type"] = "c2p"; }, "encoder.layer.1.attention.self.pos_proj.weight");
   expect_missing(
       "gte-new", [](Json& json) { json["pack_qkv"] = false; }, "encoder.layer.0.attention.q_proj.weight");
   expect_missing(
