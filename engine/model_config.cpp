@@ -23,7 +23,7 @@ constexpr std::int64_t kMaxLayers = 256;
 constexpr std::int64_t kMaxVocabulary = 1 << 24;
 constexpr std::int64_t kMaxPositions = 1 << 20;
 
-constexpr std::array<std::pair<std::string_view, Activation>, 16> kActivations = {{
+constexpr std::array<std::pair<std::string_view, Activation>, 17> kActivations = {{
     {"gelu", Activation::gelu},
     {"gelu_python", Activation::gelu},
     {"gelu_new", Activation::gelu_tanh},
@@ -34,6 +34,7 @@ constexpr std::array<std::pair<std::string_view, Activation>, 16> kActivations =
     {"quick_gelu", Activation::quick_gelu},
     {"relu", Activation::relu},
     {"relu6", Activation::relu6},
+    {"leaky_relu", Activation::leaky_relu},
     {"silu", Activation::silu},
     {"swish", Activation::silu},
     {"tanh", Activation::tanh},

@@ -52,8 +52,8 @@ std::vector<SentenceModule> bind_modules(const loaders::ModelDirectory& director
     if (spec.type == ModuleType::transformer) continue;
     const std::string label = base::display(directory.root / spec.path / "config.json");
     if (modules.empty() != (spec.type == ModuleType::pooling))
-      throw Error(ErrorCode::unsupported,
-                  base::display(directory.root / "modules.json") + ": the transformer must be followed by one Pooling module, then by Dense or Normalize");
+      throw Error(ErrorCode::unsupported, base::display(directory.root / "modules.json") +
+                                              ": the transformer must be followed by one Pooling module, then by Dense, LayerNorm or Normalize");
     SentenceModule module{.type = spec.type, .pooling = {}, .dense = {}};
     const std::size_t size = modules.empty() ? config.hidden_size : embedding_size(modules, config.hidden_size);
     const auto check_size = [&](const char* field, std::size_t stated) {
@@ -67,6 +67,9 @@ std::vector<SentenceModule> bind_modules(const loaders::ModelDirectory& director
     } else if (spec.type == ModuleType::dense) {
       check_size("in_features", spec.dense.in_features);
       module.dense = bind_dense_module(spec.dense, label, compute);
+    } else if (spec.type == ModuleType::layer_norm) {
+      check_size("dimension", spec.layer_norm.dimension);
+      module.norm = bind_norm_module(spec.layer_norm, label, compute);
     }
     modules.push_back(std::move(module));
   }

@@ -120,12 +120,15 @@ struct BodyBinder {
 // The module classes of torch.nn that sentence-transformers' Dense may name: a closed table, nothing is looked up by name elsewhere.
 kernels::Activation torch_activation(const std::string& name, const std::string& label) {
   using kernels::Activation;
-  constexpr std::array<std::pair<std::string_view, Activation>, 6> kKnown = {{
+  constexpr std::array<std::pair<std::string_view, Activation>, 9> kKnown = {{
       {"Identity", Activation::none},
       {"Tanh", Activation::tanh},
       {"ReLU", Activation::relu},
+      {"ReLU6", Activation::relu6},
+      {"LeakyReLU", Activation::leaky_relu},
       {"GELU", Activation::gelu},
       {"SiLU", Activation::silu},
+      {"Mish", Activation::mish},
       {"Sigmoid", Activation::sigmoid},
   }};
   std::string supported;
@@ -173,6 +176,14 @@ DenseLayer bind_dense_module(const loaders::DenseSpec& spec, const std::string& 
   binder.linear(layer.linear, "linear", spec.out_features, spec.in_features, Precision::fp32, spec.bias);
   binder.finish(label);
   return layer;
+}
+
+Norm bind_norm_module(const loaders::LayerNormSpec& spec, const std::string& label, const Compute& compute) {
+  Norm norm;
+  Binder binder(*spec.tensors, compute);
+  binder.norm(norm, "norm", spec.dimension);
+  binder.finish(label);
+  return norm;
 }
 
 }  // namespace berth::engine

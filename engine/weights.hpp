@@ -108,5 +108,7 @@ ModelWeights bind_weights(const ModelConfig& config, const loaders::TensorStore&
 
 // A sentence-transformers Dense module.
 DenseLayer bind_dense_module(const loaders::DenseSpec& spec, const std::string& label, const Compute& compute);
+// A LayerNorm module.
+Norm bind_norm_module(const loaders::LayerNormSpec& spec, const std::string& label, const Compute& compute);
 
 }  // namespace berth::engine

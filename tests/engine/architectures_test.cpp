@@ -122,7 +122,8 @@ TEST(Architectures, ActivationsByEveryName) {
   using kernels::Activation;
   for (const auto& [name, activation] :
        {std::pair{"gelu_python", Activation::gelu}, std::pair{"gelu_accurate", Activation::gelu_tanh}, std::pair{"swish", Activation::silu},
-        std::pair{"relu6", Activation::relu6}, std::pair{"mish", Activation::mish}, std::pair{"linear", Activation::none}})
+        std::pair{"relu6", Activation::relu6}, std::pair{"leaky_relu", Activation::leaky_relu}, std::pair{"mish", Activation::mish},
+        std::pair{"linear", Activation::none}})
     EXPECT_EQ(config_of("bert", [name = name](Json& json) { json["hidden_act"] = name; }).activation, activation) << name;
   EXPECT_EQ(config_of("albert", [](Json& json) { json.erase("hidden_act"); }).activation, Activation::gelu_tanh);
   EXPECT_EQ(config_of("bert", [](Json& json) { json.erase("hidden_act"); }).activation, Activation::gelu);
