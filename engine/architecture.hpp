@@ -73,6 +73,7 @@ struct TensorNames {
   std::string_view relative_embeddings_norm = {};
   std::string_view position_key = {};  // per layer: projections of relative_embeddings
   std::string_view position_query = {};
+  std::string_view distance_embedding = {};  // per layer: [2 max positions - 1, head size], every head's keys (and queries) of relative positions as they are
   // beside the first layer
   std::string_view convolution = {};
   std::string_view convolution_norm = {};

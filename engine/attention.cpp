@@ -104,7 +104,7 @@ class HeadAttention {
       kernels::GemmF32Args gemm;
       gemm.a = x;
       gemm.lda = args.stride;
-      gemm.b = positions[head].view();
+      gemm.b = positions[positions.size() == 1 ? 0 : head].view();
       gemm.panel_begin = panel(last);
       gemm.panel_end = panel(-last) + 1;
       gemm.c = products;

@@ -68,6 +68,8 @@ class Binder {
     if (bias) find({name + ".bias"}, {out});
   }
 
+  void expect(const std::string& name, const std::vector<std::uint64_t>& shape) { find({name}, shape); }
+
   bool has(const std::string& name) const { return tensors_.find(name) != nullptr; }
 
   // Throws when anything was missing or misshapen; else allocates, converts and packs. Returns {elements, bytes}.

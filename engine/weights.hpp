@@ -65,7 +65,7 @@ struct LayerWeights {
   Linear intermediate;  // [intermediate, hidden]; twice as many outputs where there is a gate
   Linear output;
   Norm output_norm;
-  // Disentangled attention: the relative positions as keys and as queries of each head, [heads] of [2 span, head_size]; or empty.
+  // Disentangled attention: the relative positions as keys and as queries, [2 span, head_size], of each head or of all of them together; or empty.
   std::vector<kernels::PackedF32> position_keys;
   std::vector<kernels::PackedF32> position_queries;
 

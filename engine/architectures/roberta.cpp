@@ -2,6 +2,7 @@
 // layers, positions that start behind the padding id, a classifier of two layers. They differ in their model_type and prefix alone.
 #include "engine/architectures/common.hpp"
 #include "engine/architectures/registry.hpp"
+#include "engine/architectures/relative_keys.hpp"
 
 namespace berth::engine {
 
@@ -12,9 +13,11 @@ ArchitectureSpec roberta(std::string_view model_type, std::string_view summary, 
       .model_type = model_type,
       .summary = summary,
       .prefixes = {"", prefix},
+      .position_types = kLearnedPositions,
       .body = {.names = kBertNames, .positions_skip_padding = true},
       .pooler = kBertPooler,
       .heads = {two_layer_classifier(), token_classifier(), span_head(), roberta_masked_lm()},
+      .read = read_learned_positions,
   };
 }
 

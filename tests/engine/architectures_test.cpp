@@ -59,8 +59,9 @@ TEST(Architectures, UnlistedModelTypesAreRefusedWithTheList) {
 
 TEST(Architectures, UnknownValuesAreRefused) {
   expect_refused("bert", "hidden_act", "laplace", {"laplace", "gelu"});
-  expect_refused("bert", "position_embedding_type", "relative_key", {"relative_key", "absolute", "alibi"});
-  expect_refused("roberta", "position_embedding_type", "relative_key_query", {"absolute"});
+  expect_refused("bert", "position_embedding_type", "rotary", {"rotary", "absolute, relative_key, relative_key_query, alibi"});
+  expect_refused("roberta", "position_embedding_type", "alibi", {"absolute, relative_key, relative_key_query"});
+  expect_refused("albert", "position_embedding_type", "relative_key", {"absolute"});
   expect_refused("roberta", "is_decoder", true, {"true"});
   for (const char* model : {"bert", "distilbert", "modernbert"}) expect_refused(model, "pruned_heads", Json{{"1", {0, 2}}}, {R"({"1":[0,2]})", "{}"});
   EXPECT_NO_THROW(config_of("bert", [](Json& json) { json["pruned_heads"] = {{"0", Json::array()}, {"1", Json::array()}}; })) << "which takes none out";
@@ -83,7 +84,6 @@ TEST(Architectures, UnknownValuesAreRefused) {
   for (const char* types : {"c2p|p2p", "none", ""}) expect_refused("deberta-seqcls", "pos_att_type", types, {"c2p, p2c"});
   expect_refused("roformer-mlm", "num_attention_heads", 32, {"pairs"}, ErrorCode::corrupt_file);
   expect_refused("ernie-seqcls", "task_type_vocab_size", 0, {"0"}, ErrorCode::corrupt_file);
-  expect_refused("ernie-seqcls", "position_embedding_type", "relative_key", {"absolute"});
   expect_refused("gte-new", "layer_norm_type", "rms_norm", {"rms_norm", "layer_norm"});
   expect_refused("gte-new", "logn_attention_scale", true, {"true"});
   expect_refused("gte-new", "position_embedding_type", "alibi", {"alibi", "rope, absolute"});
@@ -168,6 +168,8 @@ TEST(Architectures, MissingTensorsOfEveryKindAreNamed) {
       "deberta-v2", [](Json& json) { json["conv_kernel_size"] = 3; }, "encoder.conv.conv.weight");
   expect_missing(
       "deberta-v2-nobuckets", [](Json& json) { json["norm_rel_ebd"] = "layer_norm"; }, "encoder.LayerNorm.weight");
+  expect_missing(
+      "bert", [](Json& json) { json["position_embedding_type"] = "relative_key"; }, "encoder.layer.1.attention.self.distance_embedding.weight");
   expect_missing(
       "deberta", [](Json& json) { json["pos_att_type"] = "c2p"; }, "encoder.layer.1.attention.self.pos_proj.weight");
   expect_missing(

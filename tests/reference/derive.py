@@ -139,6 +139,22 @@ def ernie(model, ids, types):
     return states
 
 
+def bert(model, ids, types):
+    size = model.config["hidden_size"] // model.heads
+    kind = model.config["position_embedding_type"]
+    distance = np.arange(len(ids))[:, None] - np.arange(len(ids))  # of a query (row) from a key (column)
+    states = [model.norm(model.embed(ids, types), "embeddings.LayerNorm")]  # no absolute positions
+    for i in range(model.config["num_hidden_layers"]):
+        x, layer = states[-1], f"encoder.layer.{i}."
+        q, k, v = (model.split(model.linear(x, f"{layer}attention.self.{part}")) for part in ("query", "key", "value"))
+        embedded = model.tensor(layer + "attention.self.distance_embedding.weight")[distance + model.config["max_position_embeddings"] - 1]
+        bias = np.einsum("hld,lrd->hlr", q, embedded)
+        if kind == "relative_key_query":
+            bias = bias + np.einsum("hrd,lrd->hlr", k, embedded)
+        states.append(model.bert_block(x, model.attend(q, k, v, bias / math.sqrt(size)), layer))
+    return states
+
+
 def deberta(model, ids, types):
     config = model.config
     terms = config["pos_att_type"]
@@ -238,6 +254,14 @@ def make_ernie(maker, config):
     maker.bert_layers(config)
 
 
+def make_bert(maker, config):
+    maker.embeddings(config, ("position_embeddings", config["max_position_embeddings"]))  # which nothing reads
+    maker.bert_layers(config)
+    for i in range(config["num_hidden_layers"]):
+        size = config["hidden_size"] // config["num_attention_heads"]
+        maker.put(f"encoder.layer.{i}.attention.self.distance_embedding.weight", (2 * config["max_position_embeddings"] - 1, size), 0.5)
+
+
 def make_deberta(maker, config):
     hidden = config["hidden_size"]
     maker.embeddings(config, *([("position_embeddings", config["max_position_embeddings"])] if config["position_biased_input"] else []))
@@ -330,6 +354,13 @@ CASES = {
         config=config_of("ernie", "ErnieForSequenceClassification", hidden_act="relu", use_task_id=True, task_type_vocab_size=3, type_vocab_size=4,
                          **labels("A", "B", "C")), make=make_ernie, run=ernie, prefix="ernie.", head=pooled_classifier(True),
         outputs=lambda model, x: classify(model, x, "pooler.dense", "classifier", np.tanh), notes="every token has the first task type"),
+    "bert-relative-key": dict(
+        config=config_of("bert", "BertModel", position_embedding_type="relative_key", transformers_version="4.40.2"), make=make_bert, run=bert, prefix="", head=pooler,
+        outputs=outputs_of_pooler, notes="transformers 4; the table of absolute positions is in the file, and nothing reads it"),
+    "roberta-relative-key-query": dict(
+        config=config_of("roberta", "RobertaForSequenceClassification", position_embedding_type="relative_key_query", pad_token_id=1, transformers_version="4.40.2",
+                         **labels("NO", "YES")), make=make_bert, run=bert, prefix="roberta.", head=two_layers,
+        outputs=lambda model, x: classify(model, x, "classifier.dense", "classifier.out_proj", np.tanh), notes="transformers 4"),
     "deberta-seqcls": dict(
         config=config_of("deberta", "DebertaForSequenceClassification", **DEBERTA, max_relative_positions=12, pos_att_type="c2p|p2c",
                          **labels("CONTRADICTION", "NEUTRAL", "ENTAILMENT")), make=make_deberta, run=deberta, prefix="deberta.",
