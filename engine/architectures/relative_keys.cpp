@@ -11,10 +11,8 @@ void read_learned_positions(const base::JsonObject& json, const loaders::TensorS
   config.body.names.distance_embedding = "encoder.layer.{i}.attention.self.distance_embedding";
   config.body.positions_skip_padding = false;
   config.max_positions = config.position_rows;
-  config.disentangled = {.span = config.position_rows,
-                         .max_distance = config.position_rows,
-                         .content_to_position = true,
-                         .position_to_content = type == "relative_key_query"};
+  config.disentangled = {
+      .span = config.position_rows, .max_distance = config.position_rows, .content_to_position = true, .position_to_content = type == "relative_key_query"};
 }
 
 }  // namespace berth::engine
