@@ -204,11 +204,11 @@ Activation activation_by_name(const std::string& name, const std::string& label,
 
 ModelConfig read_model_config(const loaders::ModelDirectory& directory, const loaders::TensorStore& tensors) {
   const JsonObject config(directory.config, directory.config_label);
+  refuse_adapters(directory, tensors);
   ModelConfig result;
   result.architecture = &choose_architecture(config, tensors);
   const ArchitectureSpec& spec = *result.architecture;
   refuse_variants(config);
-  refuse_adapters(directory, tensors);
   result.body = spec.body;
   result.body.names = stored_names(spec, tensors);
   read_sizes(config, result);
