@@ -46,6 +46,7 @@ struct TensorNames {
   std::string_view word_embeddings = {};
   std::string_view position_embeddings = {};
   std::string_view token_type_embeddings = {};
+  std::string_view task_type_embeddings = {};  // every token has the first row, the task that is meant where nobody names one
   std::string_view embedding_norm = {};
   std::string_view embedding_projection = {};  // from the tables' size to the hidden size
   // per layer
@@ -53,7 +54,9 @@ struct TensorNames {
   std::string_view key = {};
   std::string_view value = {};
   std::string_view query_key_value = {};  // the three as one stored matrix, in place of them
-  std::string_view query_norm = {};       // LayerNorm over the queries of all heads together
+  std::string_view query_bias = {};       // where heads are interleaved: full names of the only biases there are
+  std::string_view value_bias = {};
+  std::string_view query_norm = {};  // LayerNorm over the queries of all heads together
   std::string_view key_norm = {};
   std::string_view attention_output = {};
   std::string_view attention_norm = {};
@@ -70,6 +73,7 @@ struct TensorNames {
   std::string_view relative_embeddings_norm = {};
   std::string_view position_key = {};  // per layer: projections of relative_embeddings
   std::string_view position_query = {};
+  std::string_view distance_embedding = {};  // per layer: [2 max positions - 1, head size], every head's keys (and queries) of relative positions as they are
   // beside the first layer
   std::string_view convolution = {};
   std::string_view convolution_norm = {};
@@ -86,6 +90,7 @@ struct Biases {
   bool output = true;
   bool norms = true;
   bool embedding_projection = true;
+  bool position_key = true;
 };
 
 // How the layers are built. The description gives it as the architecture usually is; reading config.json may change it.
@@ -94,6 +99,7 @@ struct BodySpec {
   bool pre_norm = false;                // x = x + block(norm(x)), and a final norm; else x = norm(x + block(x))
   bool first_attention_norm = true;     // false: the first layer's attention reads the embeddings as they are
   bool project_before_norm = false;     // embedding_projection goes before embedding_norm
+  bool heads_interleaved = false;       // query_key_value has each head's queries, keys and values behind one another
   bool positions_skip_padding = false;  // positions count the ids that are not the padding id, from that id + 1 on
   Gate gate = Gate::none;
   Biases biases = {};
@@ -135,13 +141,16 @@ struct ArchitectureSpec {
   std::vector<std::string_view> prefixes;  // that the body's tensors may have; "" among them
   // Several descriptions may share a model_type; the first that fits is taken.
   std::vector<std::string_view> position_types = {
-      "absolute"};               // values of config.json "position_embedding_type"; the first is what it means without; empty: no such key
-  std::string_view marker = {};  // a tensor (relative to the prefix) that only this one has
+      "absolute"};                   // values of config.json "position_embedding_type"; the first is what it means without; empty: no such key
+  std::string_view marker = {};      // a tensor (relative to the prefix) that only this one has
+  std::string_view marker_key = {};  // a key of config.json that only this one has
   ConfigKeys keys = {};
   ConfigDefaults defaults = {};
   BodySpec body = {};
-  std::vector<DenseStep> pooler = {};  // first token -> pooler_output; optional in the file
+  std::vector<TensorNames> other_names = {};  // the body's tensors under the names of another release: taken where the file has its attention_output
+  std::vector<DenseStep> pooler = {};         // first token -> pooler_output; optional in the file
   std::vector<HeadSpec> heads = {};
+  bool words_by_jieba = false;  // the library's tokenizer takes words of several ideographs that the vocabulary has out of a text first
   // Reads what only this architecture's config.json says. The common fields are filled, and may be changed.
   void (*read)(const base::JsonObject& json, const loaders::TensorStore& tensors, ModelConfig& config) = nullptr;
 };

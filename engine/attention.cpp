@@ -47,6 +47,7 @@ class HeadAttention {
       float* qkv = workspace_.wide() + (args.q - workspace_.wide());
       rotate(qkv, args.tokens);
       rotate(qkv + config_.hidden_size, args.tokens);
+      if (config_.rotaries[plan_.rotary].turns_values) rotate(qkv + 2 * config_.hidden_size, args.tokens);
     }
     if (config_.disentangled.span > 0) multiply_positions(args, head);
     (in_bf16(compute_, config_, precision_) ? compute_.low.attention_bf16 : compute_.kernels.attention_f32)(args);
@@ -103,7 +104,7 @@ class HeadAttention {
       kernels::GemmF32Args gemm;
       gemm.a = x;
       gemm.lda = args.stride;
-      gemm.b = positions[head].view();
+      gemm.b = positions[positions.size() == 1 ? 0 : head].view();
       gemm.panel_begin = panel(last);
       gemm.panel_end = panel(-last) + 1;
       gemm.c = products;

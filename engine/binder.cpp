@@ -30,6 +30,24 @@ const loaders::TensorView* Binder::find(std::vector<std::string> names, const st
   return nullptr;
 }
 
+void Binder::interleaved(Linear& to, const std::string& name, const std::string& query_bias, const std::string& value_bias, std::size_t heads, std::size_t size,
+                         std::size_t in, Precision precision) {
+  const std::size_t all = heads * size;
+  MatrixJob job{.to = &to, .source = {.weights = {}, .biases = {}, .out = size, .in = in, .precision = precision}};
+  if (const loaders::TensorView* whole = find({name + ".weight"}, {3 * all, in})) {
+    const std::size_t bytes = whole->data.size() / (3 * heads);
+    for (std::size_t part = 0; part < 3; ++part)
+      for (std::size_t head = 0; head < heads; ++head) {
+        parts_.push_back(*whole);
+        parts_.back().shape = {size, in};
+        parts_.back().data = whole->data.subspan((3 * head + part) * bytes, bytes);
+        job.source.weights.push_back(&parts_.back());
+      }
+  }
+  job.source.biases = {find({query_bias}, {all}), nullptr, find({value_bias}, {all})};
+  matrices_.push_back(std::move(job));
+}
+
 void Binder::pack_vector(const VectorJob& job) {
   *job.to = Vector(static_cast<std::size_t>(job.tensor->elements()));
   reader_.copy(*job.tensor, job.to->data());

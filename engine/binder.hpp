@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <span>
 #include <string>
 #include <utility>
@@ -33,6 +34,10 @@ class Binder {
   void linear(Linear& to, const std::string& name, std::size_t out, std::size_t in, Precision precision, bool bias = true) {
     linear(to, std::array{name}, out, in, precision, bias);
   }
+  // One matrix [3 heads size, in] that has each head's queries, keys and values behind one another, to all heads' queries, then keys, then values. Of biases
+  // there are those of queries and values, [heads size] under names of their own.
+  void interleaved(Linear& to, const std::string& name, const std::string& query_bias, const std::string& value_bias, std::size_t heads, std::size_t size,
+                   std::size_t in, Precision precision);
   // What quantising may know about the matrix bound last: it reads what `norm` gives, if it is not null.
   void reads_norm(const Norm* norm) { matrices_.back().norm = norm; }
   // And it reads attention's averages of the values that `query_key_value`, bound just before it, gives.
@@ -60,6 +65,8 @@ class Binder {
     find({name + ".weight"}, {out, in});
     if (bias) find({name + ".bias"}, {out});
   }
+
+  void expect(const std::string& name, const std::vector<std::uint64_t>& shape) { find({name}, shape); }
 
   bool has(const std::string& name) const { return tensors_.find(name) != nullptr; }
 
@@ -100,6 +107,7 @@ class Binder {
 
   const loaders::TensorStore& tensors_;
   TensorRows reader_;
+  std::deque<loaders::TensorView> parts_;  // of tensors that are taken apart
   std::vector<MatrixJob> matrices_;
   std::vector<VectorJob> vectors_;
   std::vector<ConvolutionJob> convolutions_;

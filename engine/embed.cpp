@@ -25,7 +25,7 @@ class Positions {
   std::size_t count_ = 0;
 };
 
-// out [tokens, embedding size] = word[id] + token_type[type] + position[place in its row].
+// out [tokens, embedding size] = word[id] + token_type[type] + position[place in its row] + task_type[0].
 void look_up(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, const RaggedBatch& batch, float* out) noexcept {
   const std::size_t size = config.embedding_size;
   const auto add = [&](float* to, const TableView& table, std::size_t index) {
@@ -38,6 +38,7 @@ void look_up(const Compute& compute, const ModelConfig& config, const ModelWeigh
       compute.kernels.load_row(to, weights.word_embeddings.row(static_cast<std::size_t>(batch.ids[t])), weights.word_embeddings.type, size);
       add(to, weights.token_type_embeddings, static_cast<std::size_t>(batch.type_ids[t]));
       add(to, weights.position_embeddings, positions.next(batch.ids[t]));
+      add(to, weights.task_type_embeddings, 0);
     }
   };
   const std::size_t tokens_a_row = batch.tokens() / batch.rows() + 1;

@@ -21,6 +21,8 @@ Json describe_modules(std::span<const SentenceModule> modules) {
       list.push_back("pooling " + modes);
     } else if (module.type == loaders::ModuleType::dense) {
       list.push_back("dense " + std::to_string(module.dense.linear.in) + "x" + std::to_string(module.dense.linear.out));
+    } else if (module.type == loaders::ModuleType::layer_norm) {
+      list.push_back("layer norm");
     } else {
       list.push_back("normalize");
     }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/files.hpp"
 
 namespace berth::engine {
 
@@ -22,7 +23,7 @@ constexpr std::int64_t kMaxLayers = 256;
 constexpr std::int64_t kMaxVocabulary = 1 << 24;
 constexpr std::int64_t kMaxPositions = 1 << 20;
 
-constexpr std::array<std::pair<std::string_view, Activation>, 16> kActivations = {{
+constexpr std::array<std::pair<std::string_view, Activation>, 17> kActivations = {{
     {"gelu", Activation::gelu},
     {"gelu_python", Activation::gelu},
     {"gelu_new", Activation::gelu_tanh},
@@ -33,6 +34,7 @@ constexpr std::array<std::pair<std::string_view, Activation>, 16> kActivations =
     {"quick_gelu", Activation::quick_gelu},
     {"relu", Activation::relu},
     {"relu6", Activation::relu6},
+    {"leaky_relu", Activation::leaky_relu},
     {"silu", Activation::silu},
     {"swish", Activation::silu},
     {"tanh", Activation::tanh},
@@ -50,7 +52,20 @@ void refuse_variants(const JsonObject& config) {
   for (const char* key : {"is_decoder", "add_cross_attention"}) refuse_flag(config, key, true);
   // transformers takes these heads out before it reads the weights.
   const base::Json* pruned = config.find("pruned_heads");
-  if (pruned != nullptr && !pruned->empty()) refuse(config, "pruned_heads", base::quoted(pruned->dump()), "{}");
+  const auto keeps_all = [](const base::Json& heads) { return heads.is_array() && heads.empty(); };
+  if (pruned != nullptr && !(pruned->is_object() && std::all_of(pruned->begin(), pruned->end(), keeps_all)))
+    refuse(config, "pruned_heads", base::quoted(pruned->dump()), "{}");
+}
+
+// Whoever has an adapter beside the weights, or among them, means them to be added: without them every result would be another.
+void refuse_adapters(const loaders::ModelDirectory& directory, const loaders::TensorStore& tensors) {
+  const char* kProblem = "berth runs no adapters (LoRA and others); merge it into the weights and save those";
+  const std::filesystem::path file = directory.encoder / "adapter_config.json";
+  if (base::file_exists(file)) throw Error(ErrorCode::unsupported, base::display(file) + ": the model has an adapter: " + kProblem);
+  for (const loaders::TensorView& tensor : tensors.tensors())
+    for (const char* part : {".lora_A", ".lora_B", ".lora_embedding_", ".parametrizations."})
+      if (tensor.name.find(part) != std::string::npos)
+        throw Error(ErrorCode::unsupported, tensor.file + ": tensor " + base::quoted(tensor.name, 200) + " is an adapter's: " + kProblem);
 }
 
 bool has_tensor(const ArchitectureSpec& spec, const loaders::TensorStore& tensors, std::string_view name) {
@@ -71,6 +86,8 @@ const ArchitectureSpec& choose_architecture(const JsonObject& config, const load
         if (position_types.find(type) == std::string::npos) position_types += (position_types.empty() ? "" : ", ") + std::string(type);
       if (std::find(spec->position_types.begin(), spec->position_types.end(), position) == spec->position_types.end()) continue;
     }
+    const std::string key(spec->marker_key);
+    if (!key.empty() && !config.has(key.c_str())) continue;
     if (spec->marker.empty() || has_tensor(*spec, tensors, spec->marker)) return *spec;
     unmarked = spec;
   }
@@ -103,6 +120,12 @@ void read_sizes(const JsonObject& config, ModelConfig& to) {
   to.stored_layers = to.num_layers;
 }
 
+const TensorNames& stored_names(const ArchitectureSpec& spec, const loaders::TensorStore& tensors) {
+  for (const TensorNames& names : spec.other_names)
+    if (has_tensor(spec, tensors, layer_name(names.attention_output, 0, 1) + ".weight")) return names;
+  return spec.body.names;
+}
+
 // Positions start behind the padding id, which is no position itself.
 void read_padding(const JsonObject& config, ModelConfig& to) {
   if (!to.body.positions_skip_padding) return;
@@ -131,13 +154,23 @@ void refuse_flag(const JsonObject& json, const char* key, bool value) {
   if (json.boolean_or(key, !value) == value) refuse(json, key, value ? "false" : "true");
 }
 
+void expect_head_size(const JsonObject& json, const char* key, const ModelConfig& config) {
+  if (size_or(json, key, config.head_size, 1, config.hidden_size) != config.head_size)
+    json.fail(key, "must be \"hidden_size\" by \"num_attention_heads\" (" + std::to_string(config.head_size) + ")");
+}
+
 std::size_t size_or(const JsonObject& json, const char* key, std::size_t fallback, std::size_t min, std::size_t max) {
   return static_cast<std::size_t>(json.integer_or(key, static_cast<std::int64_t>(fallback), static_cast<std::int64_t>(min), static_cast<std::int64_t>(max)));
 }
 
-void use_rotary(ModelConfig& config, std::vector<float> frequencies, bool interleaved) {
+void expect_pairs(const JsonObject& json, const ModelConfig& config) {
+  if (config.head_size % 2 == 0) return;
+  json.fail(std::string(config.architecture->keys.num_heads).c_str(), "heads of " + std::to_string(config.head_size) + " values cannot be rotated in pairs");
+}
+
+void use_rotary(ModelConfig& config, RotarySpec rotary) {
   for (LayerPlan& layer : config.plan) layer.rotary = config.rotaries.size();
-  config.rotaries.push_back({.frequencies = std::move(frequencies), .interleaved = interleaved});
+  config.rotaries.push_back(std::move(rotary));
 }
 
 std::string body_prefix(const ArchitectureSpec& spec, const loaders::TensorStore& tensors) {
@@ -146,6 +179,18 @@ std::string body_prefix(const ArchitectureSpec& spec, const loaders::TensorStore
     if (tensors.find(name) != nullptr) return std::string(prefix);
   }
   return std::string(spec.prefixes.front());
+}
+
+std::string layer_name(std::string_view pattern, std::size_t layer, std::size_t inner_layers) {
+  std::string name(pattern);
+  const auto put = [&name](std::string_view what, std::size_t value) {
+    const std::size_t at = name.find(what);
+    if (at != std::string::npos) name.replace(at, what.size(), std::to_string(value));
+  };
+  put("{i}", layer);
+  put("{group}", layer / inner_layers);
+  put("{inner}", layer % inner_layers);
+  return name;
 }
 
 Activation activation_by_name(const std::string& name, const std::string& label, const char* field) {
@@ -159,11 +204,13 @@ Activation activation_by_name(const std::string& name, const std::string& label,
 
 ModelConfig read_model_config(const loaders::ModelDirectory& directory, const loaders::TensorStore& tensors) {
   const JsonObject config(directory.config, directory.config_label);
+  refuse_adapters(directory, tensors);
   ModelConfig result;
   result.architecture = &choose_architecture(config, tensors);
   const ArchitectureSpec& spec = *result.architecture;
   refuse_variants(config);
   result.body = spec.body;
+  result.body.names = stored_names(spec, tensors);
   read_sizes(config, result);
   read_padding(config, result);
   const double epsilon = spec.defaults.layer_norm_epsilon;

@@ -19,8 +19,10 @@ std::string_view name(ScoreFunction function);  // "softmax"
 
 // Rotary positions: a pair of a head's values is turned by position * frequency.
 struct RotarySpec {
-  std::vector<float> frequencies;  // of each pair; as many pairs as there are, from the head's first value on
-  bool interleaved = false;        // pairs are neighbours; else a value and the one half the rotary values further on
+  std::vector<double> frequencies;  // of each pair; as many pairs as there are, from the head's first value on
+  bool interleaved = false;         // pairs are neighbours; else a value and the one half the rotary values further on
+  bool turns_values = false;        // not only queries and keys
+  bool float_angles = true;         // position * frequency is rounded to float32, as most published code has it
 };
 
 // What a relative position adds to an attention score.
@@ -75,6 +77,7 @@ struct ModelConfig {
   std::size_t max_positions = 0;    // tokens a row may have
   std::size_t position_rows = 0;    // of the position table
   std::size_t type_vocab_size = 0;  // 0: no token types
+  std::size_t task_types = 0;       // rows of the table of task types
   std::int32_t padding_id = 0;      // where BodySpec::positions_skip_padding
   float layer_norm_epsilon = 0.0F;
   kernels::Activation activation{};
@@ -111,6 +114,9 @@ ModelConfig read_model_config(const loaders::ModelDirectory& directory, const lo
 // The prefix under which the body's tensors are; the first when they are nowhere, so that messages name the plain names.
 std::string body_prefix(const ArchitectureSpec& spec, const loaders::TensorStore& tensors);
 
+// The tensor name of a stored layer from its pattern.
+std::string layer_name(std::string_view pattern, std::size_t layer, std::size_t inner_layers);
+
 // A Hugging Face activation name ("gelu_new"); throws unsupported listing the known ones.
 kernels::Activation activation_by_name(const std::string& name, const std::string& label, const char* field);
 
@@ -127,8 +133,12 @@ void read_rerank_activation(const loaders::ModelDirectory& directory, ModelConfi
 [[noreturn]] void refuse(const base::JsonObject& json, const char* key, const std::string& value, const std::string& supported);
 // Throws when a boolean is `value` (missing: not).
 void refuse_flag(const base::JsonObject& json, const char* key, bool value);
+// Throws where the key says another size of heads than the number of heads does.
+void expect_head_size(const base::JsonObject& json, const char* key, const ModelConfig& config);
 std::size_t size_or(const base::JsonObject& json, const char* key, std::size_t fallback, std::size_t min, std::size_t max);
-// Gives every layer rotary positions number 0 made of `theta` over `dims` values of a head.
-void use_rotary(ModelConfig& config, std::vector<float> frequencies, bool interleaved = false);
+// Throws where heads have an odd number of values, which cannot be turned in pairs.
+void expect_pairs(const base::JsonObject& json, const ModelConfig& config);
+// Turns the heads of every layer.
+void use_rotary(ModelConfig& config, RotarySpec rotary);
 
 }  // namespace berth::engine

@@ -7,9 +7,11 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/memory.hpp"
+#include "base/utf8.hpp"
 #include "engine/auto_precision.hpp"
 #include "engine/info.hpp"
 #include "kernels/dispatch.hpp"
+#include "tokenizer/unicode.hpp"
 
 namespace berth::engine {
 
@@ -50,8 +52,8 @@ std::vector<SentenceModule> bind_modules(const loaders::ModelDirectory& director
     if (spec.type == ModuleType::transformer) continue;
     const std::string label = base::display(directory.root / spec.path / "config.json");
     if (modules.empty() != (spec.type == ModuleType::pooling))
-      throw Error(ErrorCode::unsupported,
-                  base::display(directory.root / "modules.json") + ": the transformer must be followed by one Pooling module, then by Dense or Normalize");
+      throw Error(ErrorCode::unsupported, base::display(directory.root / "modules.json") +
+                                              ": the transformer must be followed by one Pooling module, then by Dense, LayerNorm or Normalize");
     SentenceModule module{.type = spec.type, .pooling = {}, .dense = {}};
     const std::size_t size = modules.empty() ? config.hidden_size : embedding_size(modules, config.hidden_size);
     const auto check_size = [&](const char* field, std::size_t stated) {
@@ -65,6 +67,9 @@ std::vector<SentenceModule> bind_modules(const loaders::ModelDirectory& director
     } else if (spec.type == ModuleType::dense) {
       check_size("in_features", spec.dense.in_features);
       module.dense = bind_dense_module(spec.dense, label, compute);
+    } else if (spec.type == ModuleType::layer_norm) {
+      check_size("dimension", spec.layer_norm.dimension);
+      module.norm = bind_norm_module(spec.layer_norm, label, compute);
     }
     modules.push_back(std::move(module));
   }
@@ -94,6 +99,23 @@ void check_vocabulary(const tokenizer::Tokenizer& tokenizer, const ModelConfig& 
                                            ", but config.json field \"vocab_size\" is " + std::to_string(config.vocab_size));
 }
 
+// berth has no dictionary to find words in Chinese: where the vocabulary has none of several ideographs, the library's tokenizer does what BERT's does.
+void check_words(const tokenizer::Tokenizer& tokenizer, const loaders::ModelDirectory& directory) {
+  const auto ideographs = [](std::string_view text) {
+    std::size_t count = 0;
+    for (std::size_t at = 0; at < text.size();) {
+      const auto [code_point, length] = base::decode_utf8(text, at);
+      count += tokenizer::CharTable::instance().has(code_point, tokenizer::kIdeograph) ? 1 : 0;
+      at += length;
+    }
+    return count;
+  };
+  for (std::int32_t id = 0; id <= tokenizer.max_id(); ++id)
+    if (ideographs(tokenizer.token(id)) > 1)
+      throw Error(ErrorCode::unsupported, base::display(directory.encoder) + ": the vocabulary has the word " + base::quoted(std::string(tokenizer.token(id))) +
+                                              ", which this model's own tokenizer finds by jieba; berth does not. Without tokenizer files the model takes ids");
+}
+
 }  // namespace
 
 std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOptions& options) {
@@ -121,6 +143,7 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
   if (tokenizer::Tokenizer::present(directory.encoder)) model->tokenizer_ = tokenizer::Tokenizer::load(directory.encoder);
   if (is_static) model->static_ = bind_static_embedding(directory, *model->tensors_, model->tokenizer(), model->compute(), model->config_, model->weights_);
   if (model->tokenizer_ && !is_static) check_vocabulary(*model->tokenizer_, model->config_, directory);
+  if (model->tokenizer_ && !is_static && model->config_.architecture->words_by_jieba) check_words(*model->tokenizer_, directory);
   model->modules_ = bind_modules(directory, model->config_, model->compute());
   model->token_vectors_ = bind_token_vectors(directory, *model->tensors_, model->config_, model->tokenizer(), model->compute(), access);
   model->token_weights_ = bind_token_weights(directory, model->config_, model->tokenizer(), model->compute(), access);

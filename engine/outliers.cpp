@@ -33,17 +33,20 @@ Vector largest_weights(TensorRows& reader, const LinearSource& source) {
 // Of every value: b + sum of W_i x_i, where x_i has the norm's weight as deviation and the norm's bias as mean.
 Vector value_sizes(TensorRows& reader, const Norm& norm, const LinearSource& query_key_value) {
   const std::size_t in = query_key_value.in;
-  const std::size_t count = query_key_value.out * query_key_value.weights.size() / 3;
-  const std::size_t first = query_key_value.out - count;  // in the last tensor
+  const std::size_t outputs = query_key_value.out * query_key_value.weights.size();
+  const std::size_t count = outputs / 3;
   Vector sizes(count);
   std::fill_n(sizes.data(), count, 0.0F);
   if (!query_key_value.biases.empty()) {
-    Vector biases(query_key_value.out);
+    Vector biases(outputs / query_key_value.biases.size());
     reader.copy(*query_key_value.biases.back(), biases.data());
-    std::copy_n(biases.data() + first, count, sizes.data());
+    std::copy_n(biases.data() + biases.size() - count, count, sizes.data());
   }
-  const std::span<const TensorView* const> value(&query_key_value.weights.back(), 1);
-  reader.for_each(value, first, count, in, [&](const RowChunk& chunk, const float* rows, std::uint16_t*, std::size_t) noexcept {
+  // The last rows of one tensor, or the last tensors.
+  const std::size_t tensors = std::max<std::size_t>(1, query_key_value.weights.size() / 3);
+  const std::size_t rows = count / tensors;
+  const auto values = std::span<const TensorView* const>(query_key_value.weights).last(tensors);
+  reader.for_each(values, query_key_value.out - rows, rows, in, [&](const RowChunk& chunk, const float* rows, std::uint16_t*, std::size_t) noexcept {
     for (std::size_t row = chunk.output; row < chunk.output + chunk.rows; ++row, rows += in) {
       double mean = double{sizes[row]};
       double variance = 0.0;

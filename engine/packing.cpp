@@ -1,5 +1,7 @@
 #include "engine/packing.hpp"
 
+#include <algorithm>
+
 namespace berth::engine {
 
 namespace {
@@ -68,7 +70,15 @@ void pack(TensorRows& reader, const LinearSource& source, const WeightFactors& f
   if (to.precision == Precision::int8 && compute.low.bounded_pairs) to.s8.bound_pairs(compute.pool);
   if (source.biases.empty()) return;
   to.bias = Vector(to.out);
-  for (std::size_t part = 0; part < source.biases.size(); ++part) reader.copy(*source.biases[part], to.bias.data() + part * source.out);
+  const std::size_t size = to.out / source.biases.size();
+  for (std::size_t part = 0; part < source.biases.size(); ++part) {
+    float* bias = to.bias.data() + part * size;
+    if (source.biases[part] != nullptr) {
+      reader.copy(*source.biases[part], bias);
+    } else {
+      std::fill_n(bias, size, 0.0F);
+    }
+  }
   if (factors.rows.size() > 0) multiply(to.bias.data(), factors.rows.data(), to.out);
 }
 

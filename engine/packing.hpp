@@ -10,11 +10,11 @@
 
 namespace berth::engine {
 
-// Matrices [out, in] stacked upon each other, with or without biases [out].
+// Matrices [out, in] stacked upon each other, with or without biases.
 struct LinearSource {
   std::vector<const loaders::TensorView*> weights;
-  std::vector<const loaders::TensorView*> biases;
-  std::size_t out = 0;  // of each matrix
+  std::vector<const loaders::TensorView*> biases;  // one after another over all outputs, each for as many; null: zeros
+  std::size_t out = 0;                             // of each matrix
   std::size_t in = 0;
   Precision precision = Precision::fp32;
 };

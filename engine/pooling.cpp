@@ -78,6 +78,9 @@ void run_dense_modules(const Compute& compute, std::span<const SentenceModule> m
       run_linear(compute, linear, {.x = workspace.pooled.data(), .y = workspace.pooled2.data(), .rows = rows, .activation = module.dense.activation});
       workspace.pooled.swap(workspace.pooled2);
       size = linear.out;
+    } else if (module.type == ModuleType::layer_norm) {
+      constexpr float kEpsilon = 1e-5F;  // torch's, which the module leaves as it is
+      run_layer_norm(compute, module.norm, kEpsilon, workspace.pooled.data(), workspace.pooled.data(), rows, size, nullptr, {});
     } else if (module.type == ModuleType::normalize) {
       normalize_rows(compute.kernels, workspace.pooled.data(), rows, size);
     }

@@ -1,4 +1,4 @@
-// From token vectors to one vector a row: pooling, then the dense and normalising modules of sentence-transformers.
+// From token vectors to one vector a row: pooling, then the modules of sentence-transformers behind it.
 #pragma once
 
 #include <span>
@@ -15,6 +15,7 @@ struct SentenceModule {
   loaders::ModuleType type{};
   std::vector<loaders::PoolingMode> pooling;  // type == pooling
   DenseLayer dense;                           // type == dense
+  Norm norm = {};                             // type == layer_norm
 };
 
 // Values a row has behind `modules`, given the encoder's hidden size.

@@ -12,25 +12,27 @@ constexpr std::size_t kFirstLength = 128;  // of the tables, so that they seldom
 
 float power(double base, float exponent) { return static_cast<float>(std::pow(static_cast<double>(static_cast<float>(base)), static_cast<double>(exponent))); }
 
+void divide(double& frequency, float divisor) { frequency = static_cast<double>(static_cast<float>(frequency) / divisor); }
+
 }  // namespace
 
-std::vector<float> rotary_frequencies(double theta, std::size_t dims) {
-  std::vector<float> frequencies;
-  for (std::size_t i = 0; i < dims; i += 2) frequencies.push_back(1.0F / power(theta, static_cast<float>(i) / static_cast<float>(dims)));
+std::vector<double> rotary_frequencies(double theta, std::size_t dims) {
+  std::vector<double> frequencies;
+  for (std::size_t i = 0; i < dims; i += 2) frequencies.push_back(static_cast<double>(1.0F / power(theta, static_cast<float>(i) / static_cast<float>(dims))));
   return frequencies;
 }
 
-std::vector<float> ntk_frequencies(double theta, std::size_t dims, double factor) {
-  std::vector<float> frequencies = rotary_frequencies(theta * factor, dims);
+std::vector<double> ntk_frequencies(double theta, std::size_t dims, double factor) {
+  std::vector<double> frequencies = rotary_frequencies(theta * factor, dims);
   const auto divisor = static_cast<float>(std::pow(factor, 2.0 / static_cast<double>(dims)));
-  for (float& frequency : frequencies) frequency /= divisor;
+  for (double& frequency : frequencies) divide(frequency, divisor);
   return frequencies;
 }
 
-std::vector<float> mixed_ntk_frequencies(double theta, std::size_t dims, double factor, double b) {
-  std::vector<float> frequencies = rotary_frequencies(theta, dims);
+std::vector<double> mixed_ntk_frequencies(double theta, std::size_t dims, double factor, double b) {
+  std::vector<double> frequencies = rotary_frequencies(theta, dims);
   const double a = std::log(factor) / std::pow(static_cast<double>(dims / 2), b);
-  for (std::size_t i = 0; i < frequencies.size(); ++i) frequencies[i] /= static_cast<float>(std::exp(a * std::pow(static_cast<double>(i + 1), b)));
+  for (std::size_t i = 0; i < frequencies.size(); ++i) divide(frequencies[i], static_cast<float>(std::exp(a * std::pow(static_cast<double>(i + 1), b))));
   return frequencies;
 }
 
@@ -92,12 +94,13 @@ void PositionTables::make_angles(const ModelConfig& config) {
     }
   angles_ = base::AlignedBuffer<float>(size);
   for (std::size_t r = 0; r < config.rotaries.size(); ++r) {
-    const std::vector<float>& frequencies = config.rotaries[r].frequencies;
+    const RotarySpec& rotary = config.rotaries[r];
     float* cosines = angles_.data() + offsets_[2 * r];
     float* sines = angles_.data() + offsets_[2 * r + 1];
     for (std::size_t position = 0; position < length_; ++position)
-      for (const float frequency : frequencies) {
-        const double angle = static_cast<double>(static_cast<float>(position) * frequency);
+      for (const double frequency : rotary.frequencies) {
+        const double angle =
+            rotary.float_angles ? static_cast<double>(static_cast<float>(position) * static_cast<float>(frequency)) : static_cast<double>(position) * frequency;
         *cosines++ = static_cast<float>(std::cos(angle));
         *sines++ = static_cast<float>(std::sin(angle));
       }

@@ -11,12 +11,12 @@
 namespace berth::engine {
 
 // theta^(-2i / dims) for i in [0, dims / 2), rounded at every step as the library's float32 arithmetic does; dims is even.
-std::vector<float> rotary_frequencies(double theta, std::size_t dims);
+std::vector<double> rotary_frequencies(double theta, std::size_t dims);
 
 // The frequencies of "ntk" scaling: of theta * factor, divided by factor^(2 / dims).
-std::vector<float> ntk_frequencies(double theta, std::size_t dims, double factor);
+std::vector<double> ntk_frequencies(double theta, std::size_t dims, double factor);
 // Its mixed form: frequency i divided by exp(a (i + 1)^b) with a = log(factor) / (dims / 2)^b.
-std::vector<float> mixed_ntk_frequencies(double theta, std::size_t dims, double factor, double b);
+std::vector<double> mixed_ntk_frequencies(double theta, std::size_t dims, double factor, double b);
 
 // ALiBi (Press et al. 2021): how fast each head's scores fall with distance.
 std::vector<float> alibi_slopes(std::size_t heads);

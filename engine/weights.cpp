@@ -31,6 +31,7 @@ struct BodyBinder {
     binder.table(weights.word_embeddings, full(names.word_embeddings), config.vocab_size, size);
     if (!names.position_embeddings.empty()) binder.table(weights.position_embeddings, full(names.position_embeddings), config.position_rows, size);
     if (!names.token_type_embeddings.empty()) binder.table(weights.token_type_embeddings, full(names.token_type_embeddings), config.type_vocab_size, size);
+    if (!names.task_type_embeddings.empty()) binder.table(weights.task_type_embeddings, full(names.task_type_embeddings), config.task_types, size);
     if (!names.embedding_norm.empty()) norm(weights.embedding_norm, full(names.embedding_norm), config.body.project_before_norm ? config.hidden_size : size);
     if (!names.embedding_projection.empty())
       binder.linear(weights.embedding_projection, full(names.embedding_projection), config.hidden_size, size, Precision::fp32,
@@ -59,7 +60,10 @@ struct BodyBinder {
     const std::size_t hidden = config.hidden_size;
     const std::size_t inner = config.intermediate_size;
     const Biases& biases = config.body.biases;
-    if (names.query_key_value.empty()) {
+    if (config.body.heads_interleaved) {
+      binder.interleaved(to.query_key_value, at(names.query_key_value), at(names.query_bias), at(names.value_bias), config.num_heads, config.head_size, hidden,
+                         precision);
+    } else if (names.query_key_value.empty()) {
       binder.linear(to.query_key_value, std::array{at(names.query), at(names.key), at(names.value)}, hidden, hidden, precision, biases.query_key_value);
     } else {
       binder.linear(to.query_key_value, at(names.query_key_value), 3 * hidden, hidden, precision, biases.query_key_value);
@@ -116,12 +120,15 @@ struct BodyBinder {
 // The module classes of torch.nn that sentence-transformers' Dense may name: a closed table, nothing is looked up by name elsewhere.
 kernels::Activation torch_activation(const std::string& name, const std::string& label) {
   using kernels::Activation;
-  constexpr std::array<std::pair<std::string_view, Activation>, 6> kKnown = {{
+  constexpr std::array<std::pair<std::string_view, Activation>, 9> kKnown = {{
       {"Identity", Activation::none},
       {"Tanh", Activation::tanh},
       {"ReLU", Activation::relu},
+      {"ReLU6", Activation::relu6},
+      {"LeakyReLU", Activation::leaky_relu},
       {"GELU", Activation::gelu},
       {"SiLU", Activation::silu},
+      {"Mish", Activation::mish},
       {"Sigmoid", Activation::sigmoid},
   }};
   std::string supported;
@@ -141,18 +148,6 @@ std::string_view name(Precision precision) {
     case Precision::int8: return "int8";
   }
   return "";
-}
-
-std::string layer_name(std::string_view pattern, std::size_t layer, std::size_t inner_layers) {
-  std::string name(pattern);
-  const auto put = [&name](std::string_view what, std::size_t value) {
-    const std::size_t at = name.find(what);
-    if (at != std::string::npos) name.replace(at, what.size(), std::to_string(value));
-  };
-  put("{i}", layer);
-  put("{group}", layer / inner_layers);
-  put("{inner}", layer % inner_layers);
-  return name;
 }
 
 ModelWeights bind_weights(const ModelConfig& config, const loaders::TensorStore& tensors, Precision precision, const Compute& compute) {
@@ -181,6 +176,14 @@ DenseLayer bind_dense_module(const loaders::DenseSpec& spec, const std::string& 
   binder.linear(layer.linear, "linear", spec.out_features, spec.in_features, Precision::fp32, spec.bias);
   binder.finish(label);
   return layer;
+}
+
+Norm bind_norm_module(const loaders::LayerNormSpec& spec, const std::string& label, const Compute& compute) {
+  Norm norm;
+  Binder binder(*spec.tensors, compute);
+  binder.norm(norm, "norm", spec.dimension);
+  binder.finish(label);
+  return norm;
 }
 
 }  // namespace berth::engine

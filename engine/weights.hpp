@@ -65,7 +65,7 @@ struct LayerWeights {
   Linear intermediate;  // [intermediate, hidden]; twice as many outputs where there is a gate
   Linear output;
   Norm output_norm;
-  // Disentangled attention: the relative positions as keys and as queries of each head, [heads] of [2 span, head_size]; or empty.
+  // Disentangled attention: the relative positions as keys and as queries, [2 span, head_size], of each head or of all of them together; or empty.
   std::vector<kernels::PackedF32> position_keys;
   std::vector<kernels::PackedF32> position_queries;
 
@@ -85,6 +85,7 @@ struct ModelWeights {
   TableView word_embeddings;
   TableView position_embeddings;
   TableView token_type_embeddings;
+  TableView task_type_embeddings;
   Norm embedding_norm;
   Linear embedding_projection;       // from the tables' size to the hidden size; or none, with out 0
   std::vector<LayerWeights> layers;  // as stored
@@ -101,14 +102,13 @@ struct ModelWeights {
   std::size_t bytes = 0;                        // that packed matrices, vectors and tables take
 };
 
-// The tensor name of a stored layer from its pattern.
-std::string layer_name(std::string_view pattern, std::size_t layer, std::size_t inner_layers);
-
 // Checks, converts and packs the tensors that `config` asks for, on the pool's threads. base::Error: corrupt_file listing every missing and every
 // misshapen tensor at once, unsupported for a stored type that is no float, non_finite naming the tensor.
 ModelWeights bind_weights(const ModelConfig& config, const loaders::TensorStore& tensors, Precision precision, const Compute& compute);
 
 // A sentence-transformers Dense module.
 DenseLayer bind_dense_module(const loaders::DenseSpec& spec, const std::string& label, const Compute& compute);
+// A LayerNorm module.
+Norm bind_norm_module(const loaders::LayerNormSpec& spec, const std::string& label, const Compute& compute);
 
 }  // namespace berth::engine

@@ -19,7 +19,7 @@ namespace berth::loaders {
 enum class PoolingMode { cls, max, mean, mean_sqrt_len, weighted_mean, last_token };
 std::string_view name(PoolingMode mode);  // "mean_sqrt_len_tokens"
 
-enum class ModuleType { transformer, pooling, dense, normalize };
+enum class ModuleType { transformer, pooling, dense, layer_norm, normalize };
 
 struct PoolingSpec {
   std::vector<PoolingMode> modes;  // concatenated in this order; at least one, none twice
@@ -32,8 +32,13 @@ struct DenseSpec {
   std::size_t in_features = 0;
   std::size_t out_features = 0;
   bool bias = true;
-  std::string activation;                      // the last component of the Python path: Identity, Tanh, ReLU, GELU (erf), SiLU or Sigmoid; nothing else passes
+  std::string activation;                      // the name of a class of torch.nn; which of them there are, the engine knows
   std::shared_ptr<const TensorStore> tensors;  // linear.weight [out, in] and, with bias, linear.bias [out]: present and of these shapes
+};
+
+struct LayerNormSpec {
+  std::size_t dimension = 0;
+  std::shared_ptr<const TensorStore> tensors;  // norm.weight and norm.bias [dimension]
 };
 
 // How the vocabulary's logits of a text's tokens become one sparse vector.
@@ -62,13 +67,14 @@ struct ModuleSpec {
   std::string path;     // as in modules.json; "" is the directory itself
   PoolingSpec pooling;  // type == pooling
   DenseSpec dense;      // type == dense
+  LayerNormSpec layer_norm = {};
 };
 
 // Which generation of sentence-transformers wrote the directory. The first strips text at both ends before tokenizing; the second (5.4 on) does not.
 enum class Generation { first, second };
 
 struct SentenceTransformersSpec {
-  // The transformer first, the pooling second, then dense and normalize in any order and number. Left out are Dropout, which does nothing here,
+  // The transformer first, the pooling second, then dense, layer_norm and normalize in any order and number. Left out are Dropout, which does nothing here,
   // and a Pooling whose output_key is not "sentence_embedding": nothing that berth runs reads what it writes. Sizes that the files state fit together.
   std::vector<ModuleSpec> modules;
   std::optional<LateInteractionSpec> late_interaction;  // then there is no pooling: dense and normalize work on every token

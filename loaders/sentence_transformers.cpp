@@ -62,15 +62,15 @@ std::vector<Module> read_modules(const fs::path& directory) {
 
 // Only the library's own classes are known by name: one of another package ("custom_st.Transformer") may do anything.
 void check_module_types(const std::vector<Module>& modules, const std::string& label) {
-  constexpr std::array kKnown = {"Transformer", "MLMTransformer", "Pooling",         "Dense",          "Normalize",
-                                 "Dropout",     "SpladePooling",  "MultiVectorMask", "StaticEmbedding"};
+  constexpr std::array kKnown = {"Transformer", "MLMTransformer", "Pooling",       "Dense",           "LayerNorm",
+                                 "Normalize",   "Dropout",        "SpladePooling", "MultiVectorMask", "StaticEmbedding"};
   base::Problems unknown;
   for (std::size_t i = 0; i < modules.size(); ++i) {
     const bool ours = modules[i].type.starts_with("sentence_transformers.");
     if (ours && std::find(kKnown.begin(), kKnown.end(), modules[i].kind) != kKnown.end()) continue;
     if (modules[i].type == kPylateDense) continue;
     unknown.add("field \"[" + std::to_string(i) + "].type\": berth does not have the module " + base::quoted(modules[i].type, 200) +
-                "; it has Transformer, MLMTransformer, Pooling, Dense, Normalize, Dropout, SpladePooling, MultiVectorMask and StaticEmbedding of "
+                "; it has Transformer, MLMTransformer, Pooling, Dense, LayerNorm, Normalize, Dropout, SpladePooling, MultiVectorMask and StaticEmbedding of "
                 "sentence_transformers, and Dense of pylate");
   }
   unknown.throw_if_any(ErrorCode::unsupported, label);
@@ -197,6 +197,11 @@ class Chain {
     if (module.kind == "Dropout") return;
     ModuleSpec spec;
     spec.path = module.path;
+    const auto check_width = [&](const char* field, std::size_t stated) {
+      if (!width_ || *width_ == stated) return;
+      throw Error(ErrorCode::corrupt_file, base::display(module.folder / "config.json") + ": field \"" + field + "\": expected " + std::to_string(*width_) +
+                                               ", the size of what the modules before it give, got " + std::to_string(stated));
+    };
     if (module.kind == "Pooling") {
       std::string output_key;
       spec.type = ModuleType::pooling;
@@ -212,11 +217,13 @@ class Chain {
     } else if (module.kind == "Dense") {
       spec.type = ModuleType::dense;
       spec.dense = read_dense(module.folder, access_);
-      if (width_ && *width_ != spec.dense.in_features) {
-        throw Error(ErrorCode::corrupt_file, base::display(module.folder / "config.json") + ": field \"in_features\": expected " + std::to_string(*width_) +
-                                                 ", the size of what the modules before it give, got " + std::to_string(spec.dense.in_features));
-      }
+      check_width("in_features", spec.dense.in_features);
       width_ = spec.dense.out_features;
+    } else if (module.kind == "LayerNorm") {
+      spec.type = ModuleType::layer_norm;
+      spec.layer_norm = read_layer_norm(module.folder, access_);
+      check_width("dimension", spec.layer_norm.dimension);
+      width_ = spec.layer_norm.dimension;
     } else {
       spec.type = ModuleType::normalize;
       const fs::path file = module.folder / "config.json";

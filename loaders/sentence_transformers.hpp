@@ -29,6 +29,7 @@ LateInteractionSpec read_late_interaction(const std::filesystem::path& directory
 PoolingSpec read_pooling(const std::filesystem::path& folder, std::string& output_key);
 // Stanford's ColBERT: config.json names the class HF_ColBERT, artifact.metadata says the rest.
 LateInteractionSpec read_colbert(const std::filesystem::path& directory);
+LayerNormSpec read_layer_norm(const std::filesystem::path& folder, base::FileAccess access);
 SpladeSpec read_splade(const std::filesystem::path& folder);
 // What the module reads and writes is `of`, a key of the library's: "sentence_embedding" or "token_embeddings".
 DenseSpec read_dense(const std::filesystem::path& folder, base::FileAccess access, const char* of = "sentence_embedding");

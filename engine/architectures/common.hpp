@@ -68,4 +68,34 @@ inline constexpr TensorNames kBertNames{
     .output_norm = "encoder.layer.{i}.output.LayerNorm",
 };
 
+// What NomicBERT and Jina v3 share but for the feed-forward block: under the names of their published files, and under those of transformers 5.
+inline constexpr TensorNames kPackedProjections{
+    .word_embeddings = "embeddings.word_embeddings",
+    .token_type_embeddings = "embeddings.token_type_embeddings",
+    .embedding_norm = "emb_ln",
+    .query_key_value = "encoder.layers.{i}.attn.Wqkv",
+    .attention_output = "encoder.layers.{i}.attn.out_proj",
+    .attention_norm = "encoder.layers.{i}.norm1",
+    .output_norm = "encoder.layers.{i}.norm2",
+};
+inline constexpr TensorNames kSeparateProjections{
+    .word_embeddings = "embeddings.word_embeddings",
+    .token_type_embeddings = "embeddings.token_type_embeddings",
+    .embedding_norm = "embeddings.LayerNorm",
+    .query = "layers.{i}.self_attn.q_proj",
+    .key = "layers.{i}.self_attn.k_proj",
+    .value = "layers.{i}.self_attn.v_proj",
+    .attention_output = "layers.{i}.self_attn.o_proj",
+    .attention_norm = "layers.{i}.post_attention_layernorm",
+    .output_norm = "layers.{i}.post_mlp_layernorm",
+};
+// NomicBERT's published names.
+inline constexpr TensorNames kNomicNames = [] {
+  TensorNames names = kPackedProjections;
+  names.intermediate = "encoder.layers.{i}.mlp.fc12";
+  names.intermediate_value = "encoder.layers.{i}.mlp.fc11";
+  names.output = "encoder.layers.{i}.mlp.fc2";
+  return names;
+}();
+
 }  // namespace berth::engine

@@ -1,6 +1,7 @@
 // ELECTRA (Clark et al. 2020), as transformers' ElectraModel: BERT with tables of a size of their own, and no pooler.
 #include "engine/architectures/common.hpp"
 #include "engine/architectures/registry.hpp"
+#include "engine/architectures/relative_keys.hpp"
 #include "engine/model_config.hpp"
 
 namespace berth::engine {
@@ -13,7 +14,8 @@ TensorNames names() {
   return names;
 }
 
-void read_electra(const base::JsonObject&, const loaders::TensorStore&, ModelConfig& config) {
+void read_electra(const base::JsonObject& json, const loaders::TensorStore& tensors, ModelConfig& config) {
+  read_learned_positions(json, tensors, config);
   if (config.embedding_size == config.hidden_size) config.body.names.embedding_projection = "";
 }
 
@@ -23,6 +25,7 @@ const ArchitectureSpec kElectra{
     .model_type = "electra",
     .summary = "BERT with tables of a size of their own; the discriminator's head counts as token classification with one logit",
     .prefixes = {"", "electra."},
+    .position_types = kLearnedPositions,
     .keys = {.embedding_size = "embedding_size"},
     .defaults = {.embedding_size = 128},
     .body = {.names = names()},

@@ -12,7 +12,7 @@ namespace berth::engine {
 namespace {
 
 // "rope_theta" and "rope_scaling", or both in the "rope_parameters" that transformers 5 writes.
-std::vector<float> read_frequencies(const base::JsonObject& json, std::size_t dims) {
+std::vector<double> read_frequencies(const base::JsonObject& json, std::size_t dims) {
   const char* key = json.has("rope_parameters") ? "rope_parameters" : "rope_scaling";
   double theta = json.number_or("rope_theta", 10000.0, 1.0, 1e12);
   if (!json.has(key)) return rotary_frequencies(theta, dims);
@@ -40,8 +40,8 @@ void read_gte_new(const base::JsonObject& json, const loaders::TensorStore&, Mod
   }
   if (json.string_or("position_embedding_type", "rope") == "absolute") return;
   config.body.names.position_embeddings = "";
-  if (config.head_size % 2 != 0) json.fail("num_attention_heads", "heads of " + std::to_string(config.head_size) + " values cannot be rotated in pairs");
-  use_rotary(config, read_frequencies(json, config.head_size));
+  expect_pairs(json, config);
+  use_rotary(config, {.frequencies = read_frequencies(json, config.head_size)});
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ std::vector<bool> read_sliding(const base::JsonObject& json, std::size_t layers)
 
 // The rotary frequencies of one kind of layer, which "rope_parameters" (transformers 5) has by kind; what is there for no kind is nobody's. `theta` is what they
 // have without.
-std::vector<float> read_rope(const base::JsonObject& json, const char* kind, double theta, std::size_t dims) {
+std::vector<double> read_rope(const base::JsonObject& json, const char* kind, double theta, std::size_t dims) {
   if (!json.has("rope_parameters")) return rotary_frequencies(theta, dims);
   const base::JsonObject parameters = json.object("rope_parameters");
   if (parameters.has(kind)) return rope_frequencies(parameters.object(kind), theta, dims);
@@ -45,7 +45,7 @@ std::vector<float> read_rope(const base::JsonObject& json, const char* kind, dou
 }
 
 void read_modernbert(const base::JsonObject& json, const loaders::TensorStore&, ModelConfig& config) {
-  if (config.head_size % 2 != 0) json.fail("num_attention_heads", "heads of " + std::to_string(config.head_size) + " values cannot be rotated in pairs");
+  expect_pairs(json, config);
   Biases& biases = config.body.biases;
   biases.norms = json.boolean_or("norm_bias", false);
   biases.query_key_value = biases.attention_output = json.boolean_or("attention_bias", false);

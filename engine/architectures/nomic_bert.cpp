@@ -79,9 +79,16 @@ void read_nomic_bert(const base::JsonObject& json, const loaders::TensorStore& t
   const auto dims = static_cast<std::size_t>(static_cast<double>(config.head_size) * fraction);
   if (dims % 2 != 0) json.fail("rotary_emb_fraction", "gives " + std::to_string(dims) + " values of a head, which are no pairs");
   if (dims > 0) {
-    use_rotary(config, rotary_frequencies(json.number_or("rotary_emb_base", 10000.0, 1.0, 1e12), dims), json.boolean_or("rotary_emb_interleaved", false));
+    use_rotary(config, {.frequencies = rotary_frequencies(json.number_or("rotary_emb_base", 10000.0, 1.0, 1e12), dims),
+                        .interleaved = json.boolean_or("rotary_emb_interleaved", false)});
     config.body.names.position_embeddings = "";
   }
+}
+
+TensorNames nomic_names() {
+  TensorNames names = kNomicNames;
+  names.position_embeddings = "embeddings.position_embeddings";  // without rotary ones
+  return names;
 }
 
 void read_masked_lm(const base::JsonObject& json, HeadConfig& head) {
@@ -103,9 +110,10 @@ HeadSpec masked_lm(std::string_view class_suffix) {
 
 const ArchitectureSpec kNomicBert{
     .model_type = "nomic_bert",
-    .summary = "rotary positions, SwiGLU; no mixture of experts",
-    .prefixes = {"", "bert."},
+    .summary = "NomicBERT as it was published: rotary positions, SwiGLU; no mixture of experts",
+    .prefixes = {"", "bert.", "nomic_bert."},
     .position_types = {},
+    .marker_key = "n_embd",
     .keys = {.hidden_size = "n_embd",
              .num_layers = "n_layer",
              .num_heads = "n_head",
@@ -114,21 +122,7 @@ const ArchitectureSpec kNomicBert{
              .activation = "",
              .layer_norm_epsilon = "layer_norm_epsilon"},
     .defaults = {.layer_norm_epsilon = 1e-5, .types_optional = true},
-    .body = {.names =
-                 {
-                     .word_embeddings = "embeddings.word_embeddings",
-                     .position_embeddings = "embeddings.position_embeddings",
-                     .token_type_embeddings = "embeddings.token_type_embeddings",
-                     .embedding_norm = "emb_ln",
-                     .query_key_value = "encoder.layers.{i}.attn.Wqkv",
-                     .attention_output = "encoder.layers.{i}.attn.out_proj",
-                     .attention_norm = "encoder.layers.{i}.norm1",
-                     .intermediate = "encoder.layers.{i}.mlp.fc12",
-                     .intermediate_value = "encoder.layers.{i}.mlp.fc11",
-                     .output = "encoder.layers.{i}.mlp.fc2",
-                     .output_norm = "encoder.layers.{i}.norm2",
-                 },
-             .gate = Gate::first_half},
+    .body = {.names = nomic_names(), .gate = Gate::first_half},
     .pooler = kBertPooler,
     .heads = {pooled_classifier(), token_classifier(), span_head(), masked_lm(kForMaskedLm), masked_lm(kForPreTraining)},
     .read = read_nomic_bert,

@@ -3,23 +3,29 @@
 
 #include "engine/architecture.hpp"
 
-// Of those that share a model_type, one with a marker comes before one without.
+// Of those that share a model_type, one with a marker or a key of its own comes before one without.
 // clang-format off
 #define BERTH_ARCHITECTURES(entry) \
   entry(kAlbert)                   \
   entry(kBert)                     \
   entry(kCamembert)                \
+  entry(kData2VecText)             \
+  entry(kDeberta)                  \
   entry(kDebertaV2)                \
   entry(kDistilBert)               \
   entry(kElectra)                  \
+  entry(kErnie)                    \
   entry(kGteNew)                   \
   entry(kGte)                      \
+  entry(kJinaEmbeddingsV3)         \
   entry(kJinaBertNormedKeys)       \
   entry(kJinaBert)                 \
   entry(kModernBert)               \
   entry(kMpnet)                    \
   entry(kNomicBert)                \
+  entry(kNomicBertNative)          \
   entry(kRoberta)                  \
+  entry(kRoFormer)                 \
   entry(kXlmRoberta)
 // clang-format on
 

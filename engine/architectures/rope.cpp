@@ -6,15 +6,24 @@
 
 namespace berth::engine {
 
-std::vector<float> rope_frequencies(const base::JsonObject& parameters, double theta, std::size_t dims) {
+std::vector<double> rope_frequencies(const base::JsonObject& parameters, double theta, std::size_t dims) {
   const char* type_key = parameters.has("rope_type") ? "rope_type" : "type";  // older files call it so
   const std::string type = parameters.string_or(type_key, "default");
-  std::vector<float> frequencies = rotary_frequencies(parameters.number_or("rope_theta", theta, 1.0, 1e12), dims);
+  std::vector<double> frequencies = rotary_frequencies(parameters.number_or("rope_theta", theta, 1.0, 1e12), dims);
   if (type == "default") return frequencies;
+  if (parameters.number_or("partial_rotary_factor", 1.0, 0.0, 1.0) != 1.0) refuse(parameters, "partial_rotary_factor", "1");
   if (type != "linear") refuse(parameters, type_key, "default, linear");
   const auto factor = static_cast<float>(parameters.number("factor", 1.0, 1e6));
-  for (float& frequency : frequencies) frequency /= factor;
+  for (double& frequency : frequencies) frequency = static_cast<double>(static_cast<float>(frequency) / factor);
   return frequencies;
+}
+
+void use_rope(const base::JsonObject& json, double theta, ModelConfig& config) {
+  expect_pairs(json, config);
+  theta = json.number_or("rope_theta", theta, 1.0, 1e12);
+  const char* key = json.has("rope_parameters") ? "rope_parameters" : "rope_scaling";
+  use_rotary(config,
+             {.frequencies = json.has(key) ? rope_frequencies(json.object(key), theta, config.head_size) : rotary_frequencies(theta, config.head_size)});
 }
 
 }  // namespace berth::engine

@@ -9,6 +9,9 @@
 namespace berth::engine {
 
 // {"rope_theta": ..., "rope_type": "default" or "linear" with "factor"}; unsupported for any other type. `theta` is what it means without one.
-std::vector<float> rope_frequencies(const base::JsonObject& parameters, double theta, std::size_t dims);
+std::vector<double> rope_frequencies(const base::JsonObject& parameters, double theta, std::size_t dims);
+
+// Whole heads turn in every layer, by "rope_parameters", or by the "rope_theta" and "rope_scaling" of older files. `theta` is what they mean without.
+void use_rope(const base::JsonObject& json, double theta, ModelConfig& config);
 
 }  // namespace berth::engine

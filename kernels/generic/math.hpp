@@ -152,6 +152,7 @@ struct VectorMath {
   static F32 activate(F32 x) {
     if constexpr (kind == Activation::relu) return Isa::max(Isa::set1(0.0F), x);
     if constexpr (kind == Activation::relu6) return Isa::min(Isa::set1(6.0F), Isa::max(Isa::set1(0.0F), x));
+    if constexpr (kind == Activation::leaky_relu) return Isa::max(Isa::mul(x, Isa::set1(0.01F)), x);
     if constexpr (kind == Activation::gelu) {
       F32 one[1] = {x};
       gelu(one);
@@ -184,6 +185,7 @@ void with_activation(Activation activation, F&& f) {
     case Activation::none: f(ActivationTag<Activation::none>{}); return;
     case Activation::relu: f(ActivationTag<Activation::relu>{}); return;
     case Activation::relu6: f(ActivationTag<Activation::relu6>{}); return;
+    case Activation::leaky_relu: f(ActivationTag<Activation::leaky_relu>{}); return;
     case Activation::gelu: f(ActivationTag<Activation::gelu>{}); return;
     case Activation::gelu_tanh: f(ActivationTag<Activation::gelu_tanh>{}); return;
     case Activation::quick_gelu: f(ActivationTag<Activation::quick_gelu>{}); return;

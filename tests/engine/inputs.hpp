@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +44,27 @@ inline std::vector<float> encode_texts(const engine::Model& model, const std::ve
   std::vector<float> out(texts.size() * model.embedding_size());
   model.encode(text_inputs(texts), options, out.data(), nullptr, nullptr);
   return out;
+}
+
+// Whatever the model gives for the rows: every token's values or every row's.
+inline std::vector<float> outputs(const engine::Model& model, const std::vector<berth_input>& inputs) {
+  const engine::HeadConfig& head = model.config().head;
+  engine::TokenValues tokens;
+  if (head.kind == engine::HeadKind::sequence_classifier) {
+    std::vector<float> logits(inputs.size() * head.outputs);
+    model.classify(inputs, {}, true, logits.data(), nullptr);
+    return logits;
+  }
+  if (head.kind == engine::HeadKind::token_classifier || head.kind == engine::HeadKind::span) {
+    model.token_logits(inputs, {}, tokens, nullptr);
+  } else if (head.kind == engine::HeadKind::masked_lm) {
+    engine::MaskedLogits logits;
+    model.masked_logits(inputs, {}, std::nullopt, logits, nullptr);
+    return logits.values;
+  } else {
+    model.encode(inputs, {}, nullptr, nullptr, &tokens);
+  }
+  return tokens.values;
 }
 
 // Those of this CPU, best first; under a sanitizer, where the portable ones take minutes, the best and AVX2: the tests of the kernels run them all.

@@ -187,6 +187,7 @@ TEST(ModelInputs, SentenceTransformersMayLowerTheTextFirst) {
   for (const bool lower : {false, true}) {
     EditedModel edited("st-mean");
     edited.replace("tokenizer.json", "\"lowercase\": true", "\"lowercase\": false");
+    edited.replace("tokenizer_config.json", "\"do_lower_case\": true", "\"do_lower_case\": false");
     if (lower) edited.replace("sentence_bert_config.json", "\"do_lower_case\": false", "\"do_lower_case\": true");
     const auto model = load(edited.directory());
     std::vector<float> out(2 * model->embedding_size());

@@ -99,7 +99,7 @@ TEST_F(Packing, ChannelsOfANormThatStandOutCostNoAccuracy) {
   EXPECT_GT(relative_error(expected, product(plain, x)), 0.1) << "or the case shows nothing";
 }
 
-// Values are the last third of the rows, in a tensor of their own or in one with queries and keys.
+// Values are the last third of the rows, in a tensor of their own, in one with queries and keys, or in one for each head.
 TEST_F(Packing, RowsOfTheValueProjectionThatStandOutAreSeen) {
   auto value = normals(kIn * kIn, 1, 0.1F);
   auto value_bias = normals(kIn, 4, 0.1F);
@@ -113,14 +113,18 @@ TEST_F(Packing, RowsOfTheValueProjectionThatStandOutAreSeen) {
   auto fused_bias = normals(2 * kIn, 6, 0.1F);
   fused_bias.insert(fused_bias.end(), value_bias.begin(), value_bias.end());
   const auto tensors = store({f32("b", {kIn}, value_bias), f32("fb", {3 * kIn}, fused_bias), f32("fw", {3 * kIn, kIn}, fused), f32("v", {kIn, kIn}, value),
-                              f32("w", {kOut, kIn}, weights)});
+                              f32("v0", {kIn / 2, kIn}, {value.begin(), value.begin() + kIn * kIn / 2}),
+                              f32("v1", {kIn / 2, kIn}, {value.begin() + kIn * kIn / 2, value.end()}), f32("w", {kOut, kIn}, weights)});
   const Norm norm{.weight = vector_of(std::vector<float>(kIn, 1.0F)), .bias = vector_of(std::vector<float>(kIn, 0.0F))};
   LinearSource separate = from(tensors, "v", kIn);
   separate.weights = {tensors.find("v"), tensors.find("v"), tensors.find("v")};
   separate.biases = {tensors.find("b"), tensors.find("b"), tensors.find("b")};
   LinearSource together = from(tensors, "fw", 3 * kIn);
   together.biases = {tensors.find("fb")};
-  for (const LinearSource* source : {&separate, &together}) {
+  LinearSource heads = from(tensors, "v0", kIn / 2);
+  heads.weights = {tensors.find("v1"), tensors.find("v1"), tensors.find("v1"), tensors.find("v1"), tensors.find("v0"), tensors.find("v1")};
+  heads.biases = {tensors.find("b"), nullptr, tensors.find("b")};
+  for (const LinearSource* source : {&separate, &together, &heads}) {
     const Vector factors = value_factors(reader_, norm, *source, from(tensors, "w", kOut));
     ASSERT_EQ(factors.size(), kIn);
     for (std::size_t i = 0; i < kIn; ++i) EXPECT_EQ(factors[i], i == 17 ? 1.0F / 32 : 1.0F) << i;

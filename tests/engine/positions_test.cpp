@@ -121,6 +121,22 @@ TEST(Positions, RotaryFrequenciesAndAngles) {
   }
 }
 
+TEST(Positions, AnglesOfFloat64WhereTheyAreNotRounded) {
+  ModelConfig config;
+  const std::vector<double> frequencies = {1.0, 0.5623413251903491, 0.31622776601683794};
+  config.rotaries = {{.frequencies = frequencies, .float_angles = false}, {.frequencies = frequencies}};
+  PositionTables tables;
+  tables.reserve(config, nullptr, 5000);
+  double worst_rounded = 0.0;
+  for (std::size_t position = 0; position < 5000; ++position)
+    for (std::size_t i = 0; i < frequencies.size(); ++i) {
+      const double sine = std::sin(static_cast<double>(position) * frequencies[i]);
+      EXPECT_NEAR(double{tables.sines(0)[position * frequencies.size() + i]}, sine, 6e-8);
+      worst_rounded = std::max(worst_rounded, std::abs(double{tables.sines(1)[position * frequencies.size() + i]} - sine));
+    }
+  EXPECT_GT(worst_rounded, 1e-5) << "what rounding costs";
+}
+
 TEST(Positions, ScaledFrequencies) {
   const auto plain = rotary_frequencies(10000.0, 64);
   const auto ntk = ntk_frequencies(10000.0, 64, 8.0);

@@ -20,8 +20,6 @@
 namespace berth::test {
 namespace {
 
-using engine::HeadKind;
-
 struct Parameter {
   std::string isa;
   std::string precision;  // "fp32" takes part where bits are compared with one another
@@ -33,27 +31,6 @@ std::vector<Parameter> parameters(std::initializer_list<const char*> precisions)
   for (const std::string& isa : usable_isas())
     for (const char* precision : precisions) all.push_back({isa, precision});
   return all;
-}
-
-// Whatever the model gives for the rows: every token's values or every row's.
-std::vector<float> outputs(const engine::Model& model, const std::vector<berth_input>& inputs) {
-  const engine::HeadConfig& head = model.config().head;
-  engine::TokenValues tokens;
-  if (head.kind == HeadKind::sequence_classifier) {
-    std::vector<float> logits(inputs.size() * head.outputs);
-    model.classify(inputs, {}, true, logits.data(), nullptr);
-    return logits;
-  }
-  if (head.kind == HeadKind::token_classifier || head.kind == HeadKind::span) {
-    model.token_logits(inputs, {}, tokens, nullptr);
-  } else if (head.kind == HeadKind::masked_lm) {
-    engine::MaskedLogits logits;
-    model.masked_logits(inputs, {}, std::nullopt, logits, nullptr);
-    return logits.values;
-  } else {
-    model.encode(inputs, {}, nullptr, nullptr, &tokens);
-  }
-  return tokens.values;
 }
 
 double cosine(const std::vector<float>& a, const std::vector<float>& b) {

@@ -38,6 +38,8 @@ class Reference : public testing::TestWithParam<Parameter> {
     const auto expected = case_.tensor(name);
     ASSERT_TRUE(expected) << name;
     const double error = reference_error(*expected, got, inputs, per_token);
+    if (std::getenv("BERTH_PRINT_ERRORS") != nullptr)
+      std::printf("%s %s %s %.1e\n", GetParam().isa.c_str(), GetParam().directory.filename().c_str(), name.c_str(), error);
     EXPECT_LE(error, kReferenceTolerance) << name;
     ++compared_;
   }

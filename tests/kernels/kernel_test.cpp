@@ -105,6 +105,7 @@ const char* name_of(Activation activation) {
     case Activation::tanh: return "tanh";
     case Activation::sigmoid: return "sigmoid";
     case Activation::relu6: return "relu6";
+    case Activation::leaky_relu: return "leaky_relu";
     case Activation::mish: return "mish";
   }
   return "?";
@@ -122,6 +123,7 @@ double exact_activation(Activation activation, double x) {
     case Activation::tanh: return std::tanh(x);
     case Activation::sigmoid: return sigmoid(x);
     case Activation::relu6: return std::clamp(x, 0.0, 6.0);
+    case Activation::leaky_relu: return x > 0.0 ? x : 0.01 * x;
     case Activation::mish: return x * std::tanh(std::log1p(std::exp(x)));
   }
   return 0.0;
@@ -133,6 +135,7 @@ double activation_tolerance(Activation activation, double x) {
     case Activation::none:
     case Activation::relu:
     case Activation::relu6: return 0.0;
+    case Activation::leaky_relu: return x > 0.0 ? 0.0 : 1e-9 * magnitude + 1.5e-45;  // which is the least there is
     case Activation::gelu: return 7e-7;
     case Activation::gelu_tanh:
     case Activation::quick_gelu:

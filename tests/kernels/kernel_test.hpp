@@ -115,8 +115,9 @@ class Random {
 enum class S8Values { uniform, extreme, normal };
 std::int8_t s8_value(S8Values values, Random& random);
 
-inline constexpr Activation kActivations[] = {Activation::none, Activation::relu, Activation::gelu,    Activation::gelu_tanh, Activation::quick_gelu,
-                                              Activation::silu, Activation::tanh, Activation::sigmoid, Activation::relu6,     Activation::mish};
+inline constexpr Activation kActivations[] = {Activation::none,       Activation::relu, Activation::gelu,      Activation::gelu_tanh,
+                                              Activation::quick_gelu, Activation::silu, Activation::tanh,      Activation::sigmoid,
+                                              Activation::relu6,      Activation::mish, Activation::leaky_relu};
 const char* name_of(Activation activation);
 
 // The activation as its definition reads, in double precision.

@@ -158,7 +158,7 @@ TEST_F(Directory, UnknownModulesAreRefusedByNameAllAtOnce) {
   modules(
       {{"", kOldTransformer}, {"1_Pooling", kOldPooling}, {"2_CNN", "sentence_transformers.models.CNN"}, {"3", "sentence_transformers.models.WordWeights"}});
   rejects(ErrorCode::unsupported, {"modules.json", "2 problems", "\"[2].type\"", "sentence_transformers.models.CNN", "WordWeights",
-                                   "Transformer, MLMTransformer, Pooling, Dense, Normalize"});
+                                   "Transformer, MLMTransformer, Pooling, Dense, LayerNorm, Normalize"});
   for (const char* type : {"custom_st.Transformer", "Transformer", "sentence_transformers.models.Pooling2", "", "sentence_transformers.models.", "os.system"}) {
     modules({{"", type}, {"1_Pooling", kOldPooling}});
     rejects(ErrorCode::unsupported, {"modules.json", "\"[0].type\"", std::string("\"") + type + "\""});
@@ -325,8 +325,7 @@ TEST_F(Directory, DenseThatBerthCannotRun) {
     with_dense(R"({"in_features":4,"out_features":3,"bias":false,)" + extra + "}", {zeros("linear.weight", {3, 4})});
     rejects(code, fragments);
   };
-  bad(R"("activation_function":"torch.nn.modules.activation.Softplus")", ErrorCode::unsupported, {"\"activation_function\"", "Softplus", "Identity, Tanh"});
-  bad(R"("activation_function":"evil.Tanh")", ErrorCode::unsupported, {"evil.Tanh"});
+  bad(R"("activation_function":"evil.Tanh")", ErrorCode::unsupported, {"\"activation_function\"", "evil.Tanh", "torch.nn"});
   bad(R"("activation_function":5)", ErrorCode::corrupt_file, {"\"activation_function\"", "got 5"});
   bad(R"("use_residual":true)", ErrorCode::unsupported, {"use_residual"});
   bad(R"("module_input_name":"token_embeddings")", ErrorCode::unsupported, {"\"module_input_name\"", "token_embeddings"});
@@ -334,6 +333,24 @@ TEST_F(Directory, DenseThatBerthCannotRun) {
   rejects(ErrorCode::corrupt_file, {"\"in_features\"", "got 0"});
   with_dense(R"({"in_features":4})", {});
   rejects(ErrorCode::corrupt_file, {"\"out_features\"", "missing"});
+}
+
+TEST_F(Directory, LayerNorm) {
+  const auto with_norm = [&](const std::string& config, const std::vector<test::TensorToWrite>& tensors) {
+    modules({{"", kOldTransformer}, {"1_Pooling", kOldPooling}, {"2_LayerNorm", "sentence_transformers.models.LayerNorm"}});
+    files.write("2_LayerNorm/config.json", config);
+    files.write("2_LayerNorm/model.safetensors", safetensors(tensors));
+  };
+  with_norm(R"({"dimension":4})", {zeros("norm.weight", {4}), zeros("norm.bias", {4})});
+  EXPECT_EQ(spec().modules[2].type, ModuleType::layer_norm);
+  EXPECT_EQ(spec().modules[2].layer_norm.dimension, 4U);
+  with_norm(R"({"dimension":4})", {zeros("norm.weight", {5})});
+  rejects(ErrorCode::corrupt_file, {"2_LayerNorm/model.safetensors", "expected shape [4], got [5]", "\"norm.bias\" [4] is missing"});
+  pooling(R"({"word_embedding_dimension":8,"pooling_mode_mean_tokens":true})");
+  with_norm(R"({"dimension":4})", {zeros("norm.weight", {4}), zeros("norm.bias", {4})});
+  rejects(ErrorCode::corrupt_file, {"2_LayerNorm/config.json", "\"dimension\"", "expected 8", "got 4"});
+  with_norm(R"({"dimension":4,"module_input_name":"token_embeddings"})", {zeros("norm.weight", {4}), zeros("norm.bias", {4})});
+  rejects(ErrorCode::unsupported, {"\"module_input_name\"", "token_embeddings"});
 }
 
 TEST_F(Directory, NormalizeOfSomethingElse) {
