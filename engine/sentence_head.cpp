@@ -9,7 +9,8 @@
 
 namespace berth::engine {
 
-std::optional<SentenceHead> bind_sentence_head(const std::filesystem::path& directory, std::size_t embedding_size, const Compute& compute, ModelConfig& config) {
+std::optional<SentenceHead> bind_sentence_head(const std::filesystem::path& directory, std::size_t embedding_size, const Compute& compute,
+                                               ModelConfig& config) {
   std::optional<loaders::SetFitHead> stored;
   try {
     stored = loaders::read_setfit_head(directory);

@@ -8,8 +8,8 @@ namespace {
 using namespace berth;
 
 std::string array(const std::string& type, const std::string& shape, const std::string& bytes) {
-  return "cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}(" + test::pickled("dtype") + "cnumpy\ndtype\n(" + test::pickled(type) + "\x89\x88tR(K\x03" + test::pickled("<") + "tb" +
-         test::pickled("shape") + shape + test::pickled("order") + test::pickled("C") + "ub" + bytes;
+  return "cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}(" + test::pickled("dtype") + "cnumpy\ndtype\n(" + test::pickled(type) + "\x89\x88tR(K\x03" +
+         test::pickled("<") + "tb" + test::pickled("shape") + shape + test::pickled("order") + test::pickled("C") + "ub" + bytes;
 }
 
 std::string logistic(const std::string& classes) {
@@ -22,7 +22,9 @@ std::string logistic(const std::string& classes) {
 std::vector<std::string> berth::fuzz::seeds() {
   const std::string numbers = array("i8", "K\x02\x85", std::string(16, '\0')), words = array("U1", "K\x02\x85", std::string("a\0\0\0b\0\0\0", 8));
   return {"\x80\x04" + logistic(numbers) + ".", "\x80\x04" + logistic(words) + ".",
-          "\x80\x04" "csklearn.multioutput\nMultiOutputClassifier\n)\x81}" + test::pickled("estimators_") + "](" + logistic(numbers) + logistic(numbers) + "esb."};
+          "\x80\x04"
+          "csklearn.multioutput\nMultiOutputClassifier\n)\x81}" +
+              test::pickled("estimators_") + "](" + logistic(numbers) + logistic(numbers) + "esb."};
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -98,7 +98,8 @@ class HeadReader {
     // A pickle may go on to change the shape behind the array.
     const auto elements = base::checked_mul(result.rows, result.columns);
     if (size == 0 || !elements || *elements == 0 || *elements > kMaxWeights || *elements * size != array.text.size())
-      corrupt("the head's " + base::quoted(name) + " is no matrix of floats: type " + base::quoted(type) + ", " + std::to_string(shape.items.size()) + " dimensions");
+      corrupt("the head's " + base::quoted(name) + " is no matrix of floats: type " + base::quoted(type) + ", " + std::to_string(shape.items.size()) +
+              " dimensions");
     const bool by_columns = array.integer != 0;
     for (std::size_t r = 0; r < result.rows; ++r) {
       for (std::size_t c = 0; c < result.columns; ++c) {
@@ -176,7 +177,9 @@ class HeadReader {
     check_bias(weight, bias);
     // scikit-learn's predict_proba is a softmax only for these.
     if (!binary && (way == "ovr" || text_of(object, "solver", "lbfgs") == "liblinear"))
-      refuse("the head's scores are of one class against the rest, normalised by their sum, which is not supported; supported: multinomial ones, LogisticRegression's default");
+      refuse(
+          "the head's scores are of one class against the rest, normalised by their sum, which is not supported; supported: multinomial ones, "
+          "LogisticRegression's default");
     head.features = weight.columns;
     if (binary) {  // softmax(0, x) is (1 - sigmoid(x), sigmoid(x)); where both have weights they are opposite
       const bool opposite = way == "multinomial";
@@ -201,13 +204,15 @@ class HeadReader {
     head.multi_label = true;
     for (std::size_t i = 0; i < estimators->items.size(); ++i) {
       const PickleValue& one = *pickle_.item(*estimators, i);
-      if (class_of(one) != "LogisticRegression") refuse("classifier " + std::to_string(i) + " of the head is a " + base::quoted(class_of(one)) + ", expected LogisticRegression");
+      if (class_of(one) != "LogisticRegression")
+        refuse("classifier " + std::to_string(i) + " of the head is a " + base::quoted(class_of(one)) + ", expected LogisticRegression");
       const Matrix weight = matrix(one, "coef_");
       const Matrix bias = matrix(one, "intercept_");
       check_bias(weight, bias);
       if (weight.rows != 1 || (head.features != 0 && weight.columns != head.features))
         corrupt("classifier " + std::to_string(i) + " of the head has a \"coef_\" of another shape than [1, " + std::to_string(head.features) + "]");
-      if (text_of(one, "multi_class", "auto") == "multinomial") refuse("classifier " + std::to_string(i) + " of the head is multinomial, which is not supported for one label");
+      if (text_of(one, "multi_class", "auto") == "multinomial")
+        refuse("classifier " + std::to_string(i) + " of the head is multinomial, which is not supported for one label");
       head.features = weight.columns;
       if (head.weight.size() + weight.columns > kMaxWeights) corrupt("the head's classifiers have too many weights");
       for (const double value : weight.values) head.weight.push_back(static_cast<float>(value));
@@ -239,7 +244,8 @@ void read_config(const fs::path& directory, SetFitHead& head) {
   for (const base::Json& name : *labels)
     if (!name.is_string()) config.fail("labels", "expected a list of strings, got " + base::describe(name) + " in it");
   if (head.multi_label && labels->size() != head.labels.size())
-    config.fail("labels", "expected " + std::to_string(head.labels.size()) + " strings, as many as the head has classifiers, got " + std::to_string(labels->size()));
+    config.fail("labels",
+                "expected " + std::to_string(head.labels.size()) + " strings, as many as the head has classifiers, got " + std::to_string(labels->size()));
   for (std::string& name : head.labels) {
     std::size_t index = 0;
     const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
@@ -254,7 +260,10 @@ void read_config(const fs::path& directory, SetFitHead& head) {
 SetFitHead parse_setfit_head(std::string_view file, const std::string& label) {
   const std::string_view head = file.substr(0, 512);
   if (!head.starts_with('\x80')) {
-    const bool compressed = head.starts_with('x') || head.starts_with("\x1f\x8b") || head.starts_with("BZh") || head.starts_with("\xfd" "7zXZ");
+    const bool compressed = head.starts_with('x') || head.starts_with("\x1f\x8b") || head.starts_with("BZh") ||
+                            head.starts_with(
+                                "\xfd"
+                                "7zXZ");
     if (compressed) throw Error(ErrorCode::unsupported, label + ": is compressed, which is not supported; save it without: joblib.dump(head, path)");
     base::reject_impostor(head, label);
     throw Error(ErrorCode::corrupt_file, label + ": this is not a pickle");

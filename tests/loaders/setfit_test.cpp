@@ -56,8 +56,8 @@ std::vector<double> scores(const SetFitHead& head, const std::vector<double>& ro
 
 TEST_F(SetFit, HeadsGiveTheirScores) {
   const base::Json expected = base::parse_json(content(kHeads / "expected.json"), "expected.json");
-  const std::vector<std::string> names = {"four.pkl",    "words.pkl",           "objects.pkl",     "two.pkl",         "double.pkl", "no_intercept.pkl",
-                                          "fortran.pkl", "multinomial_two.pkl", "one_vs_rest.pkl", "multi_output.pkl"};
+  const std::vector<std::string> names = {"four.pkl",         "words.pkl",   "objects.pkl",         "two.pkl",         "double.pkl",
+                                          "no_intercept.pkl", "fortran.pkl", "multinomial_two.pkl", "one_vs_rest.pkl", "multi_output.pkl"};
   for (const std::string& name : names) {
     head(name);
     const SetFitHead one = read();
@@ -112,9 +112,13 @@ TEST_F(SetFit, WhatIsRefused) {
   rejects(ErrorCode::corrupt_file, {"Git LFS"});
   files.write("model_head.pkl", "\x80\x02N.");
   rejects(ErrorCode::unsupported, {"no object of a class"});
-  files.write("model_head.pkl", "\x80\x02" "csetfit.modeling\nSetFitHead\n)\x81.");
+  files.write("model_head.pkl",
+              "\x80\x02"
+              "csetfit.modeling\nSetFitHead\n)\x81.");
   rejects(ErrorCode::unsupported, {"\"setfit.modeling.SetFitHead\""});
-  files.write("model_head.pkl", "\x80\x02" "csklearn.linear_model._logistic\nLogisticRegression\n)\x81.");
+  files.write("model_head.pkl",
+              "\x80\x02"
+              "csklearn.linear_model._logistic\nLogisticRegression\n)\x81.");
   rejects(ErrorCode::corrupt_file, {"\"classes_\"", "not trained"});
 }
 
@@ -127,8 +131,7 @@ TEST_F(SetFit, DamagedHeads) {
         const SetFitHead one = parse_setfit_head(file, "model_head.pkl");
         EXPECT_EQ(one.weight.size(), one.labels.size() * one.features);
         EXPECT_EQ(one.bias.size(), one.labels.size());
-      } catch (const base::Error&) {
-      }
+      } catch (const base::Error&) {}
     };
     for (std::size_t i = 0; i < whole.size(); ++i) {
       survives(whole.substr(0, i));
@@ -145,14 +148,25 @@ TEST_F(SetFit, DamagedHeads) {
 TEST_F(SetFit, AShapeThatGrows) {
   using test::pickled;
   const auto array = [](const std::string& type, const std::string& shape, const std::string& bytes) {
-    return "cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}(" + pickled("dtype") + "cnumpy\ndtype\n(" + pickled(type) + "tR" + pickled("shape") + shape + "ub" + bytes;
+    return "cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}(" + pickled("dtype") + "cnumpy\ndtype\n(" + pickled(type) + "tR" + pickled("shape") + shape + "ub" +
+           bytes;
   };
   const auto file = [&](const std::string& growth) {
-    return "\x80\x04" "csklearn.linear_model\nLogisticRegression\n)\x81}(" + pickled("classes_") + array("i8", "K\x02\x85", std::string(16, '\0')) + pickled("coef_") +
-           array("f8", "](K\x01K\x02" "eq\x05", std::string(16, '\0')) + pickled("more") + growth + pickled("intercept_") + array("f8", "K\x01\x85", std::string(8, '\0')) + "ub.";
+    return "\x80\x04"
+           "csklearn.linear_model\nLogisticRegression\n)\x81}(" +
+           pickled("classes_") + array("i8", "K\x02\x85", std::string(16, '\0')) + pickled("coef_") +
+           array("f8",
+                 "](K\x01K\x02"
+                 "eq\x05",
+                 std::string(16, '\0')) +
+           pickled("more") + growth + pickled("intercept_") + array("f8", "K\x01\x85", std::string(8, '\0')) + "ub.";
   };
   EXPECT_EQ(parse_setfit_head(file("N"), "m").features, 2U);
-  expect_error(ErrorCode::corrupt_file, {"m: ", "\"coef_\" is no matrix"}, [&] { parse_setfit_head(file("h\x05K\x64" "a"), "m"); });
+  expect_error(ErrorCode::corrupt_file, {"m: ", "\"coef_\" is no matrix"}, [&] {
+    parse_setfit_head(file("h\x05K\x64"
+                           "a"),
+                      "m");
+  });
 }
 
 }  // namespace
