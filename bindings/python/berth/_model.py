@@ -16,6 +16,7 @@ from ._inputs import ROW, Inputs, is_pair, string, strings
 from ._library import lib
 from ._similarity import similarity_matrix
 
+
 class Model:
     """A Hugging Face or sentence-transformers directory, loaded.
 
