@@ -35,12 +35,13 @@ void Binder::interleaved(Linear& to, const std::string& name, const std::string&
   const std::size_t all = heads * size;
   MatrixJob job{.to = &to, .source = {.weights = {}, .biases = {}, .out = size, .in = in, .precision = precision}};
   if (const loaders::TensorView* whole = find({name + ".weight"}, {3 * all, in})) {
-    const std::size_t bytes = whole->data.size() / (3 * heads);
+    const bool by_rows = whole->strides.empty();
+    const std::size_t row_bytes = (by_rows ? in : static_cast<std::size_t>(whole->strides[0])) * value_bytes(*float_type(whole->dtype));
     for (std::size_t part = 0; part < 3; ++part)
       for (std::size_t head = 0; head < heads; ++head) {
         parts_.push_back(*whole);
         parts_.back().shape = {size, in};
-        parts_.back().data = whole->data.subspan((3 * head + part) * bytes, bytes);
+        parts_.back().data = whole->data.subspan((3 * head + part) * size * row_bytes, by_rows ? size * row_bytes : std::dynamic_extent);
         job.source.weights.push_back(&parts_.back());
       }
   }
