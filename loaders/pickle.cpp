@@ -4,8 +4,8 @@
 #include <array>
 #include <charconv>
 #include <cstdio>
+#include <map>
 #include <optional>
-#include <unordered_map>
 
 #include "base/checked.hpp"
 #include "base/error.hpp"
@@ -15,6 +15,7 @@ namespace berth::loaders {
 namespace {
 constexpr int kMaxDepth = 2;  // of pickles in arrays in pickles
 constexpr std::size_t kMaxAttributes = 1000;
+constexpr std::size_t kMaxDimensions = 64;                // numpy's limit
 constexpr std::size_t kMaxValues = std::size_t{1} << 20;  // 50,000 tensors
 }  // namespace
 
@@ -69,7 +70,15 @@ class PickleReader {
     to_.values_.push_back(std::move(value));
     return static_cast<Index>(to_.values_.size() - 1);
   }
-  void push(PickleValue value) { stack_.push_back(add(std::move(value))); }
+  void push(PickleValue value) { put(add(std::move(value))); }
+  void put(Index value) {
+    if (stack_.size() == kMaxValues) refuse("more than " + std::to_string(kMaxValues) + " values on its stack");
+    stack_.push_back(value);
+  }
+  void mark() {
+    if (marks_.size() == kMaxValues) refuse("more than " + std::to_string(kMaxValues) + " marks");
+    marks_.push_back(stack_.size());
+  }
   Index pop() {
     if (stack_.size() == base()) refuse("takes a value that is not there");
     const Index top = stack_.back();
@@ -153,16 +162,19 @@ class PickleReader {
     const PickleValue* dtype = attribute("dtype");
     const PickleValue* shape = attribute("shape");
     const PickleValue* order = attribute("order");
-    const auto size = dtype == nullptr ? std::nullopt : element_bytes(*dtype);
-    if (!size || shape == nullptr || shape->kind != Kind::sequence) refuse("has an array of an unknown kind");
-    PickleValue array{.kind = Kind::array, .integer = order != nullptr && order->text == "F" ? 1 : 0};
+    const PickleValue* type = dtype == nullptr || dtype->kind != Kind::call ? nullptr : to_.item(to_.values_[dtype->items[1]], 0);
+    const auto size = type == nullptr ? std::nullopt : element_bytes(type->text);
+    if (!size || shape == nullptr || shape->kind != Kind::sequence || shape->items.size() > kMaxDimensions) refuse("has an array of an unknown kind");
+    PickleValue array{.kind = Kind::array, .integer = order != nullptr && order->text == "F" ? 1 : 0, .name = type->text};
     array.items = {index_of(dtype), index_of(shape)};
     if (*size == 0) {  // of objects: a pickle of its own
       if (depth_ == kMaxDepth) refuse("has arrays in arrays");
       PickleReader nested(bytes_, label_, to_);
       nested.depth_ = depth_ + 1;
+      nested.given_pairs_ = given_pairs_;
       array.items.push_back(nested.read(at_));
       at_ = nested.at_;
+      given_pairs_ = nested.given_pairs_;
     } else {
       std::optional<std::uint64_t> bytes = size;
       for (const Index dimension : shape->items) {
@@ -177,26 +189,25 @@ class PickleReader {
   }
   Index index_of(const PickleValue* value) const { return static_cast<Index>(value - to_.values_.data()); }
   // Of one element, by numpy's name of the type, "f8"; 0 for Python's objects.
-  std::optional<std::uint64_t> element_bytes(const PickleValue& dtype) const {
-    if (dtype.kind != Kind::call) return std::nullopt;
-    const PickleValue* name = to_.item(to_.values_[dtype.items[1]], 0);
-    if (name == nullptr || name->text.size() < 2) return std::nullopt;
-    if (name->text.front() == 'O') return 0;
+  static std::optional<std::uint64_t> element_bytes(std::string_view name) {
+    if (name.size() < 2) return std::nullopt;
+    if (name.front() == 'O') return 0;
     std::uint64_t size = 0;
-    const char* end = name->text.data() + name->text.size();
-    const auto parsed = std::from_chars(name->text.data() + 1, end, size);
+    const char* end = name.data() + name.size();
+    const auto parsed = std::from_chars(name.data() + 1, end, size);
     if (parsed.ec != std::errc{} || parsed.ptr != end || size == 0) return std::nullopt;
-    return name->text.front() == 'U' ? base::checked_mul(size, 4) : size;
+    return name.front() == 'U' ? base::checked_mul(size, 4) : size;
   }
 
   void remember(std::uint64_t key) {
     top();
     memo_[key] = stack_.back();
+    if (memo_.size() > kMaxValues) refuse("remembers more than " + std::to_string(kMaxValues) + " values");
   }
   void recall(std::uint64_t key) {
     const auto found = memo_.find(key);
     if (found == memo_.end()) refuse("refers to a value that is not there");
-    stack_.push_back(found->second);
+    put(found->second);
   }
 
   // One opcode; false at the end.
@@ -207,10 +218,10 @@ class PickleReader {
       case 0x80: take(1); break;  // PROTO
       case 0x95: take(8); break;  // FRAME
       case '.': return false;     // STOP
-      case '(': marks_.push_back(stack_.size()); break;
+      case '(': mark(); break;
       case '0': pop(); break;
       case '1': pop_to_mark(); break;
-      case '2': top(), stack_.push_back(stack_.back()); break;  // DUP
+      case '2': top(), put(stack_.back()); break;  // DUP
       case 'N': push({}); break;
       case 0x88: push_integer(1); break;  // NEWTRUE
       case 0x89: push_integer(0); break;
@@ -301,8 +312,8 @@ class PickleReader {
   std::size_t at_ = 0;
   std::vector<Index> stack_;
   std::vector<std::size_t> marks_;
-  std::unordered_map<std::uint64_t, Index> memo_;
-  std::size_t given_pairs_ = 0;
+  std::map<std::uint64_t, Index> memo_;  // ordered: whoever chooses the keys cannot make it slow
+  std::size_t given_pairs_ = 0;          // with those of the pickles in it
   int depth_ = 0;
 };
 

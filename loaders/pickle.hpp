@@ -19,7 +19,8 @@ enum class PickleKind : unsigned char {
   dictionary,  // a key, its value, a key, …
   global,      // a function or a class: `text` is its module, `name` it
   call,        // the function and the sequence of its arguments, then the state that the result was given, if it was: an object
-  array,       // numpy's: its dtype and its shape, `text` its bytes, `integer` 1 when columns follow one another; of Python's objects a third item has them
+  array,       // numpy's: its dtype and its shape, `name` the dtype's ("f8"), `text` its bytes, `integer` 1 when columns follow one another; of Python's
+               // objects a third item has them
   persistent,  // what the program that wrote it keeps elsewhere: one item says which
 };
 

@@ -1,5 +1,6 @@
 #include "loaders/setfit.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -48,6 +49,8 @@ class HeadReader {
       refuse("the head is " + (name.empty() ? std::string("no object of a class") : "a " + base::quoted(name)) +
              ", which is not supported; supported: LogisticRegression, and OneVsRestClassifier and MultiOutputClassifier of it");
     }
+    for (const std::string& one : head.labels)
+      if (base::find_invalid_utf8(one) != std::string_view::npos) corrupt("class " + base::quoted(one) + " of the head is no text of Unicode");
     for (const std::vector<float>* values : {&head.weight, &head.bias})
       for (const float value : *values)
         if (!std::isfinite(value)) throw Error(ErrorCode::non_finite, label_ + ": the head has NaN or infinite weights");
@@ -79,11 +82,10 @@ class HeadReader {
   }
 
   std::string type_of(const PickleValue& array) const {
-    const PickleValue& dtype = *pickle_.item(array, 0);
-    const PickleValue* state = pickle_.item(dtype, 2);
+    const PickleValue* state = pickle_.item(*pickle_.item(array, 0), 2);  // the dtype's
     const PickleValue* order = state == nullptr ? nullptr : pickle_.item(*state, 1);
     if (order != nullptr && order->text == ">") refuse("the head's numbers have their bytes in big-endian order; berth reads little-endian ones");
-    return std::string(pickle_.item(*pickle_.item(dtype, 1), 0)->text.substr(0, 20));
+    return std::string(array.name.substr(0, 20));
   }
 
   Matrix matrix(const PickleValue& object, const char* name) const {

@@ -127,8 +127,42 @@ TEST(Pickle, Malformed) {
   for (const auto& [text, fragment] : bad) expect_error(ErrorCode::corrupt_file, {"m.bin: the pickle in it, at byte ", fragment}, [&] { read_pickle(text); });
 }
 
+// What one value can be used for again and again has a limit, too.
 TEST(Pickle, TooManyValues) {
-  expect_error(ErrorCode::corrupt_file, {"more than 1048576 values"}, [] { read_pickle(std::string(1'100'000, 'N')); });
+  const auto too_many = [](const char* fragment, const std::string& text) {
+    expect_error(ErrorCode::corrupt_file, {"more than 1048576 ", fragment}, [&] { read_pickle(text); });
+  };
+  too_many("values", std::string(1'100'000, 'N'));
+  too_many("values on its stack", "N" + std::string(1'100'000, '2'));
+  too_many("marks", std::string(1'100'000, '('));
+  too_many("remembers", "N" + std::string(1'100'000, '\x94'));
+}
+
+std::string wrapped_array(const std::string& type, const std::string& shape) {
+  const auto text = [](const std::string& value) { return "U" + bytes({static_cast<int>(value.size())}) + value; };
+  return "cjoblib.numpy_pickle\nNumpyArrayWrapper\n)R}(" + text("dtype") + "cnumpy\ndtype\n" + text(type) + bytes({0x85}) + "R" + text("shape") + shape + "ub";
+}
+
+TEST(Pickle, TooManyDimensions) {
+  const auto ones = [](std::size_t count) {
+    std::string shape = "(";
+    for (std::size_t i = 0; i < count; ++i) shape += bytes({'K', 1});
+    return wrapped_array("b1", shape + "t") + bytes({0, '.'});
+  };
+  const std::string most = ones(64);
+  EXPECT_EQ(read_pickle(most).root().kind, PickleKind::array);
+  expect_error(ErrorCode::corrupt_file, {"array of an unknown kind"}, [&] { read_pickle(ones(65)); });
+}
+
+// Pickles in a pickle share its limit of pairs.
+TEST(Pickle, PairsOfManyPickles) {
+  std::string inner = "](";
+  for (int i = 0; i < 1000; ++i) inner += "NN" + bytes({0x86});
+  inner += "e" + bytes({0x85, 'q', 0});
+  for (int i = 0; i < 500; ++i) inner += "ccollections\nOrderedDict\nh" + bytes({0}) + "R0";
+  std::string text;
+  for (int i = 0; i < 3; ++i) text += wrapped_array("O8", ")") + inner + "N.";
+  expect_error(ErrorCode::corrupt_file, {"more than 1048576 pairs"}, [&] { read_pickle(text + "."); });
 }
 
 }  // namespace

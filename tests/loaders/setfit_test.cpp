@@ -41,6 +41,10 @@ struct SetFit : testing::Test {
   }
 };
 
+void rejected(const std::string& file, const char* fragment) {
+  expect_error(ErrorCode::corrupt_file, {"m: ", fragment}, [&] { parse_setfit_head(file, "m"); });
+}
+
 std::vector<double> scores(const SetFitHead& head, const std::vector<double>& row) {
   std::vector<double> result;
   double sum = 0;
@@ -167,6 +171,28 @@ TEST_F(SetFit, AShapeThatGrows) {
                            "a"),
                       "m");
   });
+}
+
+// An array whose dtype is itself becomes one while it is read: what the dtype was is no longer there.
+TEST_F(SetFit, AnArrayThatIsItsOwnType) {
+  using test::pickled;
+  const auto file = [](const std::string& type, const std::string& shape) {
+    return "\x80\x02"
+           "csklearn.linear_model\nLogisticRegression\n)R}(" +
+           pickled("classes_") + "cjoblib.numpy_pickle\nNumpyArrayWrapper\n" + pickled(type) + "\x85Rq\x01}(" + pickled("dtype") + "h\x01" + pickled("shape") +
+           shape + "ub";
+  };
+  rejected(file("f8", ")") + std::string(8, '\0') + "ub.", "\"classes_\"");
+  rejected(file("i8", pickled("O") + "\x85") + "ub.", "\"classes_\"");
+  rejected(file("O8", pickled("O") + "\x85") + "\x80\x02N." + "ub.", "\"coef_\"");
+}
+
+TEST_F(SetFit, ClassesThatAreNoText) {
+  std::string whole = content(kHeads / "objects.pkl");
+  const std::size_t at = whole.find("refund");
+  ASSERT_NE(at, std::string::npos);
+  whole[at] = '\xff';
+  rejected(whole, "no text of Unicode");
 }
 
 }  // namespace
