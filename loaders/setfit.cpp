@@ -1,6 +1,7 @@
 #include "loaders/setfit.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -25,6 +26,7 @@ constexpr const char* kHeadFile = "model_head.pkl";
 constexpr std::size_t kMaxHeadBytes = 256U << 20;
 constexpr std::size_t kMaxLabels = 10000;
 constexpr std::size_t kMaxWeights = std::size_t{1} << 24;
+constexpr std::array<std::string_view, 4> kBinaryNewton = {"1.2.", "1.3.", "1.4.", "1.5."};  // scikit-learn's releases in which newton-cholesky is binary
 
 // Numbers of an array in C order.
 struct Matrix {
@@ -166,6 +168,14 @@ class HeadReader {
     return name;
   }
 
+  // Those that know two classes only, so that more are one against the rest: in scikit-learn 1.2 to 1.5, newton-cholesky, too.
+  bool solver_is_binary(const PickleValue& object) const {
+    const std::string solver = text_of(object, "solver", "lbfgs");
+    if (solver != "newton-cholesky") return solver == "liblinear";
+    const std::string version = text_of(object, "_sklearn_version", "");
+    return std::any_of(kBinaryNewton.begin(), kBinaryNewton.end(), [&](std::string_view release) { return version.starts_with(release); });
+  }
+
   // One classifier over all classes.
   void read_single(const PickleValue& object, SetFitHead& head) const {
     head.labels = classes(object);
@@ -178,7 +188,7 @@ class HeadReader {
       corrupt("the head's \"coef_\" has " + std::to_string(weight.rows) + " rows for " + std::to_string(count) + " classes");
     check_bias(weight, bias);
     // scikit-learn's predict_proba is a softmax only for these.
-    if (!binary && (way == "ovr" || text_of(object, "solver", "lbfgs") == "liblinear"))
+    if (!binary && (way == "ovr" || way == "warn" || solver_is_binary(object)))
       refuse(
           "the head's scores are of one class against the rest, normalised by their sum, which is not supported; supported: multinomial ones, "
           "LogisticRegression's default");

@@ -108,6 +108,8 @@ TEST_F(SetFit, WhatIsRefused) {
   rejects(ErrorCode::unsupported, {"\"ClassifierChain\""});
   head("ovr.pkl");
   rejects(ErrorCode::unsupported, {"against the rest"});
+  head("newton.pkl");
+  rejects(ErrorCode::unsupported, {"against the rest"});
   head("compressed.pkl");
   rejects(ErrorCode::unsupported, {"compressed", "joblib.dump"});
   files.write("model_head.pkl", "");

@@ -33,6 +33,7 @@ heads = {
     "wide.pkl": LogisticRegression().fit(random.normal(size=(60, 32)).astype(numpy.float32), classes % 3),
     # what berth refuses
     "ovr.pkl": LogisticRegression(multi_class="ovr").fit(x, classes),
+    "newton.pkl": LogisticRegression(solver="newton-cholesky").fit(x, classes),
     "chain.pkl": ClassifierChain(LogisticRegression()).fit(x, several),
     "svc.pkl": LinearSVC().fit(x, classes),
 }
