@@ -4,7 +4,6 @@
 #include <array>
 #include <map>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 
 #include "base/checked.hpp"
@@ -48,7 +47,7 @@ struct Extent {
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
 };
-using Storages = std::unordered_map<std::string_view, Extent>;
+using Storages = std::map<std::string_view, Extent>;  // ordered: whoever chooses the names cannot make it slow
 
 // A storage as a tensor refers to it.
 struct StorageReference {
@@ -309,7 +308,7 @@ class LegacyFile {
 
   // The sizes of elements are known only where tensors refer to their storages.
   Storages place_storages(const Pickle& dictionary, const Pickle& keys) {
-    std::unordered_map<std::string_view, std::uint64_t> element_bytes;
+    std::map<std::string_view, std::uint64_t> element_bytes;
     for (std::uint32_t i = 0; i < dictionary.count(); ++i)
       if (const auto reference = storage_reference(dictionary, dictionary[i]))
         element_bytes[reference->key] = reference->type == nullptr ? 0 : size_in_bits(reference->type->dtype) / 8;
