@@ -16,8 +16,8 @@ struct ZipEntry {
   std::uint64_t end = 0;  // offsets of its content in the archive
 };
 
-// All files of the archive, by the directory at its end. base::Error{corrupt_file} naming `label` for what is no archive, is cut short, split, encrypted or
-// compressed. Reads the directory and each entry's header, no content.
+// All files of the archive, by the directory at its end. base::Error naming `label`: corrupt_file for what is no archive or is cut short, unsupported where an
+// entry is encrypted or compressed. Reads the directory and each entry's header, no content.
 std::vector<ZipEntry> read_zip(std::span<const std::byte> archive, const std::string& label);
 
 }  // namespace berth::loaders
