@@ -173,14 +173,19 @@ void Model::encode_vectors(std::span<const berth_input> inputs, const RunOptions
       prompt.text, side);
 }
 
-void Model::finish_dense(Workspace& workspace, std::size_t first, std::size_t count, const RunOptions& options, float* out) const {
+float* Model::finish_dense(Workspace& workspace, std::size_t first, std::size_t count, const RunOptions& options, float* out) const {
   const std::size_t size = embedding_size(options), full_size = full_embedding_size();
   std::span<const SentenceModule> modules = std::span(modules_).subspan(1);
   while (options.keep_lengths && !modules.empty() && modules.back().type == ModuleType::normalize) modules = modules.first(modules.size() - 1);
   run_dense_modules(compute(), modules, count, pooled_size(), workspace);
+  if (out == nullptr) {
+    workspace.pooled2.resize(count * size);
+    out = workspace.pooled2.data();
+  }
   for (std::size_t row = 0; row < count; ++row) std::copy_n(workspace.pooled.data() + row * full_size, size, out + row * size);
   if (options.normalize) normalize_rows(*kernels_, out, count, size);
   check_finite(out, count, size, first);
+  return out;
 }
 
 void Model::append_tokens(Workspace& workspace, std::size_t first, std::size_t count, TokenValues& tokens) const {
@@ -263,12 +268,20 @@ void Model::row_scores(std::span<const berth_input> inputs, const RunOptions& op
 void Model::sentence_scores(std::span<const berth_input> inputs, const RunOptions& options, ScoreFunction function, float* out, berth_row* rows) const {
   RunOptions embedding = options;
   embedding.normalize = sentence_head_->normalize;
-  std::vector<float> embeddings(inputs.size() * embedding_size());
-  encode(inputs, embedding, embeddings.data(), rows, nullptr);
-  const base::FloatingPointScope scope;
-  run_sentence_head(compute(), *sentence_head_, embeddings.data(), inputs.size(), out);
-  check_finite(out, inputs.size(), config_.labels.size(), 0);
-  score(out, inputs.size(), function);
+  embedding.keep_lengths = false;
+  embedding.truncate_dim = 0;  // the head takes what the directory gives
+  const Prompt prompt = prompt_of(embedding, default_prompt_);
+  const std::size_t labels = config_.labels.size();
+  run(
+      inputs, embedding, {}, rows,
+      [&](Workspace& workspace, std::size_t first, std::size_t count) {
+        pool_rows(workspace, unpooled_of(inputs.subspan(first, count), prompt.unpooled), first);
+        float* scores = out + first * labels;
+        run_sentence_head(compute(), *sentence_head_, finish_dense(workspace, first, count, embedding, nullptr), count, scores);
+        check_finite(scores, count, labels, first);
+        score(scores, count, function);
+      },
+      prompt.text);
 }
 
 void Model::score(float* logits, std::size_t rows, ScoreFunction function) const {

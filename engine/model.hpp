@@ -146,8 +146,8 @@ class Model {
   std::size_t pooled_size() const noexcept { return config_.hidden_size * std::max<std::size_t>(1, modules_.front().pooling.size()); }
   // workspace.pooled from the hidden states; unpooled as in pool(), `first` the number of the first row.
   void pool_rows(Workspace& workspace, std::span<const std::size_t> unpooled, std::size_t first) const;
-  // What is left to do for request.dense, from the pooled vectors of `count` inputs in workspace.pooled.
-  void finish_dense(Workspace& workspace, std::size_t first, std::size_t count, const RunOptions& options, float* out) const;
+  // What is left to do for embeddings, from the pooled vectors of `count` inputs in workspace.pooled. `out` null: in the workspace; returns where they are.
+  float* finish_dense(Workspace& workspace, std::size_t first, std::size_t count, const RunOptions& options, float* out) const;
   void append_tokens(Workspace& workspace, std::size_t first, std::size_t count, TokenValues& tokens) const;
   void encode_windows(std::span<const berth_input> inputs, const RunOptions& options, const VectorRequest& request, berth_row* rows) const;
   void window_scores(std::span<const berth_input> inputs, const RunOptions& options, ScoreFunction function, WindowScores how, float* out,

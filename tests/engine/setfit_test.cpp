@@ -96,6 +96,29 @@ TEST_F(SetFitModel, AHeadThatBerthCannotRunLeavesTheEmbeddings) {
   expect_error(base::ErrorCode::unsupported, {"model_head.pkl", "\"LinearSVC\""}, [&] { model->classify(inputs, {}, false, out.data(), nullptr); });
 }
 
+// What options do to embeddings they do not do to those that the head takes.
+TEST_F(SetFitModel, OptionsForEmbeddings) {
+  const auto model = Model::load(path().string(), {.threads = 1});
+  const ReferenceInputs set = ReferenceCase(path()).input_sets().front();
+  const auto inputs = set.inputs();
+  std::vector<float> expected(inputs.size() * 3), scores(expected.size());
+  model->classify(inputs, {}, false, expected.data(), nullptr);
+  model->classify(inputs, {.truncate_dim = 16, .normalize = true, .keep_lengths = true}, false, scores.data(), nullptr);
+  EXPECT_EQ(scores, expected);
+}
+
+// Batches of one row have the bits of all rows together.
+TEST_F(SetFitModel, ManyBatches) {
+  const auto model = Model::load(path().string(), {.threads = 2});
+  const ReferenceInputs set = ReferenceCase(path()).input_sets().front();
+  const auto inputs = set.inputs();
+  ASSERT_GT(inputs.size(), 1U);
+  std::vector<float> expected(inputs.size() * 3), scores(expected.size());
+  model->classify(inputs, {}, false, expected.data(), nullptr);
+  model->classify(inputs, {.batch_tokens = 1}, false, scores.data(), nullptr);
+  EXPECT_EQ(scores, expected);
+}
+
 TEST_F(SetFitModel, AHeadOfAnotherSize) {
   head("four.pkl");
   fs::remove(path() / "config_setfit.json");
