@@ -44,9 +44,9 @@ Vector value_sizes(TensorRows& reader, const Norm& norm, const LinearSource& que
   }
   // The last rows of one tensor, or the last tensors.
   const std::size_t tensors = std::max<std::size_t>(1, query_key_value.weights.size() / 3);
-  const std::size_t rows = count / tensors;
+  const std::size_t rows_each = count / tensors;
   const auto values = std::span<const TensorView* const>(query_key_value.weights).last(tensors);
-  reader.for_each(values, query_key_value.out - rows, rows, in, [&](const RowChunk& chunk, const float* rows, std::uint16_t*, std::size_t) noexcept {
+  reader.for_each(values, query_key_value.out - rows_each, rows_each, in, [&](const RowChunk& chunk, const float* rows, std::uint16_t*, std::size_t) noexcept {
     for (std::size_t row = chunk.output; row < chunk.output + chunk.rows; ++row, rows += in) {
       double mean = double{sizes[row]};
       double variance = 0.0;
