@@ -211,8 +211,13 @@ class TensorReader {
     } else if (reach) {
       reach = base::checked_add(*reach, 1);
     }
-    if (!elements || !first || !reach || *reach > storage.elements || *elements > storage.elements)
+    if (!elements || !first || !reach || *reach > storage.elements)
       return reject(entry, "shape " + shape + " does not fit in its storage of " + std::to_string(storage.elements) + " elements");
+    if (*elements > storage.elements) {  // an expanded one, which has elements many times: none of a model's weights, but what is beside them may be
+      entry.dtype = DType::other;
+      entry.dtype_name += " with elements that are there several times";
+      return true;
+    }
     most_bytes_ -= std::min(most_bytes_, *elements * element);
     if (most_bytes_ == 0 && *elements > 0) return reject(entry, "it is one of too many that have the same bytes");
     entry.begin = found->second.begin + *first * element;
