@@ -48,5 +48,5 @@ def c_path(path, what):
 
 def _without_nul(data, what):
     if b"\0" in data:
-        raise ArgumentError(f"{what}: has a NUL character: {data!r}")
+        raise ArgumentError(f"{what}: has a NUL character: {data[:80]!r}")
     return data
