@@ -255,39 +255,25 @@ void Model::row_scores(std::span<const berth_input> inputs, const RunOptions& op
   if (options.prompt || !options.prompt_name.empty()) throw Error(ErrorCode::invalid_argument, "prompt: only embeddings take one");
   if (options.long_text == LongText::window)
     return window_scores(inputs, options, function, options.window_scores == WindowScores::automatic ? how : options.window_scores, out, rows);
-  if (sentence_head_) return sentence_scores(inputs, options, function, out, rows);
-  const std::size_t labels = config_.labels.size();
-  run(inputs, options, {}, rows, [&](Workspace& workspace, std::size_t first, std::size_t count) {
-    float* scores = out + first * labels;
-    run_row_head(compute(), config_, weights_.head, config_.head.mean_pooling, workspace, scores);
-    check_finite(scores, count, labels, first);
-    score(scores, count, function);
-  });
-}
-
-void Model::sentence_scores(std::span<const berth_input> inputs, const RunOptions& options, ScoreFunction function, float* out, berth_row* rows) const {
-  RunOptions embedding = options;
-  embedding.normalize = sentence_head_->normalize;
-  embedding.keep_lengths = false;
-  embedding.truncate_dim = 0;  // the head takes what the directory gives
-  const Prompt prompt = prompt_of(embedding, default_prompt_);
+  const Prompt prompt = sentence_head_ ? prompt_of(options, default_prompt_) : Prompt{};
   const std::size_t labels = config_.labels.size();
   run(
-      inputs, embedding, {}, rows,
+      inputs, options, {}, rows,
       [&](Workspace& workspace, std::size_t first, std::size_t count) {
-        pool_rows(workspace, unpooled_of(inputs.subspan(first, count), prompt.unpooled), first);
         float* scores = out + first * labels;
-        run_sentence_head(compute(), *sentence_head_, finish_dense(workspace, first, count, embedding, nullptr), count, scores);
+        if (sentence_head_) {
+          pool_rows(workspace, unpooled_of(inputs.subspan(first, count), prompt.unpooled), first);
+          // The head takes what the directory gives, whatever the caller would like embeddings to be.
+          const float* embeddings = finish_dense(workspace, first, count, {.normalize = sentence_head_->normalize}, nullptr);
+          run_sentence_head(compute(), *sentence_head_, embeddings, count, scores);
+        } else {
+          run_row_head(compute(), config_, weights_.head, config_.head.mean_pooling, workspace, scores);
+        }
         check_finite(scores, count, labels, first);
-        score(scores, count, function);
+        if (function == ScoreFunction::sigmoid) kernels_->activate(scores, count * labels, kernels::Activation::sigmoid);
+        if (function == ScoreFunction::softmax) kernels_->softmax(scores, count, labels);
       },
       prompt.text);
-}
-
-void Model::score(float* logits, std::size_t rows, ScoreFunction function) const {
-  const std::size_t labels = config_.labels.size();
-  if (function == ScoreFunction::sigmoid) kernels_->activate(logits, rows * labels, kernels::Activation::sigmoid);
-  if (function == ScoreFunction::softmax) kernels_->softmax(logits, rows, labels);
 }
 
 void Model::need_row_head() const { need_head({HeadKind::sequence_classifier}, "sequence-classification"); }

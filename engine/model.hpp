@@ -154,9 +154,6 @@ class Model {
                      berth_row* rows) const;
   void run_batch(Workspace& workspace, std::optional<std::size_t> layers) const;
   void row_scores(std::span<const berth_input> inputs, const RunOptions& options, ScoreFunction function, WindowScores how, float* out, berth_row* rows) const;
-  void sentence_scores(std::span<const berth_input> inputs, const RunOptions& options, ScoreFunction function, float* out, berth_row* rows) const;
-  // Logits, [rows, labels], to scores.
-  void score(float* logits, std::size_t rows, ScoreFunction function) const;
   void need_head(std::initializer_list<HeadKind> kinds, std::string_view what) const;
   void check_finite(const float* values, std::size_t rows, std::size_t size, std::size_t first) const;
 
