@@ -9,6 +9,7 @@
 
 #include "base/checked.hpp"
 #include "base/error.hpp"
+#include "base/little_endian.hpp"
 
 namespace berth::loaders {
 
@@ -51,12 +52,7 @@ class PickleReader {
     return text;
   }
   // A little-endian number of `size` bytes, 8 at most.
-  std::uint64_t number(std::size_t size) {
-    const std::string_view digits = take(size);
-    std::uint64_t value = 0;
-    for (std::size_t i = size; i-- > 0;) value = value << 8 | static_cast<unsigned char>(digits[i]);
-    return value;
-  }
+  std::uint64_t number(std::size_t size) { return base::little_endian(take(size)); }
   std::string_view line() {
     const std::string_view rest(reinterpret_cast<const char*>(bytes_.data()) + at_, bytes_.size() - at_);
     const std::size_t length = std::min(rest.find('\n'), rest.size());

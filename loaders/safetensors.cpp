@@ -11,6 +11,7 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/json.hpp"
+#include "base/little_endian.hpp"
 #include "base/problems.hpp"
 #include "loaders/dtype.hpp"
 
@@ -33,8 +34,7 @@ std::string_view header_text(std::span<const std::byte> bytes, std::uint64_t fil
   if (file_size < kPrefixBytes || text.size() < kPrefixBytes) {
     refuse(label, "the file has " + std::to_string(file_size) + " bytes, too few for the 8-byte header length of a safetensors file");
   }
-  std::uint64_t length = 0;
-  for (std::size_t i = kPrefixBytes; i-- > 0;) length = length << 8 | static_cast<unsigned char>(text[i]);
+  const std::uint64_t length = base::little_endian(text.substr(0, kPrefixBytes));
   if (length > kMaxHeaderBytes) {
     refuse(label,
            "header length " + std::to_string(length) + " exceeds the limit of " + std::to_string(kMaxHeaderBytes) + " bytes: this is not a safetensors file");

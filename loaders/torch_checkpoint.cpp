@@ -9,6 +9,7 @@
 #include "base/checked.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
+#include "base/little_endian.hpp"
 #include "base/problems.hpp"
 #include "loaders/pickle.hpp"
 #include "loaders/zip.hpp"
@@ -336,8 +337,7 @@ class LegacyFile {
 
   std::uint64_t read_count(std::string_view key) {
     if (file_.size() - at_ < 8) throw Error(ErrorCode::corrupt_file, label_ + ": ends before storage " + base::quoted(key) + ": it is cut short");
-    std::uint64_t count = 0;
-    for (std::size_t i = 8; i-- > 0;) count = count << 8 | static_cast<std::uint64_t>(file_[at_ + i]);
+    const std::uint64_t count = base::little_endian(text_of(file_.subspan(at_, 8)));
     at_ += 8;
     return count;
   }

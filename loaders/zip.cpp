@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/error.hpp"
+#include "base/little_endian.hpp"
 
 namespace berth::loaders {
 namespace {
@@ -44,12 +45,7 @@ class Archive {
   }
 
   // `size` bytes from `at` as a little-endian number.
-  std::uint64_t number(std::uint64_t at, std::size_t size) const {
-    need(at, size);
-    std::uint64_t value = 0;
-    for (std::size_t i = size; i-- > 0;) value = value << 8 | static_cast<std::uint64_t>(bytes_[static_cast<std::size_t>(at) + i]);
-    return value;
-  }
+  std::uint64_t number(std::uint64_t at, std::size_t size) const { return base::little_endian(text(at, size)); }
 
   std::string_view text(std::uint64_t at, std::uint64_t size) const {
     need(at, size);

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/error.hpp"
+#include "base/little_endian.hpp"
 #include "base/utf8.hpp"
 
 namespace berth::tokenizer {
@@ -75,12 +76,7 @@ class MessageReader {
     }
     fail("a number of more than ten bytes");
   }
-  std::uint64_t fixed(std::size_t size) {
-    std::uint64_t value = 0;
-    const std::string_view bytes = take(size);
-    for (std::size_t i = size; i-- > 0;) value = value << 8 | static_cast<unsigned char>(bytes[i]);
-    return value;
-  }
+  std::uint64_t fixed(std::size_t size) { return base::little_endian(take(size)); }
 
   std::string_view rest_;
   const std::string& label_;

@@ -3,14 +3,13 @@
 
 #include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "base/error.hpp"
+#include "base/files.hpp"
 #include "base/json.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/temp_directory.hpp"
@@ -26,10 +25,7 @@ using test::TempDirectory;
 
 const fs::path kHeads = fs::path(BERTH_SOURCE_DIR) / "tests/loaders/setfit";
 
-std::string content(const fs::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
+std::string content(const fs::path& path) { return base::read_file(path, 1U << 20); }
 
 struct SetFit : testing::Test {
   TempDirectory files;

@@ -3,8 +3,6 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <string>
 #include <vector>
@@ -12,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.hpp"
+#include "base/files.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/torch_writer.hpp"
 
@@ -25,10 +24,7 @@ using test::TorchTensor;
 
 std::span<const std::byte> span_of(const std::string& file) { return {reinterpret_cast<const std::byte*>(file.data()), file.size()}; }
 
-std::string stored_file(const std::string& name) {
-  std::ifstream stream(BERTH_SOURCE_DIR "/tests/loaders/torch/" + name, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
+std::string stored_file(const std::string& name) { return base::read_file(BERTH_SOURCE_DIR "/tests/loaders/torch/" + name, 1U << 20); }
 
 std::map<std::string, TensorEntry> parse_checkpoint(const std::string& file) {
   std::map<std::string, TensorEntry> entries;
