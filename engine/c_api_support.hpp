@@ -76,6 +76,7 @@ void read_prompt(const char* prompt_name, const berth_string& prompt, RunOptions
 
 inline RunOptions run_options(const berth_run_options& options) {
   RunOptions run{.max_length = options.max_length, .batch_tokens = options.batch_tokens, .truncate_dim = options.truncate_dim};
+  run.query = options.query != 0;
   read_normalize(options.normalize, run);
   read_long_text(options.long_text, options.stride, run);
   if (options.window_scores != nullptr) run.window_scores = window_scores_by_name(options.window_scores);

@@ -24,6 +24,7 @@ namespace {
 
 berth::engine::RunOptions run_options(const berth_vector_options& options) {
   berth::engine::RunOptions run{.max_length = options.max_length, .batch_tokens = options.batch_tokens, .truncate_dim = options.truncate_dim};
+  run.query = options.query != 0;
   read_normalize(options.normalize, run);
   read_long_text(options.long_text, options.stride, run);
   read_prompt(options.prompt_name, options.prompt, run);
@@ -62,7 +63,6 @@ berth_status berth_encode_vectors(const berth_model* model, const berth_input* i
     }
     if ((kinds & BERTH_SPARSE) != 0) request.sparse = &handle->sparse.emplace();
     if ((kinds & BERTH_MULTI) != 0) request.multi = &handle->multi.emplace();
-    request.query = given.query != 0;
     request.max_active_dims = given.max_active_dims;
     model->model->encode_vectors(checked, run, request, rows);
     *vectors = handle.release();

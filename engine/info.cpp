@@ -69,6 +69,10 @@ std::string describe_model(const ModelFacts& facts) {
   info["parameters"] = facts.weights.parameters;
   info["model_size_bytes"] = facts.weights.bytes;
   info["files"] = facts.tensors.files();
+  if (facts.queries != nullptr) {
+    info["queries"] = Json::parse(*facts.queries);
+    info["queries"]["directory"] = facts.directory.queries->encoder.string();
+  }
   // A row of n tokens costs n * flop_per_token + n * n * flop_per_token_squared: the linear layers, and the two products of attention.
   info["flop_per_token"] = layers * 2.0 * (4.0 * hidden * hidden + inner_products * hidden * static_cast<double>(config.intermediate_size));
   info["flop_per_token_squared"] = layers * 4.0 * hidden;

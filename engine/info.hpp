@@ -27,6 +27,7 @@ struct ModelFacts {
   const AutoPrecision& automatic;
   std::size_t max_length;
   std::size_t embedding_size;
+  const std::string* queries;  // what this function gave for the model of queries; null: there is none
   const loaders::ModelDirectory& directory;
 };
 

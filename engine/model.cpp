@@ -123,8 +123,8 @@ void Model::check_finite(const float* values, std::size_t rows, std::size_t size
 void Model::need_embeddings() const {
   if (!modules_.empty()) return;
   throw Error(ErrorCode::unsupported,
-              splade_ ? "the directory's modules.json makes sparse vectors, no sentence embeddings: ask for sparse ones (--sparse)"
-                      : "the directory's modules.json makes a vector for each token, no sentence embeddings: ask for those (--multi-vector)");
+              makes_sparse() ? "the directory's modules.json makes sparse vectors, no sentence embeddings: ask for sparse ones (--sparse)"
+                             : "the directory's modules.json makes a vector for each token, no sentence embeddings: ask for those (--multi-vector)");
 }
 
 std::size_t Model::embedding_size(const RunOptions& options) const {
@@ -140,9 +140,16 @@ void Model::encode(std::span<const berth_input> inputs, const RunOptions& option
 }
 
 void Model::encode_vectors(std::span<const berth_input> inputs, const RunOptions& options, const VectorRequest& request, berth_row* rows) const {
+  if (options.query && queries_) {
+    if (request.tokens != nullptr)
+      throw Error(ErrorCode::unsupported, "query: the directory has a model of its own for queries, and token embeddings are of documents");
+    return queries_->encode_vectors(inputs, options, request, rows);
+  }
   const std::size_t size = embedding_size(options);
   if (request.dense != nullptr) need_embeddings();
-  if (request.sparse != nullptr && !token_weights_) need_head({HeadKind::masked_lm}, "masked-language-model");
+  const bool sparse_table = static_ && static_->is_sparse();
+  if (request.sparse != nullptr && !token_weights_ && !sparse_table) need_head({HeadKind::masked_lm}, "masked-language-model");
+  if (request.tokens != nullptr && sparse_table) throw Error(ErrorCode::unsupported, "a table of weights has no embeddings of tokens");
   if (request.multi != nullptr) {
     if (!token_vectors_)
       throw Error(ErrorCode::unsupported,
@@ -150,7 +157,7 @@ void Model::encode_vectors(std::span<const berth_input> inputs, const RunOptions
                   "no colbert_linear.pt or .safetensors");
     request.multi->size = token_vectors_->size;
   }
-  const TokenVectors::Side* side = request.multi == nullptr ? nullptr : &token_vectors_->side(request.query);
+  const TokenVectors::Side* side = request.multi == nullptr ? nullptr : &token_vectors_->side(options.query);
   if (request.tokens != nullptr) request.tokens->size = config_.hidden_size;
   if (options.long_text == LongText::window) return encode_windows(inputs, options, request, rows);
   const Prompt prompt = prompt_of(options, side == nullptr || side->prompt.empty() ? default_prompt_ : side->prompt);
@@ -161,11 +168,16 @@ void Model::encode_vectors(std::span<const berth_input> inputs, const RunOptions
           pool_rows(workspace, unpooled_of(inputs.subspan(first, count), prompt.unpooled), first);
           finish_dense(workspace, first, count, options, request.dense + first * size);
         }
-        if (request.multi != nullptr) run_token_vectors(compute(), *token_vectors_, request.query, config_.hidden_size, first, workspace, *request.multi);
-        if (request.sparse != nullptr && token_weights_)
-          run_token_weights(compute(), *token_weights_, config_.hidden_size, request.max_active_dims, first, workspace, *request.sparse);
-        if (request.sparse != nullptr && !token_weights_)
-          run_splade(compute(), config_, weights_, splade_.value_or(loaders::SpladeSpec{}), request.max_active_dims, first, workspace, *request.sparse);
+        if (request.multi != nullptr) run_token_vectors(compute(), *token_vectors_, options.query, config_.hidden_size, first, workspace, *request.multi);
+        if (request.sparse != nullptr) {
+          if (sparse_table) {
+            run_static_weights(*static_, request.max_active_dims, workspace, *request.sparse);
+          } else if (token_weights_) {
+            run_token_weights(compute(), *token_weights_, config_.hidden_size, request.max_active_dims, first, workspace, *request.sparse);
+          } else {
+            run_splade(compute(), config_, weights_, splade_.value_or(loaders::SpladeSpec{}), request.max_active_dims, first, workspace, *request.sparse);
+          }
+        }
         if (request.tokens == nullptr) return;
         if (static_) run_static_embedding(compute(), *static_, config_.hidden_size, workspace);
         append_tokens(workspace, first, count, *request.tokens);
@@ -200,32 +212,34 @@ void Model::append_tokens(Workspace& workspace, std::size_t first, std::size_t c
 }
 
 unsigned Model::vector_kinds() const noexcept {
-  const bool sparse = token_weights_ || config_.head.kind == HeadKind::masked_lm;
+  const bool sparse = token_weights_ || config_.head.kind == HeadKind::masked_lm || makes_sparse();
   return (modules_.empty() ? 0U : unsigned{BERTH_DENSE}) | (sparse ? unsigned{BERTH_SPARSE} : 0U) | (token_vectors_ ? unsigned{BERTH_MULTI} : 0U);
 }
 
 unsigned Model::default_vector_kind() const noexcept {
   if (!modules_.empty()) return BERTH_DENSE;
-  return splade_ ? BERTH_SPARSE : BERTH_MULTI;
+  return makes_sparse() ? BERTH_SPARSE : BERTH_MULTI;
 }
 
 void Model::rerank_late(const berth_input& query, std::span<const berth_input> texts, const RunOptions& options, float* out, berth_row* rows) const {
   constexpr std::size_t kTextsAtATime = 64;  // whose vectors exist together
   TokenValues of_query;
-  const auto encode = [&](std::span<const berth_input> inputs, const VectorRequest& request, berth_row* of_inputs, const auto& name) {
+  const auto encode = [&](std::span<const berth_input> inputs, bool are_queries, TokenValues& values, berth_row* of_inputs, const auto& name) {
+    RunOptions run_options = options;
+    run_options.query = are_queries;
     try {
-      encode_vectors(inputs, options, request, of_inputs);
+      encode_vectors(inputs, run_options, {.multi = &values}, of_inputs);
     } catch (const Error& error) {
       throw with_input_named(error, name);
     }
   };
-  encode({&query, 1}, {.multi = &of_query, .query = true}, rows, [](std::size_t) { return std::string("query"); });
+  encode({&query, 1}, true, of_query, rows, [](std::size_t) { return std::string("query"); });
   const base::FloatingPointScope scope;
   const std::size_t size = of_query.size;
   for (std::size_t first = 0; first < texts.size(); first += kTextsAtATime) {
     const std::size_t count = std::min(kTextsAtATime, texts.size() - first);
     TokenValues of_texts;
-    encode(texts.subspan(first, count), {.multi = &of_texts}, rows == nullptr ? nullptr : rows + 1 + first,
+    encode(texts.subspan(first, count), false, of_texts, rows == nullptr ? nullptr : rows + 1 + first,
            [&](std::size_t index) { return input_name(first + index); });
     const std::span<const float> values(of_texts.values);
     for (std::size_t i = 0; i < count; ++i) {
@@ -253,6 +267,7 @@ void Model::row_scores(std::span<const berth_input> inputs, const RunOptions& op
                        berth_row* rows) const {
   need_row_head();
   if (options.prompt || !options.prompt_name.empty()) throw Error(ErrorCode::invalid_argument, "prompt: only embeddings take one");
+  if (options.query) throw Error(ErrorCode::invalid_argument, "query: only texts that are embedded are queries or documents");
   if (options.long_text == LongText::window)
     return window_scores(inputs, options, function, options.window_scores == WindowScores::automatic ? how : options.window_scores, out, rows);
   const Prompt prompt = sentence_head_ ? prompt_of(options, default_prompt_) : Prompt{};

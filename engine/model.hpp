@@ -50,6 +50,7 @@ struct RunOptions {
   WindowScores window_scores = WindowScores::automatic;
   std::optional<std::string> prompt = {};  // put before every text that is embedded; absent: the one that prompt_name names
   std::string prompt_name = {};            // of the directory's prompts; empty: its default_prompt_name, if it has one
+  bool query = false;                      // texts that are embedded are queries, not documents, where the directory tells these apart
 };
 
 // Tokens run together by default: beyond some hundreds a product is no more efficient, and more would leave the caches. Low precision computes rows in chunks
@@ -72,7 +73,6 @@ struct VectorRequest {
   std::size_t max_active_dims = 0;  // of a sparse vector: its largest values only; 0: all
   TokenValues* tokens = nullptr;    // last hidden states
   TokenValues* multi = nullptr;     // one vector a token, of late-interaction models
-  bool query = false;               // for those: the texts are queries, not documents
 };
 
 class Model {
@@ -129,6 +129,7 @@ class Model {
  private:
   Model() = default;
 
+  static std::unique_ptr<Model> build(const loaders::ModelDirectory& directory, const LoadOptions& options, std::shared_ptr<const base::ThreadPool> pool);
   // finish(workspace, first, rows) is called for each batch that has run, with the index of its first row and its rows' number.
   template <class Finish>
   void run(std::span<const berth_input> inputs, const RunOptions& options, std::optional<std::size_t> layers, berth_row* rows, const Finish& finish,
@@ -154,6 +155,7 @@ class Model {
                      berth_row* rows) const;
   void run_batch(Workspace& workspace, std::optional<std::size_t> layers) const;
   void row_scores(std::span<const berth_input> inputs, const RunOptions& options, ScoreFunction function, WindowScores how, float* out, berth_row* rows) const;
+  bool makes_sparse() const noexcept { return splade_ || (static_ && static_->is_sparse()); }  // and no sentence embeddings
   void need_head(std::initializer_list<HeadKind> kinds, std::string_view what) const;
   void check_finite(const float* values, std::size_t rows, std::size_t size, std::size_t first) const;
 
@@ -162,13 +164,14 @@ class Model {
   Precision precision_{};
   const kernels::KernelTable* kernels_ = nullptr;
   const kernels::LowKernelTable* low_kernels_ = nullptr;
-  std::unique_ptr<base::ThreadPool> pool_;
+  std::shared_ptr<const base::ThreadPool> pool_;
   std::optional<loaders::TensorStore> tensors_;  // the embedding tables live in its files
   ModelWeights weights_;
   std::optional<tokenizer::Tokenizer> tokenizer_;
   std::vector<SentenceModule> modules_;        // pooling first; mean pooling where the directory has none
   std::optional<loaders::SpladeSpec> splade_;  // the directory's; where it is there, the directory gives no sentence embeddings
   std::optional<StaticEmbedding> static_;      // in place of weights_ and the encoder
+  std::unique_ptr<const Model> queries_;       // what queries run through, where that is another model; on the same threads
   std::optional<TokenVectors> token_vectors_;
   std::optional<TokenWeights> token_weights_;
   std::optional<SentenceHead> sentence_head_;   // in place of a head over the hidden states

@@ -42,6 +42,7 @@ void check_options(const LoadOptions& options) {
 // The modules behind the transformer; mean pooling without normalising for a directory that is not sentence-transformers'.
 std::vector<SentenceModule> bind_modules(const loaders::ModelDirectory& directory, const ModelConfig& config, const Compute& compute) {
   std::vector<SentenceModule> modules;
+  if (directory.static_kind == loaders::StaticKind::sparse) return modules;
   if (directory.sentence_transformers && (directory.sentence_transformers->splade || directory.sentence_transformers->late_interaction)) return modules;
   const bool is_static = directory.static_kind != loaders::StaticKind::none;
   if (!directory.sentence_transformers || is_static) modules.push_back({.type = ModuleType::pooling, .pooling = {loaders::PoolingMode::mean}, .dense = {}});
@@ -116,20 +117,37 @@ void check_words(const tokenizer::Tokenizer& tokenizer, const loaders::ModelDire
                                               ", which this model's own tokenizer finds by jieba; berth does not. Without tokenizer files the model takes ids");
 }
 
+// A query's vector is compared with a document's.
+void check_routes(const Model& documents, const Model& queries, const loaders::ModelDirectory& directory) {
+  const bool dense = documents.default_vector_kind() == BERTH_DENSE;
+  if (documents.default_vector_kind() == queries.default_vector_kind() && (!dense || documents.full_embedding_size() == queries.full_embedding_size())) return;
+  throw Error(ErrorCode::corrupt_file, base::display(directory.root / "modules.json") + ": the Router's queries (" + base::display(directory.queries->encoder) +
+                                           ") have other vectors than its documents");
+}
+
+base::FileAccess file_access(const LoadOptions& options) { return options.mmap ? base::FileAccess::map : base::FileAccess::copy; }
+
 }  // namespace
 
 std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOptions& options) {
   const base::FloatingPointScope scope;
   check_options(options);
-  const std::optional<Precision> asked = precision_by_name(options.precision);
+  static_cast<void>(precision_by_name(options.precision));  // before any file is read
+  const auto pool = std::make_shared<const base::ThreadPool>(options.threads > 0 ? options.threads : base::default_thread_count());
+  std::unique_ptr<Model> model = build(loaders::ModelDirectory::open(path, file_access(options)), options, pool);
+  base::return_free_memory();  // what parsing and packing needed
+  return model;
+}
+
+std::unique_ptr<Model> Model::build(const loaders::ModelDirectory& directory, const LoadOptions& options, std::shared_ptr<const base::ThreadPool> pool) {
   std::unique_ptr<Model> model(new Model);
   model->isa_ = kernels::select_isa(options.isa);
   model->kernels_ = &kernels::kernel_table(model->isa_);
   model->low_kernels_ = &kernels::low_kernel_table(model->isa_);
-  model->pool_ = std::make_unique<base::ThreadPool>(options.threads > 0 ? options.threads : base::default_thread_count());
-  const base::FileAccess access = options.mmap ? base::FileAccess::map : base::FileAccess::copy;
-
-  const loaders::ModelDirectory directory = loaders::ModelDirectory::open(path, access);
+  model->pool_ = std::move(pool);
+  if (directory.queries) model->queries_ = build(*directory.queries, options, model->pool_);
+  const std::optional<Precision> asked = precision_by_name(options.precision);
+  const base::FileAccess access = file_access(options);
   model->tensors_ = loaders::TensorStore::open(directory.encoder, access);
   const bool is_static = directory.static_kind != loaders::StaticKind::none;
   if (!is_static) model->config_ = read_model_config(directory, *model->tensors_);
@@ -158,6 +176,7 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
                                                std::to_string(model->full_embedding_size()) + ", the size of the model's embeddings, got " +
                                                std::to_string(model->truncate_dim_));
   }
+  if (model->queries_) check_routes(*model, *model->queries_, directory);
   if (!model->modules_.empty()) model->sentence_head_ = bind_sentence_head(directory.root, model->embedding_size(), model->compute(), model->config_);
   if (directory.sentence_transformers) {
     const loaders::SentenceTransformersSpec& spec = *directory.sentence_transformers;
@@ -167,7 +186,7 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
   }
   model->strip_text_ = !is_static && directory.sentence_transformers && directory.sentence_transformers->generation == loaders::Generation::first;
   model->lower_text_ = model->strip_text_ && directory.sentence_transformers->do_lower_case;  // the newer generation has no such field
-  model->max_length_ = is_static ? model->static_->max_length : text_limit(directory, model->config_, model->tokenizer());
+  model->max_length_ = is_static && !model->static_->is_sparse() ? model->static_->max_length : text_limit(directory, model->config_, model->tokenizer());
   model->info_ = describe_model({.config = model->config_,
                                  .weights = model->weights_,
                                  .modules = model->modules_,
@@ -179,8 +198,8 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
                                  .automatic = automatic,
                                  .max_length = model->max_length_,
                                  .embedding_size = model->embedding_size(),
+                                 .queries = model->queries_ ? &model->queries_->info_ : nullptr,
                                  .directory = directory});
-  base::return_free_memory();  // what parsing and packing needed
   return model;
 }
 

@@ -127,8 +127,10 @@ void SparseVectors::end_row(std::size_t most) {
   const auto begin = values.begin() + static_cast<std::ptrdiff_t>(first.back());
   if (most > 0 && values.size() - first.back() > most) {
     const auto end = begin + static_cast<std::ptrdiff_t>(most);
-    std::nth_element(begin, end, values.end(),
-                     [](const berth_sparse_value& a, const berth_sparse_value& b) { return a.value != b.value ? a.value > b.value : a.index < b.index; });
+    std::nth_element(begin, end, values.end(), [](const berth_sparse_value& a, const berth_sparse_value& b) {
+      const float size_a = std::abs(a.value), size_b = std::abs(b.value);
+      return size_a != size_b ? size_a > size_b : a.index < b.index;
+    });
     values.erase(end, values.end());
     std::sort(begin, values.end(), [](const berth_sparse_value& a, const berth_sparse_value& b) { return a.index < b.index; });
   }

@@ -18,7 +18,7 @@ struct SparseVectors {
   std::vector<berth_sparse_value> values;
   std::vector<std::size_t> first{0};  // [rows + 1]
 
-  // Ends a row whose values have been put behind those of the rows before, keeping the `most` largest (0: all; the lower index among equals).
+  // Ends a row whose values have been put behind those of the rows before, keeping the `most` largest in magnitude (0: all; the lower index among equals).
   void end_row(std::size_t most);
 };
 

@@ -28,6 +28,7 @@ constexpr std::size_t kModel2vecTokens = 512;
 // What a static model has of a description: nothing but its name.
 const ArchitectureSpec kModel2vec{.model_type = "model2vec", .summary = "the mean of rows of one table", .prefixes = {""}};
 const ArchitectureSpec kStaticEmbedding{.model_type = "StaticEmbedding", .summary = "the mean of rows of one table", .prefixes = {""}};
+const ArchitectureSpec kSparseStaticEmbedding{.model_type = "SparseStaticEmbedding", .summary = "a weight for each entry of the vocabulary", .prefixes = {""}};
 
 [[noreturn]] void fail(const TensorView& tensor, ErrorCode code, const std::string& problem) {
   throw Error(code, tensor.file + ": tensor " + base::quoted(tensor.name) + problem);
@@ -114,6 +115,29 @@ void describe(const loaders::ModelDirectory& directory, const StaticEmbedding& e
   config.max_positions = kMaxTokens;
 }
 
+void check_ids(const TensorView& tensor, std::size_t rows, const tokenizer::Tokenizer* tokenizer) {
+  if (tokenizer == nullptr || tokenizer->max_id() < 0 || static_cast<std::size_t>(tokenizer->max_id()) < rows) return;
+  fail(tensor, ErrorCode::corrupt_file, ": has " + std::to_string(rows) + " rows, but the tokenizer gives ids up to " + std::to_string(tokenizer->max_id()));
+}
+
+StaticEmbedding bind_weights_alone(const loaders::TensorStore& tensors, const tokenizer::Tokenizer* tokenizer, const Compute& compute, ModelConfig& config,
+                                   ModelWeights& weights) {
+  StaticEmbedding embedding;
+  const TensorView* stored = tensors.find("weight");
+  if (stored == nullptr) throw Error(ErrorCode::corrupt_file, tensors.label() + ": tensor \"weight\" is missing");
+  if (stored->shape.size() != 1 || stored->shape[0] == 0 || stored->shape[0] > kMaxRows)
+    fail(*stored, ErrorCode::corrupt_file, " has shape " + loaders::shape_text(stored->shape) + ", expected [entries of the vocabulary]");
+  const auto entries = static_cast<std::size_t>(stored->shape[0]);
+  embedding.weights = read_weights(*stored, entries, tensors, compute);
+  check_ids(*stored, entries, tokenizer);
+  config.architecture = &kSparseStaticEmbedding;
+  config.hidden_size = config.embedding_size = config.vocab_size = entries;
+  config.max_positions = kMaxTokens;
+  weights.parameters = entries;
+  weights.bytes = entries * sizeof(float);
+  return embedding;
+}
+
 // One token's row times its weight.
 void load(const Compute& compute, const StaticEmbedding& embedding, std::int32_t token, std::size_t size, float* to) noexcept {
   const auto id = static_cast<std::size_t>(token);
@@ -125,6 +149,7 @@ void load(const Compute& compute, const StaticEmbedding& embedding, std::int32_t
 
 StaticEmbedding bind_static_embedding(const loaders::ModelDirectory& directory, const loaders::TensorStore& tensors, const tokenizer::Tokenizer* tokenizer,
                                       const Compute& compute, ModelConfig& config, ModelWeights& weights) {
+  if (directory.static_kind == loaders::StaticKind::sparse) return bind_weights_alone(tensors, tokenizer, compute, config, weights);
   StaticEmbedding embedding;
   const TensorView& table = find_table(tensors);
   const auto size = static_cast<std::size_t>(table.shape[1]);
@@ -134,9 +159,7 @@ StaticEmbedding bind_static_embedding(const loaders::ModelDirectory& directory, 
   const TensorView* mapping = tensors.find("mapping");
   if (mapping != nullptr) embedding.rows = read_rows(*mapping, embedding.table.rows);
   describe(directory, embedding, size, config);
-  if (tokenizer != nullptr && tokenizer->max_id() >= 0 && static_cast<std::size_t>(tokenizer->max_id()) >= config.vocab_size)
-    fail(mapping != nullptr ? *mapping : table, ErrorCode::corrupt_file,
-         ": has " + std::to_string(config.vocab_size) + " rows, but the tokenizer gives ids up to " + std::to_string(tokenizer->max_id()));
+  check_ids(mapping != nullptr ? *mapping : table, config.vocab_size, tokenizer);
   if (const TensorView* stored = tensors.find("weights")) embedding.weights = read_weights(*stored, config.vocab_size, tensors, compute);
   embedding.max_length = kMaxTokens;
   if (directory.static_kind != loaders::StaticKind::model2vec) return embedding;
@@ -172,6 +195,22 @@ void pool_static_embedding(const Compute& compute, const StaticEmbedding& embedd
       if (batch.length(row) > 0) compute.kernels.scale(out, 1.0F / static_cast<float>(batch.length(row)), size);
     }
   });
+}
+
+void run_static_weights(const StaticEmbedding& embedding, std::size_t most, Workspace& workspace, SparseVectors& out) {
+  const RaggedBatch& batch = workspace.batch;
+  std::vector<std::int32_t> ids;
+  for (std::size_t row = 0; row < batch.rows(); ++row) {
+    ids.assign(batch.ids.begin() + static_cast<std::ptrdiff_t>(batch.cumulative_lengths[row]),
+               batch.ids.begin() + static_cast<std::ptrdiff_t>(batch.cumulative_lengths[row + 1]));
+    std::sort(ids.begin(), ids.end());
+    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+    for (const std::int32_t id : ids) {
+      const float weight = embedding.weights[static_cast<std::size_t>(id)];
+      if (weight != 0.0F) out.values.push_back({static_cast<std::uint32_t>(id), weight});
+    }
+    out.end_row(most);
+  }
 }
 
 }  // namespace berth::engine

@@ -16,9 +16,15 @@ namespace {
 using namespace berth;
 
 constexpr char kCut = '\xfe';
-constexpr std::array kFiles = {
-    "modules.json", "1_Pooling/config.json",        "2_Dense/config.json", "config_sentence_transformers.json", "sentence_bert_config.json",
-    "config.json",  "model.safetensors.index.json", "model-1.safetensors"};
+constexpr std::array kFiles = {"modules.json",
+                               "1_Pooling/config.json",
+                               "2_Dense/config.json",
+                               "config_sentence_transformers.json",
+                               "sentence_bert_config.json",
+                               "config.json",
+                               "router_config.json",
+                               "model.safetensors.index.json",
+                               "model-1.safetensors"};
 
 // In memory where there is such a place: a target that waits for a disk tries little.
 const test::TempDirectory& directory() {
@@ -32,7 +38,7 @@ void write_files(std::string_view input) {
   for (std::size_t i = 0; i < kFiles.size(); ++i) {
     const std::size_t end = i + 1 == kFiles.size() ? input.size() : std::min(input.find(kCut), input.size());
     const std::string_view content = input.substr(0, end);
-    if (content.empty() && i < 7) {
+    if (content.empty() && i + 1 < kFiles.size()) {
       std::filesystem::remove(directory() / kFiles[i]);  // absent rather than empty: the format of an optional file
     } else {
       directory().write(kFiles[i], content);
@@ -77,18 +83,26 @@ std::vector<std::string> berth::fuzz::seeds() {
   const std::string late = R"([{"path":"","type":"sentence_transformers.models.Transformer"},{"path":"2_Dense","type":"pylate.models.Dense.Dense"}])";
   const std::string masked = R"([{"path":"","type":"sentence_transformers.base.modules.transformer.Transformer"},)"
                              R"({"path":"1_Pooling","type":"sentence_transformers.multi_vector_encoder.modules.multi_vector_mask.MultiVectorMask"}])";
+  const std::string router = R"([{"path":"","type":"sentence_transformers.models.Router"}])";
+  const std::string routes = R"({"types":{"":"sentence_transformers.sparse_encoder.models.MLMTransformer",)"
+                             R"("1_Pooling":"sentence_transformers.sparse_encoder.models.SpladePooling",)"
+                             R"("2_Dense":"sentence_transformers.sparse_encoder.models.SparseStaticEmbedding"},)"
+                             R"("structure":{"query":["2_Dense"],"document":["","1_Pooling"]},"parameters":{"default_route":"document"}})";
   return {
-      pack({sparse, R"({"pooling_strategy":"sum","activation_function":"log1p_relu"})", "", R"({"model_type":"SparseEncoder"})", "", config, index, weights}),
-      pack({late, "", dense, R"({"similarity_fn_name":"MaxSim","query_prefix":"[Q] ","query_length":32,"skiplist_words":["!"]})", "", config, index, weights}),
+      pack({sparse, R"({"pooling_strategy":"sum","activation_function":"log1p_relu"})", "", R"({"model_type":"SparseEncoder"})", "", config, "", index,
+            weights}),
+      pack({late, "", dense, R"({"similarity_fn_name":"MaxSim","query_prefix":"[Q] ","query_length":32,"skiplist_words":["!"]})", "", config, "", index,
+            weights}),
       pack({masked, R"({"skiplist_words":["."],"skiplist_tasks":"document"})", "", R"({"model_type":"MultiVectorEncoder","truncate_dim":2})",
-            R"({"query_expansion":{"strategy":"fixed","attend":true,"length":16}})", config, index, weights}),
-      pack({R"([{"path":".","type":"sentence_transformers.models.StaticEmbedding"}])", "", "", "", "", R"({"model_type":"model2vec"})", index, weights}),
+            R"({"query_expansion":{"strategy":"fixed","attend":true,"length":16}})", config, "", index, weights}),
+      pack({R"([{"path":".","type":"sentence_transformers.models.StaticEmbedding"}])", "", "", "", "", R"({"model_type":"model2vec"})", "", index, weights}),
       pack({old_modules, R"({"word_embedding_dimension":4,"pooling_mode_cls_token":false,"pooling_mode_mean_tokens":true,"include_prompt":true})", dense,
-            prompts, R"({"max_seq_length":48,"do_lower_case":false})", config, index, weights}),
+            prompts, R"({"max_seq_length":48,"do_lower_case":false})", config, "", index, weights}),
       pack({new_modules, R"({"embedding_dimension":4,"pooling_mode":["mean","cls"],"include_prompt":false})", "", "",
-            R"({"transformer_task":"feature-extraction"})", config, index, weights}),
-      pack({"", "", "", "", "", config, index, weights}),
-      pack({R"([{"path":"../up","type":"sentence_transformers.models.Transformer"}])", "", "", "", "", config, R"({"weight_map":{"a":"/etc/passwd"}})",
+            R"({"transformer_task":"feature-extraction"})", config, "", index, weights}),
+      pack({"", "", "", "", "", config, "", index, weights}),
+      pack({router, R"({"pooling_strategy":"max"})", "", R"({"model_type":"SparseEncoder"})", "", config, routes, index, weights}),
+      pack({R"([{"path":"../up","type":"sentence_transformers.models.Transformer"}])", "", "", "", "", config, "", R"({"weight_map":{"a":"/etc/passwd"}})",
             weights}),
   };
 }

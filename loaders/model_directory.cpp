@@ -50,6 +50,34 @@ bool is_model2vec(const fs::path& directory) {
   return config.is_object() && config.contains("model_type") && config["model_type"] == "model2vec";
 }
 
+// config.json of the encoder, which only some static models can do without.
+void read_config(ModelDirectory& model) {
+  const fs::path config = model.encoder / "config.json";
+  model.config_label = base::display(config);
+  if (!base::file_exists(config)) {
+    if (model.static_kind == StaticKind::sentence_transformers || model.static_kind == StaticKind::sparse) {
+      model.config = base::Json::object();
+      return;
+    }
+    hint_at_hub_cache(model.root);
+    throw Error(ErrorCode::not_found, model.config_label + ": no such file; a model directory has a config.json");
+  }
+  model.config = base::read_json_file(config);
+  static_cast<void>(base::JsonObject(model.config, model.config_label));  // an object, or an error that says so
+}
+
+void take_files(SentenceTransformersFiles& files, ModelDirectory& model) {
+  model.static_kind = files.static_kind;
+  model.encoder = std::move(files.encoder);
+  model.sentence_transformers = std::move(files.spec);
+  if (!files.queries) return;
+  auto queries = std::make_shared<ModelDirectory>();
+  queries->root = model.root;
+  take_files(*files.queries, *queries);
+  read_config(*queries);
+  model.queries = std::move(queries);
+}
+
 }  // namespace
 
 ModelDirectory ModelDirectory::open(const fs::path& directory, base::FileAccess access) {
@@ -61,22 +89,9 @@ ModelDirectory ModelDirectory::open(const fs::path& directory, base::FileAccess 
     model.static_kind = StaticKind::model2vec;
   } else if (base::file_exists(directory / "modules.json")) {
     SentenceTransformersFiles files = read_sentence_transformers(directory, access);
-    if (files.static_embedding) model.static_kind = StaticKind::sentence_transformers;
-    model.encoder = std::move(files.encoder);
-    model.sentence_transformers = std::move(files.spec);
+    take_files(files, model);
   }
-  const fs::path config = model.encoder / "config.json";
-  model.config_label = base::display(config);
-  if (!base::file_exists(config)) {
-    if (model.static_kind == StaticKind::sentence_transformers) {
-      model.config = base::Json::object();
-      return model;
-    }
-    hint_at_hub_cache(directory);
-    throw Error(ErrorCode::not_found, model.config_label + ": no such file; a model directory has a config.json");
-  }
-  model.config = base::read_json_file(config);
-  static_cast<void>(base::JsonObject(model.config, model.config_label));  // an object, or an error that says so
+  read_config(model);
   if (!model.sentence_transformers && model.static_kind == StaticKind::none && is_colbert(model.config)) {
     SentenceTransformersSpec spec;
     spec.generation = Generation::second;

@@ -88,8 +88,8 @@ struct SentenceTransformersSpec {
   std::string similarity = "cosine";               // or "dot", "euclidean", "manhattan"
 };
 
-// A model without a transformer: the mean of the tokens' rows of one table.
-enum class StaticKind { none, model2vec, sentence_transformers };
+// A model without a transformer: the mean of the tokens' rows of one table, or, sparse, one weight for each entry of the vocabulary that is among the tokens.
+enum class StaticKind { none, model2vec, sentence_transformers, sparse };
 
 struct ModelDirectory {
   std::filesystem::path root;     // what the user named
@@ -98,6 +98,7 @@ struct ModelDirectory {
   base::Json config;                                              // config.json, an object; empty where a static model has none
   std::string config_label;                                       // its path, for messages
   std::optional<SentenceTransformersSpec> sentence_transformers;  // when there is a modules.json, unless it is a CrossEncoder's
+  std::shared_ptr<const ModelDirectory> queries;                  // what queries run through, where a Router says so; else null
 
   // Weights of the encoder itself are not opened (TensorStore::open(encoder) does that), those of Dense modules are.
   // base::Error: not_found for a missing directory or config.json; corrupt_file; unsupported for a module or pooling mode berth does not know.

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/problems.hpp"
+#include "loaders/module_list.hpp"
 
 namespace berth::loaders {
 namespace {
@@ -18,9 +19,7 @@ using base::Error;
 using base::ErrorCode;
 using base::JsonObject;
 
-constexpr std::size_t kMaxModules = 64;
 constexpr std::string_view kOutput = "sentence_embedding";
-constexpr std::string_view kPylateDense = "pylate.models.Dense.Dense";
 
 // Old classes gave their config a name of their own; the first that is there counts.
 constexpr std::array kTransformerConfigs = {
@@ -28,56 +27,11 @@ constexpr std::array kTransformerConfigs = {
     "sentence_albert_config.json", "sentence_xlm-roberta_config.json", "sentence_xlnet_config.json",
 };
 
-// One line of modules.json.
-struct Module {
-  std::string type;  // the whole Python path
-  std::string kind;  // its last component
-  std::string path;
-  fs::path folder;
-};
-
-std::vector<Module> read_modules(const fs::path& directory) {
-  const fs::path file = directory / "modules.json";
-  const std::string label = base::display(file);
-  const base::Json document = base::read_json_file(file);
-  if (!document.is_array()) throw Error(ErrorCode::corrupt_file, label + ": expected an array of modules, got " + base::describe(document));
-  if (document.empty()) throw Error(ErrorCode::corrupt_file, label + ": lists no modules");
-  if (document.size() > kMaxModules) {
-    throw Error(ErrorCode::corrupt_file, label + ": " + std::to_string(document.size()) + " modules, the limit is " + std::to_string(kMaxModules));
-  }
-  std::vector<Module> modules;
-  for (std::size_t i = 0; i < document.size(); ++i) {
-    const std::string where = "[" + std::to_string(i) + "]";
-    const JsonObject object(document[i], label, where);
-    Module module;
-    module.type = object.string("type");
-    module.kind = module.type.substr(module.type.rfind('.') + 1);  // npos + 1 is 0
-    module.path = object.string("path");
-    module.folder =
-        module.path.empty() || module.path == "." ? directory : base::join_checked(directory, module.path, label + ": field \"" + object.field("path") + "\"");
-    modules.push_back(std::move(module));
-  }
-  return modules;
-}
-
-// Only the library's own classes are known by name: one of another package ("custom_st.Transformer") may do anything.
-void check_module_types(const std::vector<Module>& modules, const std::string& label) {
-  constexpr std::array kKnown = {"Transformer", "MLMTransformer", "Pooling",       "Dense",           "LayerNorm",
-                                 "Normalize",   "Dropout",        "SpladePooling", "MultiVectorMask", "StaticEmbedding"};
-  base::Problems unknown;
+void check_order(const std::vector<Module>& modules) {
   for (std::size_t i = 0; i < modules.size(); ++i) {
-    const bool ours = modules[i].type.starts_with("sentence_transformers.");
-    if (ours && std::find(kKnown.begin(), kKnown.end(), modules[i].kind) != kKnown.end()) continue;
-    if (modules[i].type == kPylateDense) continue;
-    unknown.add("field \"[" + std::to_string(i) + "].type\": berth does not have the module " + base::quoted(modules[i].type, 200) +
-                "; it has Transformer, MLMTransformer, Pooling, Dense, LayerNorm, Normalize, Dropout, SpladePooling, MultiVectorMask and StaticEmbedding of "
-                "sentence_transformers, and Dense of pylate");
-  }
-  unknown.throw_if_any(ErrorCode::unsupported, label);
-  for (std::size_t i = 0; i < modules.size(); ++i) {
-    if ((modules[i].kind.ends_with("Transformer") || modules[i].kind == "StaticEmbedding") == (i == 0)) continue;
-    throw Error(ErrorCode::unsupported, label + ": field \"[" + std::to_string(i) + "].type\": " + base::quoted(modules[i].type, 200) +
-                                            ": berth runs exactly one Transformer or StaticEmbedding, as the first module");
+    if ((modules[i].kind.ends_with("Transformer") || modules[i].kind.ends_with("StaticEmbedding")) == (i == 0)) continue;
+    throw Error(ErrorCode::unsupported, modules[i].place() + ": " + base::quoted(modules[i].type, 200) +
+                                            ": berth runs exactly one Transformer, StaticEmbedding or SparseStaticEmbedding, as the first module");
   }
 }
 
@@ -120,6 +74,16 @@ void read_transformer_config(const fs::path& folder, const TransformerOutput& ou
     spec->do_lower_case = config.boolean_or("do_lower_case", false);
     return;
   }
+}
+
+void check_sparse_static(const fs::path& folder) {
+  const fs::path file = folder / "config.json";
+  if (!base::file_exists(file)) return;
+  const base::Json document = base::read_json_file(file);
+  const JsonObject config(document, base::display(file));
+  if (config.has("path"))
+    throw Error(ErrorCode::unsupported,
+                config.label() + ": field \"path\": berth takes the weights of a SparseStaticEmbedding from its folder's model.safetensors");
 }
 
 // config_sentence_transformers.json; returns its model_type.
@@ -248,46 +212,59 @@ class Chain {
   std::optional<std::size_t> width_;  // of the sentence embedding so far, when the files state it
 };
 
-}  // namespace
-
-SentenceTransformersFiles read_sentence_transformers(const fs::path& directory, base::FileAccess access) {
+// What one list of modules says; `spec` has what config_sentence_transformers.json says for all.
+SentenceTransformersFiles read_route(const std::vector<Module>& modules, const fs::path& directory, const std::string& model_type,
+                                     SentenceTransformersSpec spec, base::FileAccess access) {
   const std::string label = base::display(directory / "modules.json");
-  const std::vector<Module> modules = read_modules(directory);
-  check_module_types(modules, label);
-
-  SentenceTransformersSpec spec;
-  const std::string model_type = read_model_config(directory, spec);
-  const Module& transformer = modules.front();
-  const bool is_static = transformer.kind == "StaticEmbedding";
-  if (is_static && model_type != "SentenceTransformer")
+  check_order(modules);
+  const Module& first = modules.front();
+  if (first.kind == "StaticEmbedding" && model_type != "SentenceTransformer")
     throw Error(ErrorCode::unsupported, label + ": a StaticEmbedding makes sentence embeddings, not what a " + model_type + " does");
   if (model_type == "CrossEncoder") {
     if (modules.size() > 1)
       throw Error(ErrorCode::unsupported,
                   label + ": " + base::quoted(modules[1].type, 200) + ": berth runs CrossEncoder models whose only module is the Transformer");
-    read_transformer_config(transformer.folder, kScores, nullptr);
-    return {transformer.folder, false, std::nullopt};
+    read_transformer_config(first.folder, kScores, nullptr);
+    return {.encoder = first.folder};
   }
   // The library moved its classes when it changed the format.
-  spec.generation = transformer.type.starts_with("sentence_transformers.models.") ? Generation::first : Generation::second;
+  spec.generation = first.type.starts_with("sentence_transformers.models.") ? Generation::first : Generation::second;
+  spec.modules.push_back({ModuleType::transformer, first.path, {}, {}});
+  if (first.kind == "SparseStaticEmbedding") {
+    if (modules.size() > 1) throw Error(ErrorCode::unsupported, modules[1].place() + ": berth runs a SparseStaticEmbedding alone");
+    check_sparse_static(first.folder);
+    return {.encoder = first.folder, .static_kind = StaticKind::sparse, .spec = std::move(spec)};
+  }
+  const bool is_static = first.kind == "StaticEmbedding";
   const bool is_splade = !is_static && modules.size() == 2 && modules[1].kind == "SpladePooling";
-  const bool logits = is_splade || transformer.kind == "MLMTransformer";
-  if (!is_static) read_transformer_config(transformer.folder, logits ? kTokenLogits : kHiddenStates, &spec);
-  spec.modules.push_back({ModuleType::transformer, transformer.path, {}, {}});
+  const bool logits = is_splade || first.kind == "MLMTransformer";
+  if (!is_static) read_transformer_config(first.folder, logits ? kTokenLogits : kHiddenStates, &spec);
   if (is_splade) {
     spec.splade = read_splade(modules[1].folder);
-    return {transformer.folder, false, std::move(spec)};
+    return {.encoder = first.folder, .spec = std::move(spec)};
   }
-  if (transformer.kind == "MLMTransformer" || model_type == "SparseEncoder")
-    throw Error(ErrorCode::unsupported, label + ": a SparseEncoder is a transformer with one SpladePooling behind it; berth runs no other");
+  if (first.kind == "MLMTransformer" || model_type == "SparseEncoder")
+    throw Error(ErrorCode::unsupported,
+                label + ": a SparseEncoder is a transformer with one SpladePooling behind it, or a SparseStaticEmbedding; berth runs no other");
   if (!is_static && makes_token_vectors(modules, model_type, spec)) {
     add_token_modules(modules, directory, label, access, model_type, spec);
-    return {transformer.folder, false, std::move(spec)};
+    return {.encoder = first.folder, .spec = std::move(spec)};
   }
   Chain chain(label, access, is_static);
   for (std::size_t i = 1; i < modules.size(); ++i) chain.add(modules[i], spec.modules);
   if (!chain.pooled()) throw Error(ErrorCode::unsupported, label + ": no Pooling module: nothing makes one vector of a text's tokens");
-  return {transformer.folder, is_static, std::move(spec)};
+  return {.encoder = first.folder, .static_kind = is_static ? StaticKind::sentence_transformers : StaticKind::none, .spec = std::move(spec)};
+}
+
+}  // namespace
+
+SentenceTransformersFiles read_sentence_transformers(const fs::path& directory, base::FileAccess access) {
+  const ModuleLists lists = read_module_lists(directory);
+  SentenceTransformersSpec spec;
+  const std::string model_type = read_model_config(directory, spec);
+  SentenceTransformersFiles files = read_route(lists.documents, directory, model_type, spec, access);
+  if (!lists.queries.empty()) files.queries = std::make_unique<SentenceTransformersFiles>(read_route(lists.queries, directory, model_type, spec, access));
+  return files;
 }
 
 }  // namespace berth::loaders

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -10,9 +11,10 @@
 namespace berth::loaders {
 
 struct SentenceTransformersFiles {
-  std::filesystem::path encoder;                 // the first module's folder
-  bool static_embedding = false;                 // that module is no Transformer
-  std::optional<SentenceTransformersSpec> spec;  // absent for a CrossEncoder, whose one module is the Transformer
+  std::filesystem::path encoder;                            // the first module's folder
+  StaticKind static_kind = StaticKind::none;                // other where that module is no Transformer
+  std::optional<SentenceTransformersSpec> spec = {};        // absent for a CrossEncoder, whose one module is the Transformer
+  std::unique_ptr<SentenceTransformersFiles> queries = {};  // where a Router sends them elsewhere
 };
 
 // Reads `directory`, which has a modules.json. base::Error as ModelDirectory::open.

@@ -44,6 +44,8 @@ void run_sparse(const Lane& lane, std::span<const Input> inputs, std::span<Item*
   VectorOptions options;
   options.kinds = BERTH_SPARSE;
   options.prompt = lane.prompt;
+  options.query = lane.for_query;
+  if (lane.refuses_long) options.long_text = "error";
   const Vectors vectors = lane.model->model->encode_vectors(inputs, options);
   take_rows(vectors.rows(), items);
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -145,7 +147,7 @@ std::string Lane::key() const {
   number(static_cast<std::size_t>(task));
   number(model->generation);
   number((normalize ? 1U : 0U) + (keep_lengths ? 2U : 0U) + (raw_scores ? 4U : 0U) + (multi_label ? 8U : 0U) + (prompt ? 16U : 0U) + (echo ? 32U : 0U) +
-         (windows ? 64U : 0U));
+         (windows ? 64U : 0U) + (for_query ? 128U : 0U) + (refuses_long ? 256U : 0U));
   number(dimensions);
   number(top_k);
   number(stride);
@@ -168,8 +170,10 @@ void run_items(const Lane& lane, std::span<Item* const> items) {
   options.truncate_dim = lane.dimensions;
   options.raw_scores = lane.raw_scores;
   if (lane.windows) options.long_text = "window";
+  if (lane.refuses_long) options.long_text = "error";
   options.stride = lane.stride;
   options.window_scores = lane.window_scores;
+  options.query = lane.for_query;
   if (lane.task == Task::embed) options.prompt = lane.prompt;
   switch (lane.task) {
     case Task::embed: return take(model->encode(inputs, options), items);

@@ -25,6 +25,8 @@ struct Lane {
   ModelPointer model;
   bool normalize = false, keep_lengths = false, raw_scores = false, multi_label = false;
   bool windows = false;       // long texts run as windows
+  bool for_query = false;     // by the model that the directory has for queries
+  bool refuses_long = false;  // and that one fails for texts that it would cut
   std::size_t stride = 0;     // of these; 0: the library's
   std::string window_scores;  // likewise; empty
   std::size_t dimensions = 0, top_k = 0;

@@ -14,7 +14,7 @@ namespace {
 std::string text_of(const std::optional<std::string>& name) { return name.value_or(""); }
 
 // TEI's `normalize` decides alone; what the directory's own modules normalise is not normalised again, so that the bits are those of the command line.
-Lane embed_lane(Service& service, ModelPointer model, bool normalize, std::optional<std::size_t> dimensions) {
+Lane embed_lane(Service& service, ModelPointer model, bool query, bool normalize, std::optional<std::size_t> dimensions) {
   if (!model->model) fail_model_type("a profile gives labels: /v1/classify");
   if ((model->vector_kinds & BERTH_DENSE) == 0) fail_model_type("the model gives no sentence embeddings: /embed_sparse or a reranking route");
   if (service.options().tei_strict && model->kind != ModelKind::embedding) fail_model_type("Model is not an embedding model");
@@ -24,8 +24,9 @@ Lane embed_lane(Service& service, ModelPointer model, bool normalize, std::optio
   if (dimensions && (*dimensions == 0 || *dimensions > model->embedding_size))
     fail_validation("`dimensions` must be from 1 to " + std::to_string(model->embedding_size) + ". Given: " + std::to_string(*dimensions));
   if (lane.dimensions == model->embedding_size) lane.dimensions = 0;
-  lane.normalize = normalize && (!model->normalizes || lane.dimensions != 0);
-  lane.keep_lengths = !normalize && model->normalizes;
+  const bool normalizes = query ? model->normalizes_queries : model->normalizes;
+  lane.normalize = normalize && (!normalizes || lane.dimensions != 0);
+  lane.keep_lengths = !normalize && normalizes;
   lane.model = std::move(model);
   return lane;
 }
@@ -54,7 +55,7 @@ void handle_embed(Service& service, const CallPointer& call) {
   const Inputs inputs = read_inputs(fields, "inputs");
   const TextPolicy policy = read_text_policy(service, fields);
   const bool normalize = fields.boolean("normalize", true);
-  Work work(service, call, ErrorStyle::tei, embed_lane(service, service.model(fields), normalize, fields.maybe_size("dimensions")), policy);
+  Work work(service, call, ErrorStyle::tei, embed_lane(service, service.model(fields), policy.query, normalize, fields.maybe_size("dimensions")), policy);
   add_all(work, inputs);
   work.submit(embeddings_response);
 }
@@ -103,7 +104,8 @@ void handle_similarity(Service& service, const CallPointer& call) {
   static const base::Json kNone = base::Json::object();
   const base::Json* parameters = fields.find("parameters");
   const Fields more(parameters == nullptr ? kNone : *parameters, "parameters");
-  Work work(service, call, ErrorStyle::tei, embed_lane(service, service.model(fields), true, std::nullopt), read_text_policy(service, more));
+  const TextPolicy policy = read_text_policy(service, more);
+  Work work(service, call, ErrorStyle::tei, embed_lane(service, service.model(fields), policy.query, true, std::nullopt), policy);
   work.expect(sentences.size(), 1);
   work.add(Text(source));
   for (std::string& sentence : sentences) work.add(Text(std::move(sentence)));
@@ -123,7 +125,7 @@ void handle_openai_embeddings(Service& service, const CallPointer& call) {
   if (!format.empty() && format != "float" && format != "base64") fields.reject("encoding_format", "`float` or `base64`");
   const bool base64 = format == "base64";
   const TextPolicy policy = read_text_policy(service, fields);
-  Work work(service, call, ErrorStyle::openai, embed_lane(service, service.model(fields), true, fields.maybe_size("dimensions")), policy);
+  Work work(service, call, ErrorStyle::openai, embed_lane(service, service.model(fields), policy.query, true, fields.maybe_size("dimensions")), policy);
   add_all(work, inputs);
   work.submit([base64](Job& job) {
     std::string text;

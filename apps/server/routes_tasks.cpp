@@ -32,7 +32,7 @@ void add_texts(Work& work, const std::vector<std::string>& texts) {
 }
 
 void classify_by_profile(Service& service, const CallPointer& call, const Fields& fields, ModelPointer profile) {
-  for (const char* key : {"top_k", "raw_scores", "truncate", "truncation_direction", "long_text", "stride", "window_scores", "prompt_name"})
+  for (const char* key : {"top_k", "raw_scores", "truncate", "truncation_direction", "long_text", "stride", "window_scores", "prompt_name", "role"})
     if (fields.find(key) != nullptr) fail_validation("`" + std::string(key) + "`: the profile says what becomes of a text, and gives one label");
   const std::vector<std::string> texts = read_texts(fields, "input");
   Lane lane;

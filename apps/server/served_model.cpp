@@ -15,6 +15,11 @@ ModelKind kind_of(const std::string& task, std::size_t labels) {
   return task == "fill-mask" ? ModelKind::masked : ModelKind::embedding;
 }
 
+bool ends_in_normalize(const base::Json& info) {
+  const base::Json& modules = info["pooling"];
+  return !modules.empty() && modules.back() == "normalize";
+}
+
 }  // namespace
 
 std::string_view name(ModelKind kind) noexcept {
@@ -52,15 +57,17 @@ ServedModel::ServedModel(std::string name_, const std::string& directory_, Model
   default_vector_kind = model->default_vector_kind();
   for (const base::Json& module : info["pooling"]) {
     const std::string text = module.get<std::string>();
-    normalizes = text == "normalize";
     if (text.starts_with("pooling ")) pooling = text.substr(8);
   }
+  normalizes = ends_in_normalize(info);
   if (pooling == "lasttoken") pooling = "last_token";
   if (default_vector_kind == BERTH_SPARSE) pooling = "splade";
   if (info.contains("prompts")) prompts = info["prompts"].get<std::map<std::string, std::string>>();
   if (info.contains("default_prompt_name")) default_prompt = prompts.at(info["default_prompt_name"].get<std::string>());
   if (default_prompt && default_prompt->empty()) default_prompt.reset();
   pools_prompts = info.value("include_prompt", true);
+  routes_queries = info.contains("queries");
+  normalizes_queries = routes_queries ? ends_in_normalize(info["queries"]) : normalizes;
   embedding_size = model->embedding_size();
   vocab_size = model->vocab_size();
 }

@@ -35,8 +35,9 @@ struct ServedModel {
 
   ModelKind kind = ModelKind::embedding;
   unsigned vector_kinds = 0, default_vector_kind = 0;
-  bool normalizes = false;  // its own modules end with Normalize
-  std::string pooling;      // "mean"
+  bool routes_queries = false;                          // there is a model of its own for queries
+  bool normalizes = false, normalizes_queries = false;  // its own modules end with Normalize
+  std::string pooling;                                  // "mean"
   std::string architecture, precision;
   std::vector<std::string> labels;
   std::map<std::string, std::string> prompts;

@@ -63,6 +63,9 @@ TextPolicy read_text_policy(const Service& service, const Fields& fields) {
   if (direction != "left" && direction != "right") fields.reject("truncation_direction", "`Left` or `Right`");
   policy.left = direction == "left";
   policy.prompt_name = fields.maybe_string("prompt_name");
+  const std::string role = fields.maybe_string("role").value_or("document");
+  if (role != "query" && role != "document") fields.reject("role", "`query` or `document`");
+  policy.query = role == "query";
   if (const auto mode = fields.maybe_string("long_text")) {
     if (*mode != "truncate" && *mode != "error" && *mode != "window") fields.reject("long_text", "`truncate`, `error` or `window`");
     if (fields.find("truncate") != nullptr) fail_validation("`long_text` and `truncate` say the same: only one of them");
@@ -92,6 +95,9 @@ void Work::set_lane(Lane lane) {
   if (embeds(lane.task)) {
     lane.prompt = prompt_of(service_.options(), *lane.model, policy_.prompt_name);
     if (lane.prompt && lane.prompt->empty()) lane.prompt.reset();
+    lane.for_query = policy_.query && lane.model->routes_queries;
+    if (lane.for_query && lane.task == Task::embed_tokens) fail_validation("`role`: the model for queries gives no vectors of tokens");
+    lane.refuses_long = lane.for_query && !policy_.truncate;
     prompt_ = lane.prompt.value_or("");
   }
   lane.echo = service_.options().echo;
@@ -133,7 +139,9 @@ void Work::add(Item item) {
   std::string key;
   job_->characters += item.text.size() + (item.pair ? item.pair->size() : 0);
   if (!find_cached(item, key)) {
-    if (!item.ids.empty()) {
+    if (!item.ids.empty() && job_->lane.for_query) {
+      item.tokens = static_cast<std::uint32_t>(item.ids.size());  // the library knows the other model's limits
+    } else if (!item.ids.empty()) {
       check_ids(item);
     } else {
       prepare(item);
@@ -230,8 +238,8 @@ void Work::prepare(Item& item) {
   limit_characters(item.text);
   if (item.pair) limit_characters(*item.pair);
   item.truncated = bytes != item.text.size() + (item.pair ? item.pair->size() : 0);
-  // A prompt that the pooling leaves out has to be known as one; else it is the beginning of the text.
-  const bool as_text = needs_text(lane.task) || lane.windows || (!prompt_.empty() && !model.pools_prompts);
+  // A prompt that the pooling leaves out has to be known as one; else it is the beginning of the text. Queries may have a tokenizer of their own.
+  const bool as_text = needs_text(lane.task) || lane.windows || lane.for_query || (!prompt_.empty() && !model.pools_prompts);
   const std::string prompted = prompt_.empty() ? std::string() : prompt_ + item.text;
   const std::string& text = prompt_.empty() ? item.text : prompted;
   const Input input = item.pair ? Input(text, *item.pair) : Input(text);
@@ -242,7 +250,8 @@ void Work::prepare(Item& item) {
     return;
   }
   const std::uint32_t times = lane.task == Task::zero_shot ? static_cast<std::uint32_t>(std::max<std::size_t>(1, lane.names.size())) : 1;
-  if (!lane.windows && (!policy_.truncate || policy_.left)) {
+  if (lane.for_query && policy_.left) fail_validation("`truncation_direction`: texts for the model for queries are cut on the right only");
+  if (!lane.windows && !lane.for_query && (!policy_.truncate || policy_.left)) {
     tokenize(item, input);
     if (item.truncated && policy_.left)
       fail_validation("`truncation_direction`: texts of this task, and those with a prompt that the pooling leaves out, are cut on the right only");

@@ -19,8 +19,9 @@ struct TextPolicy {
   std::size_t stride = 0;
   std::string window_scores;
   std::optional<std::string> prompt_name;
+  bool query = false;
 };
-// "truncate", "truncation_direction", "long_text", "stride", "window_scores" and "prompt_name" of a request.
+// "truncate", "truncation_direction", "long_text", "stride", "window_scores", "prompt_name" and "role" of a request.
 TextPolicy read_text_policy(const Service& service, const Fields& fields);
 
 class Work {

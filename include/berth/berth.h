@@ -140,6 +140,8 @@ typedef struct berth_run_options {
    * prompt is the text itself and comes first. Neither: the directory's default_prompt_name, if it has one; a prompt of 0 bytes keeps that out. */
   const char* prompt_name;
   berth_string prompt;
+
+  int32_t query; /* embeddings: 1 for queries, 0 for documents, where the directory has a model of its own for queries (sentence-transformers' Router) */
 } berth_run_options;
 
 /* Values of each embedding under these options; fails where truncate_dim is more than there are, or where the model has no such prompt_name. */
@@ -191,7 +193,7 @@ typedef struct berth_vector_options {
   int32_t normalize; /* dense: as in berth_run_options */
   size_t truncate_dim;
   size_t max_active_dims; /* sparse: the largest values only; 0: all */
-  int32_t query;          /* multi: 1 for queries, 0 for documents, where the directory tells them apart */
+  int32_t query;          /* 1 for queries, 0 for documents, where the directory tells them apart: late interaction, and as in berth_run_options */
   const char* long_text;  /* these as in berth_run_options; windows are for dense alone */
   size_t stride;
   const char* prompt_name;
@@ -202,7 +204,7 @@ typedef struct berth_vectors berth_vectors;
 
 typedef struct berth_sparse_value {
   uint32_t index; /* of the vocabulary */
-  float value;    /* above 0 */
+  float value;    /* not 0; of SPLADE and BGE-M3 above it */
 } berth_sparse_value;
 
 BERTH_API berth_status berth_encode_vectors(const berth_model* model, const berth_input* inputs, size_t count, const berth_vector_options* options,

@@ -99,6 +99,7 @@ struct RunOptions {
   std::string window_scores = {};          // "mean" or "max"; empty: mean, but max for rerank
   std::string prompt_name = {};            // encode: one of the directory's prompts; empty: its default, if it has one
   std::optional<std::string> prompt = {};  // encode: the prompt itself
+  bool query = false;                      // encode: the texts are queries, where the directory has a model of its own for those (Router)
 };
 
 using Row = berth_row;  // .tokens the model ran on, .truncated when the text was cut, .windows it ran as
@@ -183,7 +184,7 @@ struct VectorOptions {
   std::size_t truncate_dim = 0;  // dense: as in RunOptions
   bool normalize = false;
   std::size_t max_active_dims = 0;  // sparse: the largest values only; 0: all
-  bool query = false;               // multi: the texts are queries, not documents
+  bool query = false;               // the texts are queries, not documents, where the directory tells them apart
   std::string long_text = {};       // these as in RunOptions; windows are for dense alone
   std::size_t stride = 0;
   std::string prompt_name = {};
@@ -630,6 +631,7 @@ class Model {
     result.truncate_dim = options.truncate_dim;
     result.normalize = options.normalize ? 1 : options.keep_lengths ? -1 : 0;
     result.window_scores = or_null(options.window_scores);
+    result.query = options.query ? 1 : 0;
     copy_text_options(options, result);
     return result;
   }

@@ -36,7 +36,7 @@ static void test_structs(void) {
   FIELD(berth_model_options, no_mmap, 12);
   FIELD(berth_model_options, precision, 16);
   FIELD(berth_model_options, isa, 24);
-  SIZE(berth_run_options, 88);
+  SIZE(berth_run_options, 96);
   FIELD(berth_run_options, size, 0);
   FIELD(berth_run_options, max_length, 8);
   FIELD(berth_run_options, batch_tokens, 16);
@@ -48,6 +48,7 @@ static void test_structs(void) {
   FIELD(berth_run_options, window_scores, 56);
   FIELD(berth_run_options, prompt_name, 64);
   FIELD(berth_run_options, prompt, 72);
+  FIELD(berth_run_options, query, 88);
   SIZE(berth_vector_options, 96);
   FIELD(berth_vector_options, size, 0);
   FIELD(berth_vector_options, max_length, 8);

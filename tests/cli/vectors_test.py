@@ -10,19 +10,13 @@ import unittest
 
 from binary import WEIGHTS, berth, jsonl, lines
 from reference import CASES, Case
+from routers import WORDS, dense_router, sparse_router, word_tokenizer
 
 TEXTS = ["play some music", "what's my balance?", "", "please set a new pin code for my card"]
 
 
 def f32(value):
     return struct.unpack("<f", struct.pack("<f", value))[0]
-
-
-def tokenizer(vocabulary, unknown):
-    """A tokenizer.json of whole words."""
-    return {"version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "normalizer": {"type": "Lowercase"},
-            "pre_tokenizer": {"type": "Whitespace"}, "post_processor": None, "decoder": None,
-            "model": {"type": "WordLevel", "unk_token": unknown, "vocab": vocabulary}}
 
 
 class Truncate(unittest.TestCase):
@@ -162,7 +156,7 @@ class Sparse(unittest.TestCase):
         model = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory())) / "model"
         shutil.copytree(self.model, model)
         vocabulary = {"the": 7, "cat": 8, **{f"w{i}": i for i in range(210) if i not in (7, 8)}}
-        (model / "tokenizer.json").write_text(json.dumps(tokenizer(vocabulary, "w1")))
+        (model / "tokenizer.json").write_text(json.dumps(word_tokenizer(vocabulary, "w1")))
         (row,) = lines("encode", "--model", model, "--sparse", "the cat")
         self.assertEqual(list(row), ["text", "sparse", "tokens", "truncated"])
         for entry in row["sparse"]:
@@ -183,6 +177,39 @@ class Sparse(unittest.TestCase):
         self.assertIn("masked-language-model", done.stderr)
         done = berth("encode", "--sparse", "--tokens", "x")
         self.assertEqual(done.returncode, 2)
+
+
+class Router(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def test_sparse_queries(self):
+        model = sparse_router(self.folder / "model", CASES / "bert-mlm")
+        rows = lines("encode", "--model", model, "--role", "query", "play some music, play", "")
+        self.assertEqual([[(each["index"], each["value"]) for each in row["sparse"]] for row in rows], [[(0, 0.25), (1, 1.5), (2, 2.0)], []])
+        self.assertEqual([row["tokens"] for row in rows], [5, 0])
+        (few,) = lines("encode", "--model", model, "--role", "query", "--max-active-dims", "1", "play some music")
+        self.assertEqual([(each["index"], each["value"]) for each in few["sparse"]], [(2, 2.0)])
+        ids = json.dumps({"ids": [5, 6, 7]}) + "\n"
+        plain = lines("encode", "--model", CASES / "bert-mlm", "--sparse", stdin=ids)
+        self.assertEqual(lines("encode", "--model", model, stdin=ids), plain)
+        self.assertEqual(lines("encode", "--model", model, "--role", "document", stdin=ids), plain)
+        self.assertEqual(lines("info", "--json", "--model", model)[0]["model"]["queries"]["model_type"], "SparseStaticEmbedding")
+
+    def test_dense_queries(self):
+        model = dense_router(self.folder / "model")
+        self.assertEqual(lines("encode", "--model", model, *TEXTS), lines("encode", *TEXTS))
+        (row,) = lines("encode", "--model", model, "--role", "query", "music card")
+        first, second = WORDS.index("music"), WORDS.index("card")
+        self.assertEqual(row["embedding"], [(first + second) / 2 + i for i in range(192)])
+        done = berth("encode", "--model", model, "--role", "query", "--tokens", "music")
+        self.assertEqual((done.returncode, done.stdout), (1, b""))
+        self.assertIn("queries", done.stderr)
+
+    def test_one_model_for_both(self):
+        done = berth("encode", "--role", "query", "x")
+        self.assertEqual((done.returncode, done.stdout), (2, b""))
+        self.assertIn("--role", done.stderr)
 
 
 class LateInteraction(unittest.TestCase):
@@ -241,7 +268,7 @@ class Static(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             model = pathlib.Path(folder)
             vocabulary = {"[UNK]": 0, "cat": 1, "sat": 2}
-            (model / "tokenizer.json").write_text(json.dumps(tokenizer(vocabulary, "[UNK]")))
+            (model / "tokenizer.json").write_text(json.dumps(word_tokenizer(vocabulary, "[UNK]")))
             (model / "config.json").write_text(json.dumps({"model_type": "model2vec", "normalize": False}))
             # As model2vec saves it, with a path that means the directory itself and a folder that is not there.
             (model / "modules.json").write_text(json.dumps([{"idx": 0, "name": "0", "path": ".", "type": "sentence_transformers.models.StaticEmbedding"},

@@ -87,7 +87,8 @@ TokenValues multi(const Model& model, const std::vector<berth_input>& inputs, bo
                   engine::RunOptions options = {}) {
   TokenValues values;
   if (rows != nullptr) rows->resize(inputs.size());
-  model.encode_vectors(inputs, options, {.multi = &values, .query = query}, rows == nullptr ? nullptr : rows->data());
+  options.query = query;
+  model.encode_vectors(inputs, options, {.multi = &values}, rows == nullptr ? nullptr : rows->data());
   return values;
 }
 

@@ -174,8 +174,6 @@ TEST(Splade, WhatIsRefused) {
   directory.write("1_SpladePooling/config.json", "{}");
   directory.modules("sentence_transformers.sparse_encoder.models.MLMTransformer", "sentence_transformers.models.Pooling");
   rejects(ErrorCode::unsupported, {"modules.json", "SpladePooling"});
-  directory.modules("sentence_transformers.models.Router", "sentence_transformers.sparse_encoder.models.SpladePooling");
-  rejects(ErrorCode::unsupported, {"Router"});
 
   const SparseDirectory headless("bert");
   expect_error(ErrorCode::unsupported, {"masked-language-model"}, [&] { headless.load(); });

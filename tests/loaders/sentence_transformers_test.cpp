@@ -167,7 +167,7 @@ TEST_F(Directory, UnknownModulesAreRefusedByNameAllAtOnce) {
 
 TEST_F(Directory, ModulesInAnOrderThatCannotRun) {
   modules({{"1_Pooling", kOldPooling}, {"", kOldTransformer}});
-  rejects(ErrorCode::unsupported, {"modules.json", "exactly one Transformer or StaticEmbedding, as the first"});
+  rejects(ErrorCode::unsupported, {"modules.json", "exactly one Transformer, StaticEmbedding or SparseStaticEmbedding, as the first"});
   modules({{"", kOldTransformer}, {"", kOldTransformer}, {"1_Pooling", kOldPooling}});
   rejects(ErrorCode::unsupported, {"exactly one Transformer"});
   modules({{"", kOldTransformer}});

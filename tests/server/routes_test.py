@@ -2,10 +2,12 @@
 """The server's answers: the same bits as the command line's, the same routes as the document lists. usage: routes_test.py BERTH REPOSITORY"""
 import base64
 import json
+import pathlib
 import struct
 import unittest
 
 from harness import CASES, WEIGHTS, Server, cli, fill_mask_model, message, read_response, temporary_folder
+from routers import dense_router, sparse_router  # which harness makes known
 
 TEXTS = ["How do I change my PIN?", "I want to set a new pin code", "Play some jazz in the kitchen", "Ünïcödé 日本語 😀", "word " * 400, "x"]
 
@@ -23,6 +25,8 @@ class Shared(unittest.TestCase):
         cls.mlm = fill_mask_model(cls.folder.name)
         models = {"intent": WEIGHTS / "intent", "sentiment": WEIGHTS / "sentiment", "emotion": WEIGHTS / "emotion", "cross": CASES / "bert-crossencoder",
                   "nli": CASES / "bert-nli", "tagger": CASES / "bert-tokencls", "mlm": cls.mlm, "plain": CASES / "st-mean", "dense": CASES / "st-dense-tanh"}
+        folder = pathlib.Path(cls.folder.name)
+        models |= {"routed": dense_router(folder / "routed"), "routed-sparse": sparse_router(folder / "routed-sparse", cls.mlm)}
         cls.directories = models
         cls.server = Server(*[each for name, directory in models.items() for each in ("--model", f"{name}={directory}")])
 
@@ -73,6 +77,31 @@ class SameAsTheCommandLine(Shared):
         (row,) = cli("encode", "--model", self.mlm, "--sparse", "the fox")
         (got,) = self.good("/embed_sparse", {"inputs": "the fox", "model": "mlm"}).json
         self.assertEqual([(each["index"], each["value"]) for each in row["sparse"]], [(each["index"], each["value"]) for each in got])
+
+    def test_queries_of_a_router(self):
+        texts = ["play some music", "card", "nothing known"]
+        for role in ["query", "document"]:  # those of documents end with Normalize
+            expected = cli("encode", "--model", self.directories["routed"], "--role", role, *(["--normalize"] if role == "query" else []), *texts)
+            got = self.good("/embed", {"inputs": texts, "model": "routed", "role": role}).json
+            self.assertEqual([bits(row["embedding"]) for row in expected], [bits(row) for row in got], role)
+            openai = self.good("/v1/embeddings", {"input": texts, "model": "routed", "role": role}).json
+            self.assertEqual([each["embedding"] for each in openai["data"]], got)
+            self.assertEqual(openai["usage"]["prompt_tokens"], sum(row["tokens"] for row in expected))
+        self.assertNotEqual(got, self.good("/embed", {"inputs": texts, "model": "routed", "role": "query"}).json)
+        for role in ["query", "document"]:
+            expected = cli("encode", "--model", self.directories["routed-sparse"], "--role", role, *texts)
+            got = self.good("/embed_sparse", {"inputs": texts, "model": "routed-sparse", "role": role}).json
+            self.assertEqual([[(each["index"], each["value"]) for each in row["sparse"]] for row in expected],
+                             [[(each["index"], each["value"]) for each in row] for row in got], role)
+        ids = self.good("/embed", {"inputs": [[1, 2], [4]], "model": "routed", "role": "query"}).json
+        self.assertEqual(ids, self.good("/embed", {"inputs": ["play music", "card"], "model": "routed", "role": "query"}).json)
+        # Of a model that does not tell them apart it says nothing.
+        self.assertEqual(self.good("/embed", {"inputs": "x", "role": "query"}).json, self.good("/embed", {"inputs": "x"}).json)
+        for path, body, word in [("/embed", {"role": "other"}, "role"), ("/embed_all", {"role": "query"}, "role"), ("/embed", {"inputs": [[9]], "role": "query"}, "ids[0]"),
+                                 ("/embed", {"role": "query", "truncation_direction": "Left"}, "truncation_direction")]:
+            refused = self.server.post(path, {"inputs": "play", "model": "routed", **body})
+            self.assertEqual(refused.status, 422, refused)
+            self.assertIn(word.encode(), refused.body)
 
     def test_ids_are_used_as_they_are(self):
         ids = cli("tokenize", "--model", self.directories["intent"], TEXTS[0])[0]["ids"]

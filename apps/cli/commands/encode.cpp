@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <memory>
 
+#include <nlohmann/json.hpp>
+
 #include "apps/cli/commands.hpp"
 #include "apps/cli/embeddings.hpp"
 #include "apps/cli/errors.hpp"
@@ -72,7 +74,9 @@ class Encoder {
         run_options_(run_options(model, options.limits, options.embedding)),
         kinds_(options.kinds() == 0 && !options.tokens ? model.default_vector_kind() : options.kinds()),
         quantizer_(quantize_options(), model.embedding_size(run_options_)) {
-    if (!options.role.empty() && (kinds_ & BERTH_MULTI) == 0) throw UsageError("--role is for a vector for each token, which is not asked for");
+    if (!options.role.empty() && (kinds_ & BERTH_MULTI) == 0 && !nlohmann::json::parse(model.info()).contains("queries"))
+      throw UsageError("--role is for a vector for each token, which is not asked for, and for directories with a model of its own for queries");
+    run_options_.query = options.role == "query";
     if (options.max_active_dims > 0 && (kinds_ & BERTH_SPARSE) == 0) throw UsageError("--max-active-dims is for sparse vectors, which are not asked for");
   }
 
@@ -265,7 +269,7 @@ void add_encode(CommandLine& line) {
   command.add_flag("--dense", options->dense, "One embedding a text, the default where the directory does not say otherwise; may be combined");
   command.add_flag("--sparse", options->sparse, "Weights of vocabulary entries: SPLADE, with a masked-language model");
   command.add_flag("--multi-vector", options->multi, "A vector for each token: late interaction, with a ColBERT-style model");
-  command.add_option("--role", options->role, "For --multi-vector: the texts are each a query or, the default, a document")
+  command.add_option("--role", options->role, "The texts are each a query or, the default, a document: for --multi-vector, and with a Router")
       .type_name("query|document")
       .check(
           [](const std::string& text) { return text == "query" || text == "document" ? std::string() : "expected query or document, got \"" + text + "\""; });

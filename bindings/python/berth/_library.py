@@ -50,7 +50,7 @@ class RunOptions(Options):
     _c_name_ = "berth_run_options"
     _fields_ = [("size", c_size_t), ("max_length", c_size_t), ("batch_tokens", c_size_t), ("raw_scores", c_int32), ("normalize", c_int32),
                 ("truncate_dim", c_size_t), ("long_text", c_char_p), ("stride", c_size_t), ("window_scores", c_char_p), ("prompt_name", c_char_p),
-                ("prompt", String)]
+                ("prompt", String), ("query", c_int32)]
 
 
 class TagOptions(Options):

@@ -101,7 +101,7 @@ class Model:
 
     def encode(self, sentences, prompt_name=None, prompt=None, batch_size=32, show_progress_bar=None, output_value="sentence_embedding",
                precision="float32", convert_to_numpy=True, convert_to_tensor=False, device=None, normalize_embeddings=False, *,
-               truncate_dim=None, max_length=None, out=None, return_rows=False):
+               truncate_dim=None, max_length=None, out=None, return_rows=False, task=None):
         """Sentence embeddings: float32 [n, dimensions]; of a single str [dimensions].
 
         sentences: a str, or several; a pair of texts is a tuple.
@@ -116,6 +116,7 @@ class Model:
         max_length: cuts texts to so many tokens.
         out: a C-contiguous float32 array of the result's shape, filled and returned.
         return_rows: gives (embeddings, rows): rows["tokens"] the model ran on, rows["truncated"] where a text was cut, rows["windows"] it ran as.
+        task: "query" takes the directory's own model for queries, where a Router names one; "document", as None, the other.
 
         The library writes into the returned array itself: nothing is copied.
         """
@@ -129,9 +130,11 @@ class Model:
             raise ArgumentError(f"precision: token embeddings are float32 only, got {precision!r}")
         if out is not None and (output_value == "token_embeddings" or precision != "float32"):
             raise ArgumentError("out: only for sentence embeddings in float32")
+        if task not in (None, "query", "document"):
+            raise ArgumentError(f'task: expected "query" or "document", got {task!r}')
         rows, single = self._rows(sentences)
         options = self._run_options(max_length, truncate_dim=truncate_dim if truncate_dim is not None else self.truncate_dim,
-                                    normalize=bool(normalize_embeddings), prompt=self._prompt(prompt, prompt_name))
+                                    normalize=bool(normalize_embeddings), prompt=self._prompt(prompt, prompt_name), query=task == "query")
         if output_value == "token_embeddings":
             values, facts = self._token_embeddings(Inputs(rows), options)
             return self._result(values, facts, single, return_rows)
@@ -144,12 +147,12 @@ class Model:
         return self._result(values if convert_to_numpy or single else list(values), facts, single, return_rows)
 
     def encode_query(self, sentences, **options):
-        """encode() with the prompt named "query" where there is one and no other is asked for."""
-        return self._encode_as(("query",), sentences, options)
+        """encode() of queries, with the prompt named "query" where there is one and no other is asked for."""
+        return self._encode_as("query", ("query",), sentences, options)
 
     def encode_document(self, sentences, **options):
-        """encode() with the prompt named "document", "passage" or "corpus", the first that there is, where no other is asked for."""
-        return self._encode_as(("document", "passage", "corpus"), sentences, options)
+        """encode() of documents, with the prompt named "document", "passage" or "corpus", the first that there is, where no other is asked for."""
+        return self._encode_as("document", ("document", "passage", "corpus"), sentences, options)
 
     def similarity(self, first, second=None):
         """How alike rows are: float32 [n, m], by `similarity_fn_name` ("cosine" unless the directory says otherwise).
@@ -378,7 +381,8 @@ class Model:
         Inputs(rows).run(call)
         return found[0] if single else found
 
-    def _encode_as(self, names, sentences, options):
+    def _encode_as(self, task, names, sentences, options):
+        options.setdefault("task", task)
         if options.get("prompt") is None and options.get("prompt_name") is None:
             options["prompt_name"] = next((name for name in names if name in self.prompts), None)
         return self.encode(sentences, **options)
