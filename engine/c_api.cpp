@@ -192,6 +192,24 @@ berth_status berth_encode_tokens(const berth_model* model, const berth_input* in
   });
 }
 
+berth_status berth_encode_chunks(const berth_model* model, const berth_input* inputs, size_t count, const berth_span* spans, const size_t* span_counts,
+                                 const berth_run_options* options, float* embeddings, uint32_t* tokens, berth_row* rows) {
+  return guarded(model, [&] {
+    const auto checked = checked_inputs(model, inputs, count);
+    model->model->need_embeddings();
+    require(span_counts != nullptr || count == 0, "span_counts is NULL");
+    std::vector<std::span<const berth_span>> of_inputs;
+    std::size_t all = 0;
+    for (size_t i = 0; i < count; ++i) {
+      require(spans != nullptr || span_counts[i] == 0, "spans is NULL");
+      of_inputs.emplace_back(spans == nullptr ? nullptr : spans + all, span_counts[i]);
+      all += span_counts[i];
+    }
+    require(embeddings != nullptr || all == 0, "embeddings is NULL");
+    model->model->encode_chunks(checked, of_inputs, run_options(read_options(options, "berth_run_options")), embeddings, tokens, rows);
+  });
+}
+
 const float* berth_token_embeddings_row(const berth_token_embeddings* handle, size_t index, size_t* tokens) {
   if (tokens != nullptr) *tokens = 0;
   if (!alive(handle) || index >= handle->values.first_token.size() || index + 1 == handle->values.first_token.size()) return nullptr;

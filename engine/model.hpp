@@ -86,6 +86,11 @@ class Model {
   void encode(std::span<const berth_input> inputs, const RunOptions& options, float* out, berth_row* rows, TokenValues* tokens) const;
   // Several kinds of vectors from one pass. base::Error{unsupported} for a kind that the directory does not give.
   void encode_vectors(std::span<const berth_input> inputs, const RunOptions& options, const VectorRequest& request, berth_row* rows) const;
+  // Late chunking: out [all spans, embedding_size(options)] of stretches of each text, in code points, pooled from tokens that have seen the whole text (or
+  // its window); tokens: [all spans] or null, how many each has: 0 where it was cut away or holds none, and its embedding is zeros.
+  // base::Error{invalid_argument} for a span that is no stretch of its text; unsupported where the pooling takes single tokens.
+  void encode_chunks(std::span<const berth_input> inputs, std::span<const std::span<const berth_span>> spans, const RunOptions& options, float* out,
+                     std::uint32_t* tokens, berth_row* rows) const;
   // Of berth_vector_kind: what encode_vectors() can give; the first is what the directory is made for.
   unsigned vector_kinds() const noexcept;
   unsigned default_vector_kind() const noexcept;

@@ -35,8 +35,9 @@ bool is_router(const Module& module) { return module.type.starts_with("sentence_
 
 // Only the library's own classes are known by name: one of another package ("custom_st.Transformer") may do anything.
 void check_types(const std::vector<Module>& modules, const std::string& label, bool in_route) {
-  constexpr std::array kKnown = {"Transformer", "MLMTransformer", "Pooling",         "Dense",           "LayerNorm",            "Normalize",
-                                 "Dropout",     "SpladePooling",  "MultiVectorMask", "StaticEmbedding", "SparseStaticEmbedding"};
+  constexpr std::array kKnown = {
+      "Transformer",     "MLMTransformer",       "Pooling", "Dense", "LayerNorm", "Normalize", "Dropout", "SpladePooling", "MultiVectorMask",
+      "StaticEmbedding", "SparseStaticEmbedding"};
   base::Problems unknown;
   for (std::size_t i = 0; i < modules.size(); ++i) {
     const Module& module = modules[i];
@@ -109,8 +110,8 @@ ModuleLists read_router(const Module& router) {
   }
   for (const auto& [name, list] : config.object("structure").json().items())
     if (name != "query" && name != "document") {
-      throw Error(ErrorCode::unsupported, config.label() + ": field \"structure\": berth runs the routes \"query\" and \"document\", and there is " +
-                                              base::quoted(name, 200));
+      throw Error(ErrorCode::unsupported,
+                  config.label() + ": field \"structure\": berth runs the routes \"query\" and \"document\", and there is " + base::quoted(name, 200));
     }
   ModuleLists lists{read_route(config, router.folder, router.path, "document"), read_route(config, router.folder, router.path, "query")};
   if (same_modules(lists.documents, lists.queries)) lists.queries.clear();

@@ -59,7 +59,7 @@ tokenizer::Encoding slice(const tokenizer::Encoding& whole, const Body& body, st
 // Of a window that the long text must have: with one token in each, a query that fills the rest would be computed anew for every token of the text.
 constexpr std::size_t kLeastShare = 16;
 
-std::vector<tokenizer::Encoding> cut_into_windows(const tokenizer::Encoding& whole, std::size_t index, const WindowOptions& options, std::size_t limit) {
+std::vector<Window> cut_into_windows(const tokenizer::Encoding& whole, std::size_t index, const WindowOptions& options, std::size_t limit) {
   Body body = body_of(whole, options.strategy);
   body.begin = std::clamp(options.prompt_tokens, body.begin, body.end);
   const std::size_t fixed = whole.size() - body.size();
@@ -68,28 +68,27 @@ std::vector<tokenizer::Encoding> cut_into_windows(const tokenizer::Encoding& who
                                          " tokens that every window has leave too little room for the long text in " + std::to_string(limit));
   const std::size_t room = limit - fixed;
   const std::size_t step = room - std::min(options.stride == 0 ? kDefaultStride : options.stride, room / 2);  // every window has something new
-  std::vector<tokenizer::Encoding> windows;
+  std::vector<Window> windows;
   for (std::size_t begin = body.begin;; begin += step) {
     const std::size_t end = std::min(begin + room, body.end);
-    windows.push_back(slice(whole, body, begin, end));
+    const std::size_t first_new = begin == body.begin ? 0 : body.begin + room - step;
+    windows.push_back({.tokenized = true, .first_new = first_new, .encoding = slice(whole, body, begin, end)});
     if (end == body.end) return windows;
   }
 }
 
-std::vector<tokenizer::Encoding> encode(const Model& model, const berth_input& input, std::size_t index, const WindowOptions& options, std::size_t limit) {
+std::vector<Window> encode(const Model& model, const berth_input& input, std::size_t index, const WindowOptions& options, std::size_t limit) {
   const tokenizer::Tokenizer& tokenizer = *model.tokenizer();
   const PreparedText texts(input, index, options.text);
-  std::vector<tokenizer::Encoding> encodings;
-  if (options.long_text == LongText::window) {
-    encodings.push_back(texts.encode(tokenizer, {}));
-    if (encodings.front().size() > limit) encodings = cut_into_windows(encodings.front(), index, options, limit);
-  } else {
-    tokenizer::EncodeOptions how;
+  tokenizer::EncodeOptions how;
+  if (options.long_text != LongText::window)
     how.truncation = tokenizer::Truncation{.max_length = limit, .strategy = options.strategy, .side = tokenizer.truncation_side()};
-    encodings.push_back(texts.encode(tokenizer, how));
-  }
-  if (encodings.front().truncated && options.long_text == LongText::error) refuse_long_text(index, texts.encode(tokenizer, {}).size(), limit);
-  return encodings;
+  tokenizer::Encoding whole = texts.encode(tokenizer, how);
+  if (options.long_text == LongText::window && whole.size() > limit) return cut_into_windows(whole, index, options, limit);
+  if (whole.truncated && options.long_text == LongText::error) refuse_long_text(index, texts.encode(tokenizer, {}).size(), limit);
+  std::vector<Window> windows(1);
+  windows.front() = {.tokenized = true, .encoding = std::move(whole)};
+  return windows;
 }
 
 }  // namespace
@@ -111,18 +110,18 @@ std::vector<berth_input> rows_of(std::span<const Window> windows) {
 
 std::vector<Window> windows_of(const Model& model, std::span<const berth_input> inputs, std::size_t first, const WindowOptions& options, berth_row* rows) {
   const std::size_t limit = options.max_length == 0 ? model.max_length() : std::min(model.max_length(), options.max_length);
-  std::vector<std::vector<tokenizer::Encoding>> encodings(inputs.size());
+  std::vector<std::vector<Window>> of_inputs(inputs.size());
   std::vector<std::exception_ptr> errors(inputs.size());
   model.compute().pool.parallel_for(inputs.size(), [&](std::size_t i, std::size_t) noexcept {
     const std::size_t index = first + i / options.rows_per_input;
     try {
       if (inputs[i].ids == nullptr) {
         if (model.tokenizer() == nullptr) throw Error(ErrorCode::invalid_argument, "the model's directory has no tokenizer files: give ids instead of text");
-        encodings[i] = encode(model, inputs[i], index, options, limit);
-        check_encoding(encodings[i].front(), index, model.config());
+        of_inputs[i] = encode(model, inputs[i], index, options, limit);
+        check_encoding(of_inputs[i].front().encoding, index, model.config());
       } else {
         const InputRow row = checked_ids(inputs[i], index, model.config());
-        tokenizer::Encoding& encoding = encodings[i].emplace_back();
+        tokenizer::Encoding& encoding = of_inputs[i].emplace_back().encoding;
         encoding.ids.assign(row.ids.begin(), row.ids.end());
         encoding.type_ids.assign(row.type_ids.begin(), row.type_ids.end());
       }
@@ -133,11 +132,12 @@ std::vector<Window> windows_of(const Model& model, std::span<const berth_input> 
   std::vector<Window> windows;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (errors[i]) std::rethrow_exception(errors[i]);
-    berth_row row{.tokens = 0, .truncated = 0, .windows = static_cast<std::uint32_t>(encodings[i].size())};
-    for (tokenizer::Encoding& encoding : encodings[i]) {
-      row.tokens += static_cast<std::uint32_t>(encoding.size());
-      row.truncated |= encoding.truncated ? 1U : 0U;
-      windows.push_back({.input = i, .tokenized = inputs[i].ids == nullptr, .encoding = std::move(encoding)});
+    berth_row row{.tokens = 0, .truncated = 0, .windows = static_cast<std::uint32_t>(of_inputs[i].size())};
+    for (Window& window : of_inputs[i]) {
+      row.tokens += static_cast<std::uint32_t>(window.encoding.size());
+      row.truncated |= window.encoding.truncated ? 1U : 0U;
+      window.input = i;
+      windows.push_back(std::move(window));
     }
     if (rows != nullptr) rows[i] = row;
   }

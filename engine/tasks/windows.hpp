@@ -28,8 +28,9 @@ struct WindowOptions {
 };
 
 struct Window {
-  std::size_t input = 0;   // which of the inputs
-  bool tokenized = false;  // from text; otherwise `encoding` has ids and type_ids alone
+  std::size_t input = 0;      // which of the inputs
+  bool tokenized = false;     // from text; otherwise `encoding` has ids and type_ids alone
+  std::size_t first_new = 0;  // token: those before it are fixed ones, or in the window before, too
   tokenizer::Encoding encoding;
   berth_input row() const;  // borrows from this
 };

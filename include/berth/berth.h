@@ -161,6 +161,20 @@ BERTH_API berth_status berth_encode_tokens(const berth_model* model, const berth
 BERTH_API const float* berth_token_embeddings_row(const berth_token_embeddings* handle, size_t index, size_t* tokens);
 BERTH_API berth_status berth_token_embeddings_free(berth_token_embeddings* handle);
 
+/* A stretch of a text, in code points: [begin, end). */
+typedef struct berth_span {
+  uint32_t begin;
+  uint32_t end;
+} berth_span;
+
+/* Late chunking (Günther et al. 2024): embeddings of stretches of texts, each pooled from those of its text's tokens that end in it, all of which have seen the
+ * whole text, or their window of it where long_text is "window" (of what windows share, the first one's count). Modules behind the pooling, truncate_dim and normalize as in
+ * berth_encode. For models that pool by mean, max or mean_sqrt_len_tokens; single texts, no ids.
+ * spans: those of the first text, then those of the next, span_counts [count] of each; they may overlap. embeddings: [all spans, berth_embedding_size].
+ * tokens: [all spans] or NULL, how many of the text's tokens each is made of: 0, and an embedding of zeros, where it has none or was cut away. rows: [count] or NULL. */
+BERTH_API berth_status berth_encode_chunks(const berth_model* model, const berth_input* inputs, size_t count, const berth_span* spans,
+                                           const size_t* span_counts, const berth_run_options* options, float* embeddings, uint32_t* tokens, berth_row* rows);
+
 /* Scores of every label as Hugging Face's text-classification pipeline gives them: sigmoid for multi_label_classification and for one
  * label, none for regression, else softmax. scores: [count, berth_model_num_labels], in the order of the labels. */
 BERTH_API berth_status berth_classify(const berth_model* model, const berth_input* inputs, size_t count, const berth_run_options* options, float* scores,

@@ -141,6 +141,19 @@ class TokenEmbeddings {
   Matrix embeddings_;
 };
 
+using Span = berth_span;  // a stretch of a text: .begin, .end, in code points
+
+// Embeddings of stretches of a text.
+struct Chunks {
+  std::size_t columns = 0;
+  std::vector<float> values;          // [spans, columns]
+  std::vector<std::uint32_t> tokens;  // [spans] that each is made of; 0: its embedding is zeros
+  Row row{};                          // of the text
+
+  std::size_t size() const noexcept { return tokens.size(); }
+  std::span<const float> operator[](std::size_t chunk) const { return {values.data() + chunk * columns, columns}; }
+};
+
 // Vectors of several kinds.
 class Vectors {
  public:
@@ -428,6 +441,19 @@ class Model {
     return result;
   }
   TokenEmbeddings encode_tokens(std::initializer_list<Input> inputs, const RunOptions& options = {}) const { return encode_tokens(as_span(inputs), options); }
+
+  // Late chunking: embeddings of stretches of a text that have seen all of it (berth_encode_chunks).
+  Chunks encode_chunks(const Input& input, std::span<const Span> spans, const RunOptions& options = {}) const {
+    Chunks result;
+    result.columns = embedding_size(options);
+    result.values.resize(spans.size() * result.columns);
+    result.tokens.resize(spans.size());
+    const berth_input c_input = input.c_input();
+    const std::size_t count = spans.size();
+    const berth_run_options c_options = convert(options);
+    detail::check(berth_encode_chunks(handle_.get(), &c_input, 1, spans.data(), &count, &c_options, result.values.data(), result.tokens.data(), &result.row));
+    return result;
+  }
 
   // Several kinds of vectors from one pass.
   Vectors encode_vectors(std::span<const Input> inputs, const VectorOptions& options = {}) const {

@@ -46,6 +46,20 @@ static void test_encode(const char* repository) {
   CHECK(berth_token_embeddings_row(tokens, (size_t)-1, NULL) == NULL);
   CHECK(berth_token_embeddings_free(tokens) == BERTH_OK);
 
+  {
+    const berth_span spans[3] = {{0, 3}, {0, 1}, {1, 3}};
+    const size_t counts[2] = {1, 2};
+    uint32_t in_chunk[3];
+    float* chunks = malloc(3 * size * sizeof(float));
+    CHECK(berth_encode_chunks(model, inputs, 2, spans, counts, NULL, chunks, in_chunk, rows) == BERTH_OK);
+    CHECK(in_chunk[0] > 0 && rows[1].tokens > rows[0].tokens);
+    CHECK(berth_encode_chunks(model, inputs, 2, NULL, counts, NULL, chunks, in_chunk, rows) == BERTH_INVALID_ARGUMENT);
+    CHECK(berth_encode_chunks(model, inputs, 2, spans, NULL, NULL, chunks, in_chunk, rows) == BERTH_INVALID_ARGUMENT);
+    CHECK(berth_encode_chunks(model, inputs, 2, spans, counts, NULL, NULL, in_chunk, rows) == BERTH_INVALID_ARGUMENT);
+    CHECK(berth_encode_chunks(model, inputs, 1, spans, counts, NULL, chunks, NULL, NULL) == BERTH_OK);
+    free(chunks);
+  }
+
   memset(&options, 0, sizeof options);
   options.size = sizeof options;
   options.max_length = 4;

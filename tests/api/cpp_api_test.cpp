@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -63,6 +64,19 @@ TEST(Results, GoToTheCallersMemory) {
 TEST(Results, OfAModelWithoutLabels) {
   const berth::Model model = berth::Model::load(repository("weights/intent"), {.threads = 1});
   expect_error(BERTH_UNSUPPORTED, "the model has no sequence-classification head", [&] { model.classify({"a text"}); });
+}
+
+TEST(Results, OfStretchesOfAText) {
+  const berth::Model model = berth::Model::load(repository("weights/intent"), {.threads = 1});
+  const berth::Input text("I lost my card. Play some music.");
+  const std::vector<berth::Span> spans = {{0, 15}, {15, 32}, {15, 16}};
+  const berth::Chunks chunks = model.encode_chunks(text, spans, {.truncate_dim = 7, .normalize = true});
+  ASSERT_EQ(chunks.size(), 3U);
+  EXPECT_EQ(chunks.columns, 7U);
+  EXPECT_EQ(chunks.tokens[0] + chunks.tokens[1] + 2, chunks.row.tokens);
+  EXPECT_EQ(chunks.tokens[2], 0U);
+  EXPECT_NEAR(std::inner_product(chunks[1].begin(), chunks[1].end(), chunks[1].begin(), 0.0F), 1.0F, 1e-5F);
+  expect_error(BERTH_INVALID_ARGUMENT, "span 0", [&] { model.encode_chunks(text, std::vector<berth::Span>{{3, 40}}); });
 }
 
 TEST(Sizes, ThatDoNotFit) {

@@ -163,7 +163,8 @@ struct DenseRouter : testing::Test {
   TempDirectory files;
   std::filesystem::path path() const { return files / "model"; }
   static constexpr const char* kStructure = R"("structure":{"query":["query_0_StaticEmbedding"],"document":["document_0_Transformer","document_1_Pooling"]})";
-  static constexpr const char* kTypes = R"("types":{"query_0_StaticEmbedding":"sentence_transformers.sentence_transformer.modules.static_embedding.StaticEmbedding",
+  static constexpr const char* kTypes =
+      R"("types":{"query_0_StaticEmbedding":"sentence_transformers.sentence_transformer.modules.static_embedding.StaticEmbedding",
     "document_0_Transformer":"sentence_transformers.base.modules.transformer.Transformer",
     "document_1_Pooling":"sentence_transformers.sentence_transformer.modules.pooling.Pooling"})";
   std::size_t size = 0;

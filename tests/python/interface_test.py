@@ -85,7 +85,8 @@ class Stubs(unittest.TestCase):
     def test_model(self):
         model = next(node for node in self.tree.body if isinstance(node, ast.ClassDef) and node.name == "Model")
         stubs = {node.name: node.args for node in model.body if isinstance(node, ast.FunctionDef)}
-        public = {name: member for name, member in vars(berth.Model).items() if not name.startswith("_")} | {"__init__": berth.Model.__init__}
+        own = {name: member for part in reversed(berth.Model.__mro__[:-1]) for name, member in vars(part).items()}  # but for object's
+        public = {name: member for name, member in own.items() if not name.startswith("_")} | {"__init__": berth.Model.__init__}
         self.assertEqual(set(stubs), set(public))
         for name, member in public.items():
             if isinstance(member, property):

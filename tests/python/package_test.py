@@ -59,7 +59,7 @@ def main():
         assert facts[:2] == [version, version] and facts[2].startswith(str(folder / "installed")), facts
         tests = repository / "tests/python"
         for script, arguments in [("interface_test.py", [repository, compiler]), ("model_test.py", [berth, repository]), ("arguments_test.py", [berth, repository]),
-                                  ("classifier_test.py", [berth, repository]), ("router_test.py", [berth, repository]), ("example_test.py", [repository])]:
+                                  ("classifier_test.py", [berth, repository]), ("vectors_test.py", [berth, repository]), ("example_test.py", [repository])]:
             print(run(python, "-B", tests / script, *arguments, cwd=folder))
 
         run(python, "-m", "pip", "wheel", *offline, "--wheel-dir", folder / "dist", source, env=built)

@@ -132,6 +132,7 @@ _CHECKED = {
     "berth_embedding_size": [c_void_p, POINTER(RunOptions), POINTER(c_size_t)],
     "berth_encode": [*_ROWS, POINTER(RunOptions), c_void_p, c_void_p],
     "berth_encode_tokens": [*_ROWS, POINTER(RunOptions), c_void_p, c_void_p, POINTER(c_void_p)],
+    "berth_encode_chunks": [*_ROWS, c_void_p, POINTER(c_size_t), POINTER(RunOptions), c_void_p, c_void_p, c_void_p],
     "berth_classify": [*_ROWS, POINTER(RunOptions), c_void_p, c_void_p],
     "berth_rerank": [*_ROWS, POINTER(RunOptions), c_void_p, c_void_p],
     "berth_tag": [*_ROWS, POINTER(TagOptions), POINTER(c_void_p), c_void_p],

@@ -9,15 +9,28 @@ import weakref
 import numpy as np
 
 from . import _library
-from ._arguments import MOST_THREADS, c_path, c_string, integer, words
+from ._arguments import MOST_THREADS, c_path, c_string, integer
 from ._arrays import PRECISIONS, buffer, copied, quantized
 from ._errors import ArgumentError
-from ._inputs import ROW, Inputs, is_pair, string, strings
+from ._inputs import ROW, Inputs, is_pair, string
 from ._library import lib
 from ._similarity import similarity_matrix
+from ._tasks import Tasks
 
 
-class Model:
+def is_query(task):
+    if task not in (None, "query", "document"):
+        raise ArgumentError(f'task: expected "query" or "document", got {task!r}')
+    return task == "query"
+
+
+def string_only(text):
+    if not isinstance(text, str):
+        raise TypeError(f"text: expected str, got {type(text).__name__}")
+    return text
+
+
+class Model(Tasks):
     """A Hugging Face or sentence-transformers directory, loaded.
 
     path: the directory, as `save_pretrained` or the Hub's download leaves it.
@@ -130,11 +143,9 @@ class Model:
             raise ArgumentError(f"precision: token embeddings are float32 only, got {precision!r}")
         if out is not None and (output_value == "token_embeddings" or precision != "float32"):
             raise ArgumentError("out: only for sentence embeddings in float32")
-        if task not in (None, "query", "document"):
-            raise ArgumentError(f'task: expected "query" or "document", got {task!r}')
         rows, single = self._rows(sentences)
         options = self._run_options(max_length, truncate_dim=truncate_dim if truncate_dim is not None else self.truncate_dim,
-                                    normalize=bool(normalize_embeddings), prompt=self._prompt(prompt, prompt_name), query=task == "query")
+                                    normalize=bool(normalize_embeddings), prompt=self._prompt(prompt, prompt_name), query=is_query(task))
         if output_value == "token_embeddings":
             values, facts = self._token_embeddings(Inputs(rows), options)
             return self._result(values, facts, single, return_rows)
@@ -153,6 +164,29 @@ class Model:
     def encode_document(self, sentences, **options):
         """encode() of documents, with the prompt named "document", "passage" or "corpus", the first that there is, where no other is asked for."""
         return self._encode_as("document", ("document", "passage", "corpus"), sentences, options)
+
+    def encode_chunks(self, text, spans, prompt_name=None, prompt=None, normalize_embeddings=False, *, truncate_dim=None, max_length=None,
+                      long_text="truncate", stride=0, return_tokens=False, task=None):
+        """Late chunking: embeddings of stretches of a text, each pooled from its own tokens, all of which have seen the whole text: float32 [spans, dimensions].
+
+        spans: (begin, end) of each, in code points, as slices of the str have them; they may overlap.
+        long_text: "truncate" (a stretch that is cut away has zeros), "error", or "window": windows that share `stride` tokens (0: 64).
+        return_tokens: gives (embeddings, tokens): uint32 [spans], how many tokens each is made of.
+        The others as in encode(). For models that pool by mean, max or mean_sqrt_len_tokens."""
+        options = self._run_options(max_length, truncate_dim=truncate_dim if truncate_dim is not None else self.truncate_dim,
+                                    normalize=bool(normalize_embeddings), prompt=self._prompt(prompt, prompt_name), query=is_query(task),
+                                    long_text=c_string(long_text, "long_text"), stride=integer(stride, "stride"))
+        pairs = [(integer(begin, f"spans[{i}]"), integer(end, f"spans[{i}]")) for i, (begin, end) in enumerate(spans)]
+        for i, pair in enumerate(pairs):
+            if max(pair) > len(text):
+                raise ArgumentError(f"spans[{i}]: {pair} is beyond the text's {len(text)} code points")
+        places = np.array(pairs, dtype=np.uint32).reshape(-1, 2)
+        values = np.empty((len(pairs), self._embedding_size(options)), dtype=np.float32)
+        tokens = np.empty(len(pairs), dtype=np.uint32)
+        count = ctypes.c_size_t(len(pairs))
+        Inputs([string_only(text)]).run(lambda pointer, begin, end: lib.berth_encode_chunks(
+            self._handle, pointer, 1, places.ctypes.data, ctypes.byref(count), options, values.ctypes.data, tokens.ctypes.data, None))
+        return (values, tokens) if return_tokens else values
 
     def similarity(self, first, second=None):
         """How alike rows are: float32 [n, m], by `similarity_fn_name` ("cosine" unless the directory says otherwise).
@@ -200,69 +234,6 @@ class Model:
         values = self.predict([(query, text) for text in texts], raw_scores=raw_scores, max_length=max_length)
         order = np.argsort(-values, kind="stable")[:None if top_k is None else integer(top_k, "top_k", 1)]
         return [{"corpus_id": int(i), "score": float(values[i]), **({"text": texts[i]} if return_documents else {})} for i in order]
-
-    def tag(self, texts, aggregation_strategy="none", *, stride=0, ignore_labels=("O",), max_length=None):
-        """Entities as Hugging Face's token-classification pipeline finds them: for each text a list of dicts.
-
-        aggregation_strategy: "none" (with "entity" and "index"), "simple", "first", "average" or "max" (with "entity_group").
-        stride: long texts run as windows that share so many tokens; 0: they are cut."""
-        ignored = strings(words(ignore_labels), "ignore_labels")
-        strategy = c_string("none" if aggregation_strategy is None else aggregation_strategy, "aggregation_strategy")
-        options = _library.TagOptions(max_length=self._limit(max_length), aggregation=strategy, stride=integer(stride, "stride"),
-                                      ignore_labels=ignored if len(ignored) else (_library.String * 1)(), ignore_labels_size=len(ignored))
-
-        def entity(item):
-            first = {"entity": item.label.text()} if strategy == b"none" else {"entity_group": item.label.text()}
-            index = {"index": item.first_token} if strategy == b"none" else {}
-            return {**first, "score": item.score, **index, "word": item.text.text(), "start": item.begin, "end": item.end}
-
-        return self._findings(lib.berth_tag, texts, options, entity)
-
-    def fill_mask(self, texts, top_k=5, *, targets=None, max_length=None):
-        """Tokens for the mask tokens of texts as Hugging Face's fill-mask pipeline gives them: for each text [{"score", "token", "token_str",
-        "sequence"}], best first; for a text with several masks a list for each. targets: only these; a str is one of them."""
-        wanted = strings(words(targets), "targets") if targets is not None else None
-        options = _library.FillMaskOptions(max_length=self._limit(max_length), top_k=-1 if top_k is None else integer(top_k, "top_k", 1),
-                                           targets=wanted, targets_size=0 if wanted is None else len(wanted))
-
-        def token(item):
-            return item.first_token, {"score": item.score, "token": item.id, "token_str": item.text.text(), "sequence": item.sequence.text()}
-
-        def by_mask(found):
-            masks = {}
-            for mask, value in found:
-                masks.setdefault(mask, []).append(value)
-            lists = list(masks.values())
-            return lists[0] if len(lists) == 1 else lists
-
-        found = self._findings(lib.berth_fill_mask, texts, options, token)
-        return by_mask(found) if isinstance(texts, str) else [by_mask(row) for row in found]
-
-    def answer(self, question, context, top_k=1, *, max_answer_tokens=15, stride=0, impossible=False, max_length=None):
-        """Stretches of a context that answer a question as Hugging Face's question-answering pipeline finds them: [{"score", "start", "end",
-        "answer"}], best first. impossible: that there is no answer is one, too."""
-        options = _library.AnswerOptions(max_length=0 if max_length is None else integer(max_length, "max_length", 1), top_k=integer(top_k, "top_k", 1),
-                                         max_answer_tokens=integer(max_answer_tokens, "max_answer_tokens", 1), stride=integer(stride, "stride"),
-                                         impossible=bool(impossible))
-        return self._findings(lib.berth_answer, [(question, context)], options, lambda item: {
-            "score": item.score, "start": item.begin, "end": item.end, "answer": item.text.text() or ""})[0]
-
-    def zero_shot(self, texts, labels, *, hypothesis_template=None, multi_label=False, max_length=None):
-        """How well labels that the model was not trained on fit, as Hugging Face's zero-shot-classification pipeline scores them:
-        {"sequence", "labels", "scores"}, best first; for several texts a list of them. labels: several, or a str with commas between them."""
-        rows, single = self._rows(texts)
-        names = [name.strip() for name in labels.split(",") if name.strip()] if isinstance(labels, str) else list(labels)
-        candidates = strings(names, "labels")
-        options = _library.ZeroShotOptions(max_length=self._limit(max_length), multi_label=bool(multi_label),
-                                           hypothesis_template=c_string(hypothesis_template, "hypothesis_template"))
-        values = np.empty((len(rows), len(names)), dtype=np.float32)
-        Inputs(rows).run(lambda pointer, begin, end: lib.berth_zero_shot(
-            self._handle, pointer, end - begin, candidates, len(candidates), options, values[begin:end].ctypes.data, None))
-        found = []
-        for text, row in zip(rows, values):
-            order = np.argsort(-row, kind="stable")
-            found.append({"sequence": text, "labels": [names[i] for i in order], "scores": [float(row[i]) for i in order]})
-        return found[0] if single else found
 
     def tokenize(self, text, text_pair=None, *, add_special_tokens=True, max_length=None):
         """A text's tokens: {"ids", "type_ids", "tokens", "offsets", "truncated"}; offsets [n, 2] in code points of the text."""
@@ -364,22 +335,6 @@ class Model:
 
         inputs.run(call)
         return values, rows
-
-    def _findings(self, function, texts, options, convert):
-        (rows, single), found = self._rows(texts), []
-        handle, count = ctypes.c_void_p(), ctypes.c_size_t()
-
-        def call(pointer, begin, end):
-            function(self._handle, pointer, end - begin, options, ctypes.byref(handle), None)
-            try:
-                for i in range(end - begin):
-                    items = lib.berth_findings_row(handle, i, ctypes.byref(count))
-                    found.append([convert(items[k]) for k in range(count.value)])
-            finally:
-                lib.berth_findings_free(handle)
-
-        Inputs(rows).run(call)
-        return found[0] if single else found
 
     def _encode_as(self, task, names, sentences, options):
         options.setdefault("task", task)
