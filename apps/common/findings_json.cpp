@@ -86,4 +86,32 @@ void append_fills(std::string& out, std::span<const berth_finding> found) {
   out += ']';
 }
 
+namespace {
+
+void append_answer(std::string& out, const berth_finding* answer) {
+  if (answer == nullptr) {
+    out += "\"score\":null,\"start\":null,\"end\":null,\"answer\":null";
+    return;
+  }
+  out += "\"score\":";
+  append_number(out, answer->score);
+  append_offsets(out, *answer);
+  out += ",\"answer\":";
+  append_text_or_null(out, answer->text);
+}
+
+}  // namespace
+
+void append_answers(std::string& out, std::span<const berth_finding> found, std::size_t most) {
+  append_answer(out, found.empty() ? nullptr : found.data());
+  if (most <= 1) return;
+  out += ",\"answers\":[";
+  for (const berth_finding& answer : found) {
+    out += out.back() == '[' ? "{" : ",{";
+    append_answer(out, &answer);
+    out += '}';
+  }
+  out += ']';
+}
+
 }  // namespace berth::apps

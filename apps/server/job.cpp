@@ -97,6 +97,43 @@ void run_tokens(const Lane& lane, std::span<const Input> inputs, std::span<Item*
   take_rows(embeddings.embeddings().rows, items);
 }
 
+// Each of a text's stretches as {"start":b,"end":e,"tokens":n,"embedding":[…]}.
+void run_chunks(const Lane& lane, const RunOptions& options, std::span<const Input> inputs, std::span<Item* const> items) {
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    Item& item = *items[i];
+    const Chunks chunks = lane.model->model->encode_chunks(inputs[i], item.spans, options);
+    take_rows({&chunks.row, 1}, items.subspan(i, 1));
+    std::string& json = item.result.json;
+    json.clear();
+    std::size_t chunk = 0;
+    append_list(json, item.spans, [&](const Span& span) {
+      json += "{\"start\":";
+      base::append_number(json, std::uint64_t{span.begin});
+      json += ",\"end\":";
+      base::append_number(json, std::uint64_t{span.end});
+      json += ",\"tokens\":";
+      base::append_number(json, std::uint64_t{chunks.tokens[chunk]});
+      json += ",\"embedding\":";
+      base::append_array(json, chunks[chunk++]);
+      json += '}';
+    });
+  }
+}
+
+void run_answer(const Lane& lane, std::span<const Input> inputs, std::span<Item* const> items) {
+  AnswerOptions options;
+  options.top_k = lane.top_k;
+  options.max_answer_tokens = lane.max_answer_tokens;
+  options.impossible = lane.impossible;
+  options.stride = lane.stride;
+  const Findings found = lane.model->model->answer(inputs, options);
+  take_rows(found.rows(), items);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    items[i]->result.json.clear();
+    apps::append_answers(items[i]->result.json, found[i], lane.top_k);
+  }
+}
+
 void run_zero_shot(const Lane& lane, std::span<const Input> inputs, std::span<Item* const> items) {
   ZeroShotOptions options;
   options.hypothesis_template = lane.hypothesis_template;
@@ -131,7 +168,7 @@ void run_echo(const Lane& lane, std::span<Item* const> items) {
     // Of as many digits as results have.
     item->result.values.resize(size);
     for (std::size_t i = 0; i < size; ++i) item->result.values[i] = 0.012345678F + static_cast<float>(i) * 1.37e-5F;
-    item->result.json = lane.task == Task::profile ? "\"label\":null," : "[]";
+    item->result.json = lane.task == Task::profile ? "\"label\":null," : lane.task == Task::answer ? "\"answer\":null" : "[]";
   }
 }
 
@@ -147,9 +184,10 @@ std::string Lane::key() const {
   number(static_cast<std::size_t>(task));
   number(model->generation);
   number((normalize ? 1U : 0U) + (keep_lengths ? 2U : 0U) + (raw_scores ? 4U : 0U) + (multi_label ? 8U : 0U) + (prompt ? 16U : 0U) + (echo ? 32U : 0U) +
-         (windows ? 64U : 0U) + (for_query ? 128U : 0U) + (refuses_long ? 256U : 0U));
+         (windows ? 64U : 0U) + (for_query ? 128U : 0U) + (refuses_long ? 256U : 0U) + (impossible ? 512U : 0U));
   number(dimensions);
   number(top_k);
+  number(max_answer_tokens);
   number(stride);
   text(window_scores);
   text(prompt.value_or(""));
@@ -174,10 +212,11 @@ void run_items(const Lane& lane, std::span<Item* const> items) {
   options.stride = lane.stride;
   options.window_scores = lane.window_scores;
   options.query = lane.for_query;
-  if (lane.task == Task::embed) options.prompt = lane.prompt;
+  if (lane.task == Task::embed || lane.task == Task::embed_chunks) options.prompt = lane.prompt;
   switch (lane.task) {
     case Task::embed: return take(model->encode(inputs, options), items);
     case Task::embed_tokens: return run_tokens(lane, inputs, items);
+    case Task::embed_chunks: return run_chunks(lane, options, inputs, items);
     case Task::sparse: return run_sparse(lane, inputs, items);
     case Task::classify: return take(model->classify(inputs, options), items);
     case Task::rerank: return take(model->rerank(inputs, options), items);
@@ -185,6 +224,7 @@ void run_items(const Lane& lane, std::span<Item* const> items) {
     case Task::tag: return run_tag(lane, inputs, items);
     case Task::fill_mask: return run_fill_mask(lane, inputs, items);
     case Task::zero_shot: return run_zero_shot(lane, inputs, items);
+    case Task::answer: return run_answer(lane, inputs, items);
     case Task::profile: return run_profile(lane, inputs, items);
   }
 }

@@ -16,8 +16,8 @@
 
 namespace berth::server {
 
-enum class Task { embed, embed_tokens, sparse, classify, rerank, late_rerank, tag, fill_mask, zero_shot, profile };
-inline bool embeds(Task task) noexcept { return task == Task::embed || task == Task::embed_tokens || task == Task::sparse; }
+enum class Task { embed, embed_tokens, embed_chunks, sparse, classify, rerank, late_rerank, tag, fill_mask, zero_shot, answer, profile };
+inline bool embeds(Task task) noexcept { return task == Task::embed || task == Task::embed_tokens || task == Task::embed_chunks || task == Task::sparse; }
 
 // All that inputs must have in common to run in one call of the library.
 struct Lane {
@@ -26,10 +26,11 @@ struct Lane {
   bool normalize = false, keep_lengths = false, raw_scores = false, multi_label = false;
   bool windows = false;       // long texts run as windows
   bool for_query = false;     // by the model that the directory has for queries
-  bool refuses_long = false;  // and that one fails for texts that it would cut
+  bool refuses_long = false;  // the library fails for texts that it would cut
   std::size_t stride = 0;     // of these; 0: the library's
   std::string window_scores;  // likewise; empty
-  std::size_t dimensions = 0, top_k = 0;
+  std::size_t dimensions = 0, top_k = 0, max_answer_tokens = 0;
+  bool impossible = false;            // that there is no answer is one, too
   std::optional<std::string> prompt;  // for inputs that run as texts
   std::string aggregation, hypothesis_template, query;
   std::vector<std::string> names;  // labels or targets
@@ -51,6 +52,7 @@ struct Result {
 struct Item {
   std::string text;
   std::optional<std::string> pair;
+  std::vector<Span> spans;                  // of Task::embed_chunks
   std::vector<std::int32_t> ids, type_ids;  // empty: the library tokenizes the text itself
   std::uint32_t tokens = 0;                 // of a text: about as many, until it has run
   std::uint32_t windows = 1;

@@ -26,6 +26,8 @@ constexpr Route kRoutes[] = {
     {"POST", "/embed", Access::key, kTei, handle_embed, "embeddings", "Embeddings", "EmbedRequest", "EmbedResponse"},
     {"POST", "/embed_all", Access::key, kTei, handle_embed_all, "embeddings", "A vector for each token", "EmbedAllRequest", "EmbedAllResponse"},
     {"POST", "/embed_sparse", Access::key, kTei, handle_embed_sparse, "embeddings", "Sparse vectors (SPLADE)", "EmbedAllRequest", "EmbedSparseResponse"},
+    {"POST", "/embed_chunks", Access::key, kTei, handle_embed_chunks, "embeddings", "Embeddings of stretches of a text (late chunking)", "EmbedChunksRequest",
+     "EmbedChunksResponse"},
     {"POST", "/similarity", Access::key, kTei, handle_similarity, "embeddings", "Cosines of a sentence with others", "SimilarityRequest", "SimilarityResponse"},
     {"POST", "/predict", Access::key, kTei, handle_predict, "classification", "Labels", "PredictRequest", "PredictResponse"},
     {"POST", "/rerank", Access::key, kTei, handle_rerank, "reranking", "Texts by how well they answer a query", "RerankRequest", "RerankResponse"},
@@ -37,6 +39,8 @@ constexpr Route kRoutes[] = {
 
     {"POST", "/v1/embeddings", Access::key, kOpenAi, handle_openai_embeddings, "openai", "Embeddings", "OpenAiEmbedRequest", "OpenAiEmbedResponse"},
     {"POST", "/embeddings", Access::key, kOpenAi, handle_openai_embeddings, "openai", "As /v1/embeddings", "OpenAiEmbedRequest", "OpenAiEmbedResponse"},
+    {"POST", "/api/embed", Access::key, kTei, handle_ollama_embed, "compatibility", "Embeddings as Ollama has them", "OllamaEmbedRequest",
+     "OllamaEmbedResponse"},
     {"GET", "/v1/models", Access::key, kOpenAi, handle_models, "openai", "The models", "", "Models"},
     {"POST", "/v1/rerank", Access::key, kOpenAi, handle_jina_rerank, "openai", "Reranking as Jina and Cohere have it", "JinaRerankRequest",
      "JinaRerankResponse"},
@@ -45,6 +49,7 @@ constexpr Route kRoutes[] = {
     {"POST", "/v1/tag", Access::key, kOpenAi, handle_tag, "tasks", "Entities", "TagRequest", "TagResponse"},
     {"POST", "/v1/zero_shot", Access::key, kOpenAi, handle_zero_shot, "tasks", "Labels of your own", "ZeroShotRequest", "ZeroShotResponse"},
     {"POST", "/v1/fill_mask", Access::key, kOpenAi, handle_fill_mask, "tasks", "Words in place of masks", "FillMaskRequest", "FillMaskResponse"},
+    {"POST", "/v1/answer", Access::key, kOpenAi, handle_answer, "tasks", "What in a context answers a question", "AnswerRequest", "AnswerResponse"},
 };
 
 }  // namespace

@@ -52,6 +52,8 @@ void handle_baseline(Service& service, const CallPointer& call);
 void handle_embed(Service& service, const CallPointer& call);  // routes_embed.cpp
 void handle_embed_all(Service& service, const CallPointer& call);
 void handle_embed_sparse(Service& service, const CallPointer& call);
+void handle_embed_chunks(Service& service, const CallPointer& call);
+void handle_ollama_embed(Service& service, const CallPointer& call);
 void handle_similarity(Service& service, const CallPointer& call);
 void handle_openai_embeddings(Service& service, const CallPointer& call);
 void handle_predict(Service& service, const CallPointer& call);  // routes_predict.cpp
@@ -65,5 +67,6 @@ void handle_classify(Service& service, const CallPointer& call);  // routes_task
 void handle_tag(Service& service, const CallPointer& call);
 void handle_zero_shot(Service& service, const CallPointer& call);
 void handle_fill_mask(Service& service, const CallPointer& call);
+void handle_answer(Service& service, const CallPointer& call);
 
 }  // namespace berth::server

@@ -1,12 +1,14 @@
 // Embeddings: TEI's routes and OpenAI's.
 #include <bit>
 #include <cstring>
+#include <limits>
 
 #include "apps/common/scores.hpp"
 #include "apps/server/json_out.hpp"
 #include "apps/server/routes.hpp"
 #include "apps/server/work.hpp"
 #include "base/base64.hpp"
+#include "base/utf8.hpp"
 
 namespace berth::server {
 namespace {
@@ -45,6 +47,31 @@ void add_all(Work& work, const Inputs& inputs) {
 std::string base64_of(std::span<const float> values) {
   static_assert(std::endian::native == std::endian::little);
   return base::encode_base64({reinterpret_cast<const char*>(values.data()), values.size_bytes()});
+}
+
+// "spans": [[begin, end], …] in code points of the text.
+std::vector<Span> read_spans(const Fields& fields) {
+  constexpr const char* kExpected = "an array of [begin, end]";
+  const base::Json& list = fields.required("spans");
+  if (!list.is_array()) fields.reject("spans", kExpected);
+  std::vector<Span> spans;
+  spans.reserve(list.size());
+  for (const base::Json& each : list) {
+    if (!each.is_array() || each.size() != 2 || !each[0].is_number_unsigned() || !each[1].is_number_unsigned()) fields.reject("spans", kExpected);
+    const auto begin = each[0].get<std::uint64_t>(), end = each[1].get<std::uint64_t>();
+    if (begin > end || end > std::numeric_limits<std::uint32_t>::max())
+      fail_validation("`spans`: " + std::to_string(begin) + " to " + std::to_string(end) + " is no stretch of a text");
+    spans.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)});
+  }
+  return spans;
+}
+
+void check_spans(const ChunkedText& text, std::size_t index) {
+  const std::size_t length = base::count_code_points(text.text);
+  for (const Span& span : text.spans)
+    if (span.end > length)
+      fail_validation("`spans` of input " + std::to_string(index) + ": " + std::to_string(span.begin) + " to " + std::to_string(span.end) +
+                      " goes beyond the text's " + std::to_string(length) + " code points");
 }
 
 }  // namespace
@@ -91,6 +118,58 @@ void handle_embed_sparse(Service& service, const CallPointer& call) {
   work.submit([](Job& job) {
     std::string text;
     append_list(text, job.items, [&](const Item& item) { text += item.result.json; });
+    return computed_response(job, std::move(text));
+  });
+}
+
+void handle_embed_chunks(Service& service, const CallPointer& call) {
+  const Body body = service.read(*call);
+  const Fields fields(body.json());
+  std::vector<ChunkedText> texts;
+  std::size_t stretches = 0;
+  const auto add = [&](const Fields& each, const char* key) {
+    ChunkedText text{each.string(key), read_spans(each)};
+    check_spans(text, texts.size());
+    stretches += text.spans.size();
+    texts.push_back(std::move(text));
+  };
+  const base::Json& inputs = fields.required("inputs");
+  if (inputs.is_array()) {
+    for (std::size_t i = 0; i < inputs.size(); ++i) add(Fields(inputs[i], "inputs[" + std::to_string(i) + "]"), "text");
+  } else if (inputs.is_object()) {
+    add(Fields(inputs, "inputs"), "text");
+  } else {
+    add(fields, "inputs");
+  }
+  const TextPolicy policy = read_text_policy(service, fields);
+  const bool normalize = fields.boolean("normalize", true);
+  Lane lane = embed_lane(service, service.model(fields), policy.query, normalize, fields.maybe_size("dimensions"));
+  lane.task = Task::embed_chunks;
+  Work work(service, call, ErrorStyle::tei, std::move(lane), policy);
+  work.expect(std::max(texts.size(), stretches));
+  for (ChunkedText& text : texts) work.add(std::move(text));
+  work.submit([](Job& job) {
+    std::string text;
+    append_list(text, job.items, [&](const Item& item) { text += item.result.json; });
+    return computed_response(job, std::move(text));
+  });
+}
+
+void handle_ollama_embed(Service& service, const CallPointer& call) {
+  const Body body = service.read(*call);
+  const Fields fields(body.json());
+  const Inputs inputs = read_inputs(fields, "input");
+  const TextPolicy policy = read_text_policy(service, fields);
+  Work work(service, call, ErrorStyle::tei, embed_lane(service, service.model(fields), policy.query, true, fields.maybe_size("dimensions")), policy);
+  add_all(work, inputs);
+  work.submit([](Job& job) {
+    std::string text = "{\"model\":";
+    base::append_string(text, job.lane.model->name);
+    text += ",\"embeddings\":";
+    append_list(text, job.items, [&](const Item& item) { base::append_array(text, item.result.values); });
+    const auto nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - job.call->received).count();
+    text.append(",\"total_duration\":").append(std::to_string(nanoseconds)).append(",\"load_duration\":0,\"prompt_eval_count\":");
+    text.append(std::to_string(job.tokens)).append("}");
     return computed_response(job, std::move(text));
   });
 }

@@ -158,4 +158,37 @@ void handle_fill_mask(Service& service, const CallPointer& call) {
   });
 }
 
+void handle_answer(Service& service, const CallPointer& call) {
+  const Body body = service.read(*call);
+  const Fields fields(body.json());
+  for (const char* key : {"truncate", "truncation_direction", "long_text", "window_scores", "prompt_name", "role"})
+    if (fields.find(key) != nullptr) fail_validation("`" + std::string(key) + "`: a long context runs as windows, and a question stays whole");
+  std::vector<PairText> pairs;
+  const auto add = [&pairs](const Fields& each) { pairs.push_back({each.string("question"), each.string("context")}); };
+  const base::Json* input = fields.find("input");
+  if (input == nullptr) {
+    add(fields);
+  } else if (input->is_array()) {
+    for (std::size_t i = 0; i < input->size(); ++i) add(Fields((*input)[i], "input[" + std::to_string(i) + "]"));
+  } else {
+    add(Fields(*input, "input"));
+  }
+  Lane lane;
+  lane.task = Task::answer;
+  lane.model = service.model(fields);
+  if (lane.model->kind != ModelKind::answering) fail_model_type("the model has no question-answering head");
+  lane.top_k = fields.maybe_size("top_k").value_or(1);
+  lane.max_answer_tokens = fields.maybe_size("max_answer_tokens").value_or(0);
+  lane.impossible = fields.boolean("allow_no_answer", false);
+  constexpr std::size_t kMaxAnswers = 1024;
+  if (lane.top_k == 0 || lane.top_k > kMaxAnswers)
+    fail_validation("`top_k` must be from 1 to " + std::to_string(kMaxAnswers) + ". Given: " + std::to_string(lane.top_k));
+  TextPolicy policy;
+  policy.stride = fields.maybe_size("stride").value_or(0);
+  Work work(service, call, ErrorStyle::openai, std::move(lane), policy);
+  work.expect(pairs.size());
+  for (PairText& pair : pairs) work.add(std::move(pair));
+  work.submit([](Job& job) { return results_response(job, [](std::string& out, const Item& item) { out.append(item.result.json).append(","); }); });
+}
+
 }  // namespace berth::server

@@ -32,11 +32,12 @@ std::optional<std::string> prompt_of(const ServerOptions& options, const ServedM
 
 // The library needs the text itself, not its ids.
 bool needs_text(Task task) {
-  return task == Task::tag || task == Task::fill_mask || task == Task::zero_shot || task == Task::late_rerank || task == Task::profile;
+  return task == Task::tag || task == Task::fill_mask || task == Task::zero_shot || task == Task::late_rerank || task == Task::profile ||
+         task == Task::answer || task == Task::embed_chunks;
 }
 bool has_windows(const Lane& lane) {
   const bool grouped = lane.task == Task::tag && !lane.aggregation.empty() && lane.aggregation != "none";
-  return lane.task == Task::embed || lane.task == Task::classify || lane.task == Task::rerank || grouped;
+  return lane.task == Task::embed || lane.task == Task::embed_chunks || lane.task == Task::classify || lane.task == Task::rerank || grouped;
 }
 
 // What a text is taken for in its share of a batch until it is tokenized, which the library does as the batch runs. `limit` 0: none.
@@ -89,7 +90,7 @@ Work::Work(Service& service, CallPointer call, ErrorStyle style, Lane lane, Text
 void Work::set_lane(Lane lane) {
   if (policy_.windows && !has_windows(lane))
     fail_validation("`long_text`: windows are for one embedding of a text, for labels, for a cross-encoder's scores, and for tags with an aggregation");
-  lane.windows = policy_.windows;
+  lane.windows = policy_.windows || lane.task == Task::answer;  // whose contexts run as windows in any case
   lane.stride = policy_.stride;
   lane.window_scores = policy_.window_scores;
   if (embeds(lane.task)) {
@@ -97,7 +98,7 @@ void Work::set_lane(Lane lane) {
     if (lane.prompt && lane.prompt->empty()) lane.prompt.reset();
     lane.for_query = policy_.query && lane.model->routes_queries;
     if (lane.for_query && lane.task == Task::embed_tokens) fail_validation("`role`: the model for queries gives no vectors of tokens");
-    lane.refuses_long = lane.for_query && !policy_.truncate;
+    lane.refuses_long = (lane.for_query || lane.task == Task::embed_chunks) && !policy_.truncate;
     prompt_ = lane.prompt.value_or("");
   }
   lane.echo = service_.options().echo;
@@ -135,6 +136,14 @@ void Work::add(PairText text) {
   add(std::move(item));
 }
 
+void Work::add(ChunkedText text) {
+  Item item;
+  item.text = std::move(text.text);
+  item.spans = std::move(text.spans);
+  if (item.text.empty()) throw Failure(FailureKind::empty, "Input validation error: `inputs` cannot be empty", "validation");
+  add(std::move(item));
+}
+
 void Work::add(Item item) {
   std::string key;
   job_->characters += item.text.size() + (item.pair ? item.pair->size() : 0);
@@ -160,6 +169,7 @@ bool Work::find_cached(Item& item, std::string& key) {
   } else {
     const std::size_t size = item.text.size();
     key.append(reinterpret_cast<const char*>(&size), sizeof(size)).append(item.text).append(item.pair.value_or(""));
+    key.append(reinterpret_cast<const char*>(item.spans.data()), item.spans.size() * sizeof(Span));
   }
   std::optional<Cache::Entry> entry = service_.cache().find(key);
   if (!entry || (entry->truncated && !policy_.truncate)) return false;
@@ -235,6 +245,8 @@ void Work::prepare(Item& item) {
     item.tokens = about_tokens(bytes, model.windows ? 0 : model.max_length);
     return;
   }
+  if (lane.task == Task::embed_chunks && bytes > model.max_length * kCharactersAToken)  // its stretches are places of the whole
+    fail_validation(plural_limit(model.max_length * kCharactersAToken, "bytes", bytes));
   limit_characters(item.text);
   if (item.pair) limit_characters(*item.pair);
   item.truncated = bytes != item.text.size() + (item.pair ? item.pair->size() : 0);
@@ -250,8 +262,9 @@ void Work::prepare(Item& item) {
     return;
   }
   const std::uint32_t times = lane.task == Task::zero_shot ? static_cast<std::uint32_t>(std::max<std::size_t>(1, lane.names.size())) : 1;
-  if (lane.for_query && policy_.left) fail_validation("`truncation_direction`: texts for the model for queries are cut on the right only");
-  if (!lane.windows && !lane.for_query && (!policy_.truncate || policy_.left)) {
+  const bool right_only = lane.for_query || lane.task == Task::embed_chunks;
+  if (right_only && policy_.left) fail_validation("`truncation_direction`: such texts are cut on the right only");
+  if (!lane.windows && !right_only && (!policy_.truncate || policy_.left)) {
     tokenize(item, input);
     if (item.truncated && policy_.left)
       fail_validation("`truncation_direction`: texts of this task, and those with a prompt that the pooling leaves out, are cut on the right only");
@@ -285,11 +298,15 @@ std::size_t Work::result_bytes() const {
   std::size_t values = 0;
   switch (job_->lane.task) {
     case Task::embed: values = job_->items.size() * (job_->lane.dimensions == 0 ? model.embedding_size : job_->lane.dimensions); break;
+    case Task::embed_chunks:
+      for (const Item& item : job_->items) values += item.spans.size() * (8 + (job_->lane.dimensions == 0 ? model.embedding_size : job_->lane.dimensions));
+      break;
     case Task::embed_tokens: values = job_->tokens * model.hidden_size; break;
     case Task::sparse: values = job_->tokens * 64; break;
     case Task::classify: values = job_->items.size() * (model.labels.size() * 3); break;
     case Task::zero_shot: values = job_->items.size() * (job_->lane.names.size() * 3); break;
     case Task::fill_mask: break;
+    case Task::answer: values = (job_->characters / kDigits + job_->items.size() * 8) * (job_->lane.top_k + 1); break;
     case Task::rerank:
     case Task::late_rerank: values = job_->items.size(); break;
     case Task::profile: values = job_->items.size() * 32; break;

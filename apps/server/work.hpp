@@ -24,6 +24,12 @@ struct TextPolicy {
 // "truncate", "truncation_direction", "long_text", "stride", "window_scores", "prompt_name" and "role" of a request.
 TextPolicy read_text_policy(const Service& service, const Fields& fields);
 
+// A text and the stretches of it that are to be embedded.
+struct ChunkedText {
+  std::string text;
+  std::vector<Span> spans;
+};
+
 class Work {
  public:
   Work(Service& service, CallPointer call, ErrorStyle style, Lane lane, TextPolicy policy);
@@ -31,6 +37,7 @@ class Work {
   // Tokenizes, unless the library is to do that, and checks lengths. Failure or berth::Error where an input is at fault.
   void add(const Text& text);
   void add(PairText text);
+  void add(ChunkedText text);
   // Checked before anything is tokenized.
   void expect(std::size_t inputs, std::size_t extra = 0) const;
 

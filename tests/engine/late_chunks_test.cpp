@@ -81,13 +81,16 @@ void expect_chunks(const Model& model, const Chunks& got, const std::string& tok
     double square = 0;
     for (const double value : expected) square += value * value;
     for (std::size_t i = 0; i < size; ++i)
-      ASSERT_NEAR(static_cast<double>(got.values[c * size + i]), normalized ? expected[i] / std::sqrt(square) : expected[i], 3e-6) << "chunk " << c << ", " << i;
+      ASSERT_NEAR(static_cast<double>(got.values[c * size + i]), normalized ? expected[i] / std::sqrt(square) : expected[i], 3e-6)
+          << "chunk " << c << ", " << i;
   }
 }
 
 TEST(LateChunks, AreThePooledTokensOfTheWholeText) {
-  for (const auto& [name, mode, normalized] : {std::tuple{"st-mean", Mode::mean, false}, {"st-mean-normalize", Mode::mean, true},
-                                               {"st-mean-sqrt-len", Mode::sqrt_len, false}, {"st-max", Mode::max, false}}) {
+  for (const auto& [name, mode, normalized] : {std::tuple{"st-mean", Mode::mean, false},
+                                               {"st-mean-normalize", Mode::mean, true},
+                                               {"st-mean-sqrt-len", Mode::sqrt_len, false},
+                                               {"st-max", Mode::max, false}}) {
     SCOPED_TRACE(name);
     const auto model = Model::load(reference(name).string(), {.threads = 2});
     const Chunks got = chunks(*model, kText, kSpans);
@@ -124,7 +127,8 @@ TEST(LateChunks, PromptsAndWhatIsStrippedShiftTheText) {
   for (const auto& [chunk, in_lower] : {std::pair<std::size_t, berth_span>{0, {0, 2}}, {1, {0, 5}}, {2, {6, 9}}, {3, {0, 9}}}) {
     const Chunks direct = chunks(*model, lower, {in_lower});
     EXPECT_EQ(got.tokens[chunk], direct.tokens[0]) << chunk;
-    EXPECT_TRUE(std::equal(direct.values.begin(), direct.values.end(), got.values.begin() + static_cast<std::ptrdiff_t>(chunk * direct.values.size()))) << chunk;
+    EXPECT_TRUE(std::equal(direct.values.begin(), direct.values.end(), got.values.begin() + static_cast<std::ptrdiff_t>(chunk * direct.values.size())))
+        << chunk;
   }
   const std::string prompt = " a cat: ";
   const Chunks prompted = chunks(*model, "the fox", {{0, 3}, {4, 7}}, {.prompt = prompt});
@@ -168,8 +172,7 @@ TEST(LateChunks, WindowsCountEachTokenOnce) {
       for (std::size_t i = 0; i < size; ++i) sum[i] += static_cast<double>(hidden.values[t * size + i]);
     if (end == whole.size() - 1) break;
   }
-  for (std::size_t i = 0; i < size; ++i)
-    EXPECT_NEAR(static_cast<double>(got.values[4 * size + i]), sum[i] / static_cast<double>(got.tokens[4]), 3e-6) << i;
+  for (std::size_t i = 0; i < size; ++i) EXPECT_NEAR(static_cast<double>(got.values[4 * size + i]), sum[i] / static_cast<double>(got.tokens[4]), 3e-6) << i;
 }
 
 TEST(LateChunks, BitsDependOnNothingElse) {
@@ -208,7 +211,9 @@ TEST(LateChunks, WhatIsRefused) {
   const berth_span span{0, 1};
   const std::span<const berth_span> list(&span, 1);
   std::vector<float> out(model->embedding_size());
-  expect_error(ErrorCode::invalid_argument, {"input 0", "ids"}, [&] { model->encode_chunks(std::vector{ids_input(ids)}, {&list, 1}, {}, out.data(), nullptr, nullptr); });
+  expect_error(ErrorCode::invalid_argument, {"input 0", "ids"}, [&] {
+    model->encode_chunks(std::vector{ids_input(ids)}, {&list, 1}, {}, out.data(), nullptr, nullptr);
+  });
   berth_input pair = text_input("a");
   pair.text_pair = {"b", 1};
   expect_error(ErrorCode::invalid_argument, {"text_pair"}, [&] { model->encode_chunks({&pair, 1}, {&list, 1}, {}, out.data(), nullptr, nullptr); });

@@ -183,14 +183,17 @@ def cli(*arguments, stdin=b""):
     return [json.loads(line) for line in done.stdout.decode().split("\n")[:-1]]
 
 
-def fill_mask_model(folder):
-    """A masked-language model with a tokenizer: two of the reference cases together, with as many entries as the model has."""
-    target = pathlib.Path(folder) / "mlm"
-    shutil.copytree(CASES / "bert-mlm", target)
+def with_tokenizer(case, target):
+    """Two of the reference cases together: a model that has no tokenizer, and one with as many entries as it has."""
+    shutil.copytree(CASES / case, target)
     size = json.loads((target / "config.json").read_text())["vocab_size"]
     (target / "vocab.txt").write_text("".join((CASES / "bert/vocab.txt").read_text().splitlines(True)[:size]))
     (target / "tokenizer_config.json").write_text('{"do_lower_case": true, "tokenizer_class": "BertTokenizer"}')
     return target
+
+
+def fill_mask_model(folder):
+    return with_tokenizer("bert-mlm", pathlib.Path(folder) / "mlm")
 
 
 def temporary_folder():

@@ -6,7 +6,7 @@ import pathlib
 import struct
 import unittest
 
-from harness import CASES, WEIGHTS, Server, cli, fill_mask_model, message, read_response, temporary_folder
+from harness import CASES, WEIGHTS, Server, cli, fill_mask_model, message, read_response, temporary_folder, with_tokenizer
 from routers import dense_router, sparse_router  # which harness makes known
 
 TEXTS = ["How do I change my PIN?", "I want to set a new pin code", "Play some jazz in the kitchen", "Ünïcödé 日本語 😀", "word " * 400, "x"]
@@ -26,7 +26,7 @@ class Shared(unittest.TestCase):
         models = {"intent": WEIGHTS / "intent", "sentiment": WEIGHTS / "sentiment", "emotion": WEIGHTS / "emotion", "cross": CASES / "bert-crossencoder",
                   "nli": CASES / "bert-nli", "tagger": CASES / "bert-tokencls", "mlm": cls.mlm, "plain": CASES / "st-mean", "dense": CASES / "st-dense-tanh"}
         folder = pathlib.Path(cls.folder.name)
-        models |= {"routed": dense_router(folder / "routed"), "routed-sparse": sparse_router(folder / "routed-sparse", cls.mlm)}
+        models |= {"qa": with_tokenizer("bert-qa", folder / "qa"), "routed": dense_router(folder / "routed"), "routed-sparse": sparse_router(folder / "routed-sparse", cls.mlm)}
         cls.directories = models
         cls.server = Server(*[each for name, directory in models.items() for each in ("--model", f"{name}={directory}")])
 
@@ -77,6 +77,63 @@ class SameAsTheCommandLine(Shared):
         (row,) = cli("encode", "--model", self.mlm, "--sparse", "the fox")
         (got,) = self.good("/embed_sparse", {"inputs": "the fox", "model": "mlm"}).json
         self.assertEqual([(each["index"], each["value"]) for each in row["sparse"]], [(each["index"], each["value"]) for each in got])
+
+    def test_ollama(self):
+        got = self.good("/api/embed", {"model": "intent", "input": TEXTS[:3], "keep_alive": "5m", "options": {}}).json
+        self.assertEqual(list(got), ["model", "embeddings", "total_duration", "load_duration", "prompt_eval_count"])
+        self.assertEqual((got["model"], got["embeddings"]), ("intent", self.good("/embed", {"inputs": TEXTS[:3]}).json))
+        self.assertEqual(got["prompt_eval_count"], sum(row["tokens"] for row in cli("encode", "--model", self.directories["intent"], *TEXTS[:3])))
+        self.assertGreater(got["total_duration"], 10_000)  # nanoseconds
+        self.assertEqual(len(self.good("/api/embed", {"input": "x", "dimensions": 8}).json["embeddings"][0]), 8)
+        long = self.server.post("/api/embed", {"input": TEXTS[4], "truncate": False})
+        self.assertEqual((long.status, list(long.json)[0]), (422, "error"))
+
+    def test_embed_chunks(self):
+        text = "Play some music. 😀 My card is lost!"
+        spans = [[0, 16], [17, len(text)], [16, 17]]
+        ((first, second, space),) = self.good("/embed_chunks", {"inputs": text, "spans": spans}).json
+        self.assertEqual([(each["start"], each["end"]) for each in (first, second, space)], [tuple(span) for span in spans])
+        tokens = self.good("/embed_all", {"inputs": text}).json[0][1:1 + first["tokens"]]
+        mean = [sum(values) / len(tokens) for values in zip(*tokens)]
+        length = sum(value * value for value in mean) ** 0.5
+        for value, expected in zip(first["embedding"], mean):
+            self.assertAlmostEqual(value, expected / length, delta=2e-6)
+        self.assertEqual((space["tokens"], set(space["embedding"])), (0, {0.0}))
+        response = self.good("/embed_chunks", {"inputs": [{"text": TEXTS[0], "spans": [[0, 4]]}, {"text": text, "spans": spans}], "dimensions": 8, "normalize": False})
+        self.assertEqual([len(row) for row in response.json], [1, 3])
+        self.assertEqual(len(response.json[1][0]["embedding"]), 8)
+        self.assertEqual(self.good("/embed_chunks", {"inputs": {"text": text, "spans": spans}}).json, [[first, second, space]])
+        long = {"inputs": TEXTS[4] * 3, "spans": [[0, 4], [5900, 5904]]}
+        cut = self.good("/embed_chunks", long)
+        self.assertEqual((cut.json[0][1]["tokens"], cut.headers["x-truncated-inputs"]), (0, "1"))
+        windows = self.good("/embed_chunks", {**long, "long_text": "window"})
+        self.assertEqual((windows.json[0][1]["tokens"], windows.headers["x-truncated-inputs"]), (1, "0"))
+        self.assertGreater(int(windows.headers["x-compute-windows"]), 1)
+        for body, word in [({"spans": [[0, 99]]}, "beyond"), ({"spans": [[3, 2]]}, "stretch"), ({"spans": [[0]]}, "spans"), ({"spans": [[-1, 2]]}, "spans"), ({}, "spans"),
+                           ({"inputs": [{"text": "x"}]}, "spans"), ({"inputs": ""}, ""),
+                           ({"spans": spans, "truncation_direction": "Left"}, "truncation_direction"), ({**long, "truncate": False}, "tokens")]:
+            refused = self.server.post("/embed_chunks", {"inputs": text, **body})
+            self.assertIn(refused.status, (400, 422), (body, refused))
+            self.assertIn(word.encode(), refused.body)
+
+    def test_answer(self):
+        question, context = "the fox", "the quick brown fox jumps over a dog"
+        record = json.dumps({"question": question, "context": context}).encode() + b"\n"
+        (row,) = cli("answer", "--model", self.directories["qa"], "--top-k", "3", "--input", "-", stdin=record)
+        (got,) = self.good("/v1/answer", {"question": question, "context": context, "top_k": 3, "model": "qa"}).json["data"]
+        for key in ["score", "start", "end", "answer", "answers", "tokens", "truncated", "windows"]:
+            self.assertEqual(got[key], row[key], key)
+        pairs = [{"question": question, "context": context}, {"question": "a dog", "context": context * 20}]
+        several = self.good("/v1/answer", {"input": pairs, "model": "qa", "stride": 8}).json["data"]
+        self.assertEqual(([each["index"] for each in several], "answers" in several[0]), ([0, 1], False))
+        self.assertGreater(several[1]["windows"], 1)
+        self.assertEqual(several[:1], self.good("/v1/answer", {"input": pairs[0], "model": "qa", "stride": 8}).json["data"])
+        for body, status, word in [({"question": "x"}, 422, "context"), ({"input": [], "model": "qa"}, 400, ""), ({"question": "x", "context": "y"}, 424, "question-answering"),
+                                   ({"input": ["x"], "model": "qa"}, 422, "input[0]"), ({**pairs[0], "model": "qa", "top_k": 0}, 422, "top_k"),
+                                   ({**pairs[0], "model": "qa", "truncate": True}, 422, "truncate")]:
+            refused = self.server.post("/v1/answer", body)
+            self.assertEqual(refused.status, status, (body, refused))
+            self.assertIn(word.encode(), refused.body)
 
     def test_queries_of_a_router(self):
         texts = ["play some music", "card", "nothing known"]

@@ -21,19 +21,6 @@ struct AnswerCommand {
   std::optional<std::string> question;
 };
 
-// `"score":…,"start":…,"end":…,"answer":…`; all null without an answer.
-void append_answer(std::string& out, const berth_finding* answer) {
-  if (answer == nullptr) {
-    out += "\"score\":null,\"start\":null,\"end\":null,\"answer\":null";
-    return;
-  }
-  out += "\"score\":";
-  append_number(out, answer->score);
-  append_offsets(out, *answer);
-  out += ",\"answer\":";
-  append_text_or_null(out, answer->text);
-}
-
 // The `which`th of every token's two logits.
 void append_logits(std::string& out, const char* name, std::span<const float> logits, std::size_t which) {
   std::vector<float> values;
@@ -46,17 +33,8 @@ void append_logits(std::string& out, const char* name, std::span<const float> lo
 std::string json_line(const Record& record, const Findings& found, std::size_t row, const AnswerOptions& options) {
   std::string out = "{";
   append_texts(out, record);
-  append_answer(out, found[row].empty() ? nullptr : found[row].data());
+  apps::append_answers(out, found[row], options.top_k);
   out += ',';
-  if (options.top_k > 1) {
-    out += "\"answers\":[";
-    for (const berth_finding& answer : found[row]) {
-      out += out.back() == '[' ? "{" : ",{";
-      append_answer(out, &answer);
-      out += '}';
-    }
-    out += "],";
-  }
   if (options.raw_scores) {
     append_logits(out, "start_logits", found.logits(row), 0);
     append_logits(out, "end_logits", found.logits(row), 1);
