@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "apps/cli/commands.hpp"
@@ -36,6 +37,15 @@ int fail(const std::string& message, ExitStatus status) {
 void end_on_signals_as_first_process() {
   if (getpid() != 1) return;
   for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM}) std::signal(number, [](int received) { _exit(128 + received); });
+}
+
+// Started without standard streams, the first file that is opened would become one of them, and messages would be written into it. What stands in
+// their place can be neither read nor written.
+void keep_standard_streams() {
+  int descriptor = 0;
+  do descriptor = ::open("/", O_PATH | O_CLOEXEC);
+  while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+  if (descriptor >= 0) ::close(descriptor);
 }
 
 int parse_and_run(std::vector<std::string> arguments) {
@@ -68,6 +78,7 @@ int main_with_status(std::vector<std::string> arguments) {
 }  // namespace berth::cli
 
 int main(int argc, char** argv) {
+  berth::cli::keep_standard_streams();
   std::signal(SIGPIPE, SIG_IGN);      // a closed pipe is an error of write(), see Output
   std::signal(SIGXFSZ, SIG_IGN);      // and so is a file that may not grow
   berth::base::survive_lost_pages();  // a model's file that is cut short is an error of the call that needed it

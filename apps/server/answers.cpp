@@ -29,6 +29,8 @@ Response answered(Service& service, Job& job, const std::function<Response(Job&)
   const bool embedded = embeds(job.lane.task);
   counts.successes.add(method_label(job));
   (embedded ? counts.embeds_good : counts.predicts_good).fetch_add(job.items.size());
+  job.call->inputs.fetch_add(job.items.size());
+  job.call->tokens.fetch_add(job.tokens);
   counts.inputs.fetch_add(job.items.size());
   counts.tokens.fetch_add(job.tokens);
   counts.truncated.fetch_add(count_truncated(job));

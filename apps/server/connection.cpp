@@ -271,7 +271,6 @@ void Connection::answer(const CallPointer& call, Response&& response) {
 
 void Connection::refuse(int status) {
   keep_alive_ = false;
-  shared_.counts.refused.fetch_add(1);
   write(shared_.handler.refused(status), false);
 }
 

@@ -91,6 +91,7 @@ void Drift::observe(const Job& job) {
   const std::lock_guard lock(mutex_);
   Distribution& seen = seen_[job.lane.model->name];
   for (const Item& item : job.items) {
+    seen.length_sum += item.tokens;
     const auto bucket = static_cast<std::size_t>(std::bit_width(item.tokens == 0 ? 0U : item.tokens - 1));
     ++seen.lengths[std::min(bucket, Distribution::kLengths - 1)];
     observe(seen, job, item);
@@ -110,12 +111,13 @@ void Drift::observe(Distribution& seen, const Job& job, const Item& item) {
   }
   if (job.lane.raw_scores || result.values.empty()) return;
   const float score = *std::max_element(result.values.begin(), result.values.end());
+  seen.score_sum += static_cast<double>(score);
   ++seen.scores[std::min(static_cast<std::size_t>(std::max(0.0F, score) * Distribution::kScores), Distribution::kScores - 1)];
 }
 
 void Drift::render(std::string& out) const {
   const std::lock_guard lock(mutex_);
-  out += "# TYPE berth_label_total counter\n";
+  out += "# HELP berth_label_total Inputs by their best label; empty: none\n# TYPE berth_label_total counter\n";
   for (const auto& [model, seen] : seen_)
     for (const auto& [label, count] : seen.labels)
       append_sample(out, "berth_label_total", "model=" + label_value(model) + ",label=" + label_value(label), count);
@@ -124,8 +126,8 @@ void Drift::render(std::string& out) const {
     for (const auto& [how, count] : seen.decisions)
       append_sample(out, "berth_decisions_total",
                     "profile=" + label_value(model) + ",decided_by=" + label_value(how.first) + (how.second ? ",model=\"true\"" : ",model=\"false\""), count);
-  const auto histogram = [&](const std::string& name, const auto& counts_of, const auto& bound_of) {
-    out.append("# TYPE ").append(name).append(" histogram\n");
+  const auto histogram = [&](const std::string& name, const char* help, const auto& counts_of, const auto& sum_of, const auto& bound_of) {
+    out.append("# HELP ").append(name).append(" ").append(help).append("\n# TYPE ").append(name).append(" histogram\n");
     for (const auto& [model, seen] : seen_) {
       const auto& counts = counts_of(seen);
       std::uint64_t all = 0;
@@ -133,14 +135,16 @@ void Drift::render(std::string& out) const {
         all += counts[i];
         append_sample(out, name + "_bucket", "model=" + label_value(model) + ",le=\"" + (i + 1 == counts.size() ? "+Inf" : bound_of(i)) + "\"", all);
       }
+      append_sample(out, name + "_sum", "model=" + label_value(model), sum_of(seen));
       append_sample(out, name + "_count", "model=" + label_value(model), all);
     }
   };
   histogram(
-      "berth_best_score", [](const Distribution& seen) -> const auto& { return seen.scores; }, [](std::size_t i) { return "0." + std::to_string(i + 1); });
+      "berth_best_score", "Score of an input's best label", [](const Distribution& seen) -> const auto& { return seen.scores; },
+      [](const Distribution& seen) { return seen.score_sum; }, [](std::size_t i) { return "0." + std::to_string(i + 1); });
   histogram(
-      "berth_input_tokens", [](const Distribution& seen) -> const auto& { return seen.lengths; },
-      [](std::size_t i) { return std::to_string(std::size_t{1} << i); });
+      "berth_input_tokens", "Tokens of an input", [](const Distribution& seen) -> const auto& { return seen.lengths; },
+      [](const Distribution& seen) { return seen.length_sum; }, [](std::size_t i) { return std::to_string(std::size_t{1} << i); });
   if (stored_.empty()) return;
   out += "# HELP berth_drift Population stability index against --baseline: 0 is the same\n# TYPE berth_drift gauge\n";
   for (const auto& [model, stored] : stored_) {

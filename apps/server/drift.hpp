@@ -17,6 +17,7 @@ struct Distribution {
   std::map<std::string, std::uint64_t> labels;  // that were the best one
   std::array<std::uint64_t, kScores> scores{};
   std::array<std::uint64_t, kLengths> lengths{};
+  double score_sum = 0, length_sum = 0;
   std::map<std::pair<std::string, bool>, std::uint64_t> decisions;  // of a profile: by what decided, and whether the model took part
 };
 

@@ -39,6 +39,7 @@ std::optional<Text> text_of(const Json& value) {
 }
 
 Json parse(const Request& request) {
+  if (request.body.empty()) throw Rejection(400, "Failed to parse the request body as JSON: the request has no body");
   try {
     Json body = base::parse_json(request.body, "body", {.max_bytes = request.body.size()});
     if (!body.is_object()) reject_shape("body", "an object, got " + base::describe(body));
@@ -56,6 +57,10 @@ void check_content_type(const Request& request) {
   while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.pop_back();
   if (type != "application/json" && !(type.starts_with("application/") && type.ends_with("+json")))
     throw Rejection(415, "Expected request with `Content-Type: application/json`");
+  const std::string_view coding = request.header("content-encoding");
+  if (!coding.empty() && base::lower_ascii(coding) != "identity")
+    throw Rejection(415,
+                    "Expected a request body as it is, got one with `Content-Encoding: " + base::printable(coding.substr(0, 40)) + "`: send it uncompressed");
 }
 
 Body::Memory::~Memory() {

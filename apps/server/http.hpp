@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -91,6 +92,7 @@ class Call {
   std::string id;           // x-request-id
   std::string traceparent;  // of the response
   Share body_share, result_share;
+  std::atomic<std::uint64_t> inputs{0}, tokens{0};  // that were answered
 
   // The first answer counts; any thread. `make` is called by the connection's thread, and not at all where nobody waits for it any more.
   using Make = std::function<Response()>;

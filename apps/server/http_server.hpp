@@ -42,7 +42,7 @@ class HttpHandler {
 class HttpServer {
  public:
   struct Counts {
-    std::atomic<std::size_t> connections{0}, accepted{0}, refused{0};
+    std::atomic<std::size_t> connections{0}, accepted{0}, refused{0};  // open; ever, with those refused; closed unread: too many, or no memory
   };
 
   HttpServer(const HttpLimits& limits, HttpHandler& handler, int threads);

@@ -31,19 +31,19 @@ void append_line(std::string& out, std::string_view name, std::string_view label
 }
 
 void head(std::string& out, std::string_view name, std::string_view type, std::string_view help) {
-  if (!help.empty()) out.append("# HELP ").append(name).append(" ").append(help).append("\n");
+  out.append("# HELP ").append(name).append(" ").append(help).append("\n");
   out.append("# TYPE ").append(name).append(" ").append(type).append("\n");
-}
-
-void counter(std::string& out, std::string_view name, std::uint64_t value, std::string_view help = "") {
-  head(out, name, "counter", help);
-  append_sample(out, name, "", value);
 }
 
 }  // namespace
 
 void append_sample(std::string& out, std::string_view name, std::string_view labels, double value) { append_line(out, name, labels, number(value)); }
 void append_sample(std::string& out, std::string_view name, std::string_view labels, std::uint64_t value) { append_line(out, name, labels, number(value)); }
+
+void append_counter(std::string& out, std::string_view name, std::uint64_t value, std::string_view help) {
+  head(out, name, "counter", help);
+  append_sample(out, name, "", value);
+}
 
 double seconds(std::chrono::nanoseconds time) noexcept { return static_cast<double>(time.count()) * 1e-9; }
 
@@ -86,16 +86,15 @@ std::vector<std::uint64_t> Histogram::counts() const {
   return result;
 }
 
-void Histogram::render(std::string& out, const std::string& name, const std::string& labels) const {
-  if (labels.empty()) head(out, name, "histogram", "");
-  const std::string more = labels.empty() ? "" : labels + ",";
+void Histogram::render(std::string& out, const std::string& name, std::string_view help) const {
+  head(out, name, "histogram", help);
   std::uint64_t all = 0;
   for (std::size_t i = 0; i < counts_.size(); ++i) {
     all += counts_[i].load(std::memory_order_relaxed);
-    append_sample(out, name + "_bucket", more + "le=\"" + (i < bounds_.size() ? number(bounds_[i]) : "+Inf") + "\"", all);
+    append_sample(out, name + "_bucket", "le=\"" + (i < bounds_.size() ? number(bounds_[i]) : "+Inf") + "\"", all);
   }
-  append_sample(out, name + "_sum", labels, sum());
-  append_sample(out, name + "_count", labels, all);
+  append_sample(out, name + "_sum", "", sum());
+  append_sample(out, name + "_count", "", all);
 }
 
 void Counters::add(const std::string& labels, std::uint64_t amount) {
@@ -108,8 +107,8 @@ std::map<std::string, std::uint64_t> Counters::values() const {
   return counts_;
 }
 
-void Counters::render(std::string& out, const std::string& name) const {
-  head(out, name, "counter", "");
+void Counters::render(std::string& out, std::string_view name, std::string_view help) const {
+  head(out, name, "counter", help);
   for (const auto& [labels, count] : values()) append_sample(out, name, labels, count);
 }
 
@@ -122,11 +121,11 @@ void StageTimes::observe(double total_, double tokenization_, double queue_, dou
   inference.observe(inference_);
 }
 
-void StageTimes::render(std::string& out, const std::string& prefix) const {
-  total.render(out, prefix + "_duration");
-  tokenization.render(out, prefix + "_tokenization_duration");
-  queue.render(out, prefix + "_queue_duration");
-  inference.render(out, prefix + "_inference_duration");
+void StageTimes::render(std::string& out, const std::string& prefix, const std::string& of) const {
+  total.render(out, prefix + "_duration", "Seconds from a request's last byte to its answer, of " + of);
+  tokenization.render(out, prefix + "_tokenization_duration", "Seconds of it for reading and tokenizing, of " + of);
+  queue.render(out, prefix + "_queue_duration", "Seconds of it that inputs waited, of " + of);
+  inference.render(out, prefix + "_inference_duration", "Seconds of it in batches, of " + of);
 }
 
 Metrics::Metrics()
@@ -138,30 +137,30 @@ Metrics::Metrics()
 
 std::string Metrics::render(const std::vector<Gauge>& gauges) const {
   std::string out;
-  requests.render(out, "te_request_count");
-  successes.render(out, "te_request_success");
-  failures.render(out, "te_request_failure");
-  counter(out, "te_embed_count", embeds);
-  counter(out, "te_embed_success", embeds_good);
-  counter(out, "te_predict_count", predicts);
-  counter(out, "te_predict_success", predicts_good);
-  request.render(out, "te_request");
-  embed.render(out, "te_embed");
-  predict.render(out, "te_predict");
-  input_length.render(out, "te_request_input_length");
-  batch_inputs.render(out, "te_batch_next_size");
-  batch_tokens.render(out, "te_batch_next_tokens");
-  http.render(out, "berth_http_requests_total");
-  protocol_errors.render(out, "berth_http_refused_total");
-  batch_fill.render(out, "berth_batch_fill");
-  batch_seconds.render(out, "berth_batch_seconds");
-  counter(out, "berth_inputs_total", inputs, "Inputs that were answered");
-  counter(out, "berth_tokens_total", tokens, "Tokens of these");
-  counter(out, "berth_truncated_inputs_total", truncated, "Inputs that were cut to the model's limit");
-  counter(out, "berth_cache_hits_total", cache_hits);
-  counter(out, "berth_cache_misses_total", cache_misses);
-  counter(out, "berth_cache_evictions_total", cache_evictions);
-  reloads.render(out, "berth_reloads_total");
+  requests.render(out, "te_request_count", "Requests with good inputs for a model, whatever became of them");
+  successes.render(out, "te_request_success", "Those that were answered");
+  failures.render(out, "te_request_failure", "Requests to any route that failed, by reason; dropped: the client left");
+  append_counter(out, "te_embed_count", embeds, "Inputs of requests for embeddings");
+  append_counter(out, "te_embed_success", embeds_good, "Those that were answered");
+  append_counter(out, "te_predict_count", predicts, "Inputs of requests for anything else");
+  append_counter(out, "te_predict_success", predicts_good, "Those that were answered");
+  request.render(out, "te_request", "all requests that a model answered");
+  embed.render(out, "te_embed", "those for embeddings");
+  predict.render(out, "te_predict", "those for anything else");
+  input_length.render(out, "te_request_input_length", "Tokens of an input");
+  batch_inputs.render(out, "te_batch_next_size", "Inputs of a batch");
+  batch_tokens.render(out, "te_batch_next_tokens", "Tokens of a batch");
+  http.render(out, "berth_http_requests_total", "Requests by route, method and status; gone: the client left");
+  protocol_errors.render(out, "berth_http_refused_total", "Requests that were refused before they were read, by status");
+  batch_fill.render(out, "berth_batch_fill", "Tokens of a batch over the limit of a batch");
+  batch_seconds.render(out, "berth_batch_seconds", "Seconds that a batch ran");
+  append_counter(out, "berth_inputs_total", inputs, "Inputs that were answered");
+  append_counter(out, "berth_tokens_total", tokens, "Tokens of these");
+  append_counter(out, "berth_truncated_inputs_total", truncated, "Inputs that were cut to the model's limit");
+  append_counter(out, "berth_cache_hits_total", cache_hits, "Inputs whose result was kept");
+  append_counter(out, "berth_cache_misses_total", cache_misses, "Inputs whose result was not, where there is a cache");
+  append_counter(out, "berth_cache_evictions_total", cache_evictions, "Results that made room for others");
+  reloads.render(out, "berth_reloads_total", "Models and profiles that were loaded again, by result");
   for (const Gauge& gauge : gauges) {
     head(out, gauge.name, "gauge", gauge.help);
     append_sample(out, gauge.name, "", gauge.value);

@@ -17,12 +17,14 @@ namespace berth::server {
 // NAME{LABELS} VALUE, a line; `labels` may be empty.
 void append_sample(std::string& out, std::string_view name, std::string_view labels, double value);
 void append_sample(std::string& out, std::string_view name, std::string_view labels, std::uint64_t value);
+// A counter without labels, with its head.
+void append_counter(std::string& out, std::string_view name, std::uint64_t value, std::string_view help);
 
 class Histogram {
  public:
   explicit Histogram(std::vector<double> bounds) : bounds_(std::move(bounds)), counts_(bounds_.size() + 1) {}
   void observe(double value) noexcept;
-  void render(std::string& out, const std::string& name, const std::string& labels = "") const;
+  void render(std::string& out, const std::string& name, std::string_view help) const;
   std::uint64_t count() const noexcept;
   double sum() const noexcept { return sum_.load(std::memory_order_relaxed); }
   std::vector<std::uint64_t> counts() const;  // of each bucket by itself
@@ -37,7 +39,7 @@ class Histogram {
 class Counters {
  public:
   void add(const std::string& labels, std::uint64_t amount = 1);
-  void render(std::string& out, const std::string& name) const;
+  void render(std::string& out, std::string_view name, std::string_view help) const;
   std::map<std::string, std::uint64_t> values() const;
 
  private:
@@ -50,7 +52,7 @@ struct StageTimes {
   StageTimes();
   Histogram total, tokenization, queue, inference;  // seconds
   void observe(double total, double tokenization, double queue, double inference) noexcept;
-  void render(std::string& out, const std::string& prefix) const;
+  void render(std::string& out, const std::string& prefix, const std::string& of) const;
 };
 
 struct Gauge {

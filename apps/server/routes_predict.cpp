@@ -237,6 +237,10 @@ void handle_vertex(Service& service, const CallPointer& call) {
     part->request = {.method = "POST", .path = "/", .query = {}, .headers = {{"content-type", "application/json"}}, .body = std::move(instances[i])};
     part->set_sink([call, parts, finish, i, keep = std::weak_ptr<Call>(part)](const Call::Make& make) {
       Response response = make();
+      if (const CallPointer part = keep.lock()) {
+        call->inputs.fetch_add(part->inputs);
+        call->tokens.fetch_add(part->tokens);
+      }
       if (response.status != 200) return call->respond(std::move(response));
       parts->bodies[i] = std::move(response.body);
       if (parts->left.fetch_sub(1) == 1) finish();

@@ -8,13 +8,15 @@ namespace {
 
 constexpr std::size_t kShareTokens = 256;  // that a request takes in its turn
 
+constexpr std::string_view kInference = "inference";  // the model's own failure, not the request's
+
 Failure failure_of(const std::exception& error) {
   if (const auto* known = dynamic_cast<const Error*>(&error)) {
     const bool callers = known->status() == BERTH_INVALID_ARGUMENT || known->status() == BERTH_TOO_LONG;
     if (callers) return {FailureKind::validation, std::string("Input validation error: ") + error.what(), "validation"};
-    return {FailureKind::backend, std::string("Backend error: ") + error.what(), known->status() == BERTH_UNSUPPORTED ? "model_type" : "inference"};
+    return {FailureKind::backend, std::string("Backend error: ") + error.what(), known->status() == BERTH_UNSUPPORTED ? "model_type" : kInference};
   }
-  return {FailureKind::backend, std::string("Backend error: ") + error.what(), "inference"};
+  return {FailureKind::backend, std::string("Backend error: ") + error.what(), kInference};
 }
 
 }  // namespace
@@ -167,12 +169,18 @@ void Scheduler::run_batch(std::vector<Taken>& batch) {
   }
   const Clock::time_point begin = Clock::now();
   bool failed = false;
+  std::string error;
+  const auto fail = [&error](Job& job, const std::exception& thrown) {
+    Failure failure = failure_of(thrown);
+    if (failure.reason() == kInference) error = thrown.what();
+    if (!job.failure) job.failure = std::move(failure);
+  };
   try {
     run_items(lane, items);
-  } catch (const std::exception& error) {
+  } catch (const std::exception& thrown) {
     failed = true;
     if (batch.size() == 1) {
-      if (!batch.front().job->failure) batch.front().job->failure = failure_of(error);
+      fail(*batch.front().job, thrown);
     } else {  // each alone, so that an input that cannot be answered spoils no other
       for (const Taken& taken : batch) {
         Item* const alone = taken.item;
@@ -180,13 +188,13 @@ void Scheduler::run_batch(std::vector<Taken>& batch) {
           run_items(lane, {&alone, 1});
           failed = false;
         } catch (const std::exception& own) {
-          if (!taken.job->failure) taken.job->failure = failure_of(own);
+          fail(*taken.job, own);
         }
       }
     }
   }
   const auto time = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin);
-  observe_({items.size(), tokens, time, failed});
+  observe_({items.size(), tokens, time, failed, lane.model->name, error});
   finish(batch, time);
   if (time.count() > 0) {
     const double speed = static_cast<double>(tokens) * 1e9 / static_cast<double>(time.count());

@@ -32,7 +32,9 @@ class Scheduler {
   struct Batch {
     std::size_t inputs, tokens;
     std::chrono::nanoseconds time;
-    bool failed;  // each of its inputs, also alone
+    bool failed;             // each of its inputs, also alone
+    std::string_view model;  // its name
+    std::string_view error;  // where the model failed on an input: the last one's message
   };
   // `observe` is called after each batch, by the thread that ran it.
   Scheduler(const SchedulerLimits& limits, std::function<void(const Batch&)> observe);

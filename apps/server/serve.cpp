@@ -43,10 +43,10 @@ int serve(const ServerOptions& options) {
   // Blocked before any thread begins, so that all threads leave them to this one.
   const sigset_t signals = waited_for();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  constexpr std::size_t kOwnDescriptors = 64;
+  constexpr std::size_t kOwnDescriptors = 64;  // or half of them, where there are few
   ServerOptions own = options;
   const std::size_t descriptors = raise_descriptor_limit();
-  if (descriptors > kOwnDescriptors) own.http.connections = std::min(own.http.connections, descriptors - kOwnDescriptors);
+  own.http.connections = std::min(own.http.connections, descriptors - std::min(kOwnDescriptors, descriptors / 2));
 
   Service service(own);
   const Log& log = service.log();

@@ -78,14 +78,6 @@ void Service::stop() {
   workers_.stop();
 }
 
-void Service::observe(const Scheduler::Batch& batch) {
-  last_batch_failed_.store(batch.failed);
-  metrics_.batch_inputs.observe(static_cast<double>(batch.inputs));
-  metrics_.batch_tokens.observe(static_cast<double>(batch.tokens));
-  metrics_.batch_fill.observe(static_cast<double>(batch.tokens) / static_cast<double>(options_.queue.batch_tokens));
-  metrics_.batch_seconds.observe(seconds(batch.time));
-}
-
 // The request's id and place in a trace: the client's, or new ones.
 void Service::begin(Call& call) {
   const std::string_view id = call.request.header("x-request-id");
@@ -103,7 +95,9 @@ void Service::handle(const CallPointer& call) {
     add_headers(*call, response);
     call->respond(std::move(response));
   };
-  if (!host_allowed(*call)) return reply(403, "text/plain; charset=utf-8", "this name is not one of the server's: --allow-host\n");
+  if (!host_allowed(*call))
+    return reply(403, "text/plain; charset=utf-8",
+                 "a server on loopback without keys answers to addresses, localhost and the names of --allow-host; this request's Host is another\n");
   bool path_known = false;
   const Route* route = find_route(call->request.method, call->request.path, path_known);
   if (route != nullptr && route->access == Access::admin && !options_.admin) {
@@ -217,6 +211,7 @@ Response Service::timed_out(const Call& call) {
 
 Response Service::refused(int status) {
   metrics_.protocol_errors.add("status=\"" + std::to_string(status) + "\"");
+  if (options_.log_requests) log_.info("request refused", {{"status", static_cast<std::uint64_t>(status)}});
   Response response{status, "text/plain; charset=utf-8", {}, {}};
   if (status == 413) response.body = "Failed to buffer the request body: length limit exceeded";
   if (status == 429) {
@@ -241,6 +236,8 @@ void Service::finished(const Call& call, int status, std::size_t bytes) noexcept
                           {"method", call.request.method},
                           {"path", route == nullptr ? std::string_view("other") : route->path},
                           {"status", static_cast<std::uint64_t>(status)},
+                          {"inputs", call.inputs.load()},
+                          {"tokens", call.tokens.load()},
                           {"bytes", std::uint64_t{bytes}},
                           {"ms", 1e3 * seconds(Clock::now() - call.received)}});
   } catch (...) {  // no memory for a line of the log
@@ -328,64 +325,6 @@ void Service::add_headers(const Call& call, Response& response) const {
   add_cors(call, response);
   response.headers.emplace_back("x-request-id", call.id);
   response.headers.emplace_back("traceparent", call.traceparent);
-}
-
-void Service::watch_memory() {
-  if (options_.memory_limit == 0) return;
-  const double used = static_cast<double>(resident_bytes()) / static_cast<double>(options_.memory_limit);
-  const int state = used >= options_.refuse_at ? 3 : used >= options_.shed_cache_at ? 2 : used >= options_.report_at ? 1 : 0;
-  if (state >= 2) {
-    cache_.clear();
-    base::return_free_memory();
-  }
-  refusing_.store(state == 3);
-  if (state > memory_state_)
-    log_.warning("memory", {{"of_limit", used}, {"action", state == 1 ? "none" : state == 2 ? "cache dropped" : "new requests refused"}});
-  memory_state_ = state;
-}
-
-// The allocator keeps what was freed. Returning it takes milliseconds: when much of what is counted was let go, and now and then when memory has grown.
-void Service::return_memory() {
-  constexpr std::size_t kConnectionBytes = 4096, kMuch = std::size_t{8} << 20, kGrowth = std::size_t{32} << 20;
-  constexpr std::chrono::seconds kPause{30};
-  const std::size_t held = results_.used() + (server_ == nullptr ? 0 : server_->body_bytes() + server_->counts().connections.load() * kConnectionBytes);
-  held_ = std::max(held_, held);
-  const Clock::time_point now = Clock::now();
-  const bool grown = now - returned_ > kPause && resident_bytes() > resident_ + kGrowth;
-  if (held_ - held < kMuch && !grown) return;
-  base::return_free_memory();
-  held_ = held;
-  resident_ = resident_bytes();
-  returned_ = now;
-}
-
-std::string Service::metrics_text() {
-  const QueueState queue = scheduler_.state();
-  const auto number = [](std::size_t value) { return static_cast<double>(value); };
-  std::vector<Gauge> gauges{
-      {"te_queue_size", "Inputs that wait", number(queue.inputs)},
-      {"berth_queue_tokens", "Tokens that wait", number(queue.tokens)},
-      {"berth_queue_requests", "Requests with inputs that wait", number(queue.jobs)},
-      {"berth_queue_tokens_limit", "", number(options_.queue.queue_tokens)},
-      {"berth_batch_tokens_limit", "", number(options_.queue.batch_tokens)},
-      {"berth_cache_bytes", "", number(cache_.bytes())},
-      {"berth_cache_entries", "", number(cache_.entries())},
-      {"berth_models_bytes", "Weights of the loaded models", number(models_.loaded_bytes())},
-      {"berth_result_bytes", "Responses that are made or written", number(results_.used())},
-      {"berth_document_bytes", "What request bodies take while they are read, as estimated, of those that are large", number(documents_.used())},
-      {"process_resident_memory_bytes", "", number(resident_bytes())}};
-  if (server_ != nullptr) {
-    gauges.push_back({"berth_connections", "Open connections", number(server_->counts().connections.load())});
-    gauges.push_back({"berth_body_bytes", "Request bodies in memory", number(server_->body_bytes())});
-  }
-  std::string text = metrics_.render(gauges);
-  std::string profiles;
-  for (const Models::Status& status : models_.status())
-    if (status.profile && status.loaded)
-      append_sample(profiles, "berth_profile_model", "profile=" + label_value(status.name), std::uint64_t{status.without_model ? 0U : 1U});
-  if (!profiles.empty()) text.append("# HELP berth_profile_model 0: the profile works by its rules alone\n# TYPE berth_profile_model gauge\n").append(profiles);
-  drift_.render(text);
-  return text;
 }
 
 }  // namespace berth::server

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <exception>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -106,8 +107,9 @@ class Service : public HttpHandler {
   Models models_;
   std::atomic<bool> draining_{false}, refusing_{false}, last_batch_failed_{false};
   int memory_state_ = 0;
-  std::size_t held_ = 0, resident_ = 0;  // at the last return_memory() that did something, or more since
-  Clock::time_point returned_;           // its time
+  std::size_t held_ = 0, resident_ = 0;              // at the last return_memory() that did something, or more since
+  Clock::time_point returned_;                       // its time
+  std::optional<Clock::time_point> failure_logged_;  // the scheduler's thread alone
   const HttpServer* server_ = nullptr;
   Scheduler scheduler_;  // last: its thread uses the others
 };

@@ -146,7 +146,7 @@ void Work::add(ChunkedText text) {
 
 void Work::add(Item item) {
   std::string key;
-  job_->characters += item.text.size() + (item.pair ? item.pair->size() : 0);
+  job_->characters += base::count_code_points(item.text) + (item.pair ? base::count_code_points(*item.pair) : 0);
   if (!find_cached(item, key)) {
     if (!item.ids.empty() && job_->lane.for_query) {
       item.tokens = static_cast<std::uint32_t>(item.ids.size());  // the library knows the other model's limits

@@ -214,6 +214,24 @@ class Streams(unittest.TestCase):
                     process.stdin.write(b"text\n" * 1000000)
             self.assertEqual((process.wait(timeout=120), process.stderr.read()), (1, b""))
 
+    @unittest.skipIf(RUNNER, "the runner needs its standard streams")
+    def test_without_standard_streams(self):
+        # The first file that is opened would become standard error, and messages would be written into it.
+        with tempfile.TemporaryDirectory() as folder:
+            def run(name, closed):
+                source, output, bad = (pathlib.Path(folder) / f"{name}.{kind}" for kind in ["in", "out", "bad"])
+                source.write_text(jsonl({"text": "good"}, {"text": 5}, {"text": "bad"}))
+                command = [*COMMAND, "classify", "--input", source, "--input-format", "jsonl", "--output", output, "--output-format", "jsonl", "--errors", bad]
+                done = subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", *command], env=environment(), capture_output=True, timeout=240)
+                return done.returncode, output.read_bytes(), bad.read_bytes()
+            expected = run("all", "")
+            self.assertEqual((expected[0], expected[1].count(b"\n"), expected[2].count(b"\n")), (0, 2, 1))
+            for closed in ["2>&-", "<&- 2>&-", "<&- >&- 2>&-"]:
+                self.assertEqual(run("some", closed), expected, closed)
+            done = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", *COMMAND, "classify", "good"], env=environment(), capture_output=True, timeout=240)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(b"standard output: cannot write", done.stderr)
+
     def test_a_full_disk(self):
         with open("/dev/full", "wb") as full:
             done = subprocess.run([*COMMAND, "classify", "ok"], stdout=full, stderr=subprocess.PIPE, env=environment())

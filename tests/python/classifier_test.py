@@ -57,6 +57,11 @@ class Classifier(unittest.TestCase):
         answer = classifier.classify("call me")
         self.assertEqual((answer["label"], answer["decided_by"], answer["model"], answer["scores"]["card"]), ("other", "rule", False, None))
 
+    def test_how_it_shows_itself(self):
+        self.assertEqual(repr(berth.Classifier(self.path)), f"berth.Classifier({str(self.path)!r}, labels=['card', 'music', 'other'], model=True)")
+        self.assertIn("model=False", repr(berth.Classifier(self.path, rules_only=True)))
+        self.assertIn("model=False", repr(berth.Classifier(self.path, model="no/such/directory")))
+
     def test_errors(self):
         berth.Classifier.check(self.path)
         self.path.write_text(json.dumps({**PROFILE, "defualt": "x"}), encoding="utf-8")

@@ -249,6 +249,29 @@ class Idle(unittest.TestCase):
                 connection.close()
             until(lambda: server.metrics()["berth_connections"] == 1)
 
+    def test_few_descriptors(self):
+        with Server("--model", MODEL, "--threads", "1", prefix=("sh", "-c", 'ulimit -n 40; exec "$@"', "sh")) as server:
+            self.assertIn("connections=20 ", "\n".join(server.lines))
+            kept = [server.connect() for _ in range(20)]
+            until(lambda: self.is_closed(server), what="connections beyond the limit are closed")
+            for connection in kept:
+                connection.sendall(message("GET", "/health"))
+                self.assertEqual(read_response(connection.makefile("rb")).status, 200)
+                connection.close()
+            until(lambda: not self.is_closed(server), what="room again")
+
+    @staticmethod
+    def is_closed(server):
+        """Whether a connection that says nothing is closed at once."""
+        with server.connect() as connection:
+            connection.settimeout(0.2)
+            try:
+                return connection.recv(1) == b""
+            except ConnectionResetError:
+                return True
+            except TimeoutError:
+                return False
+
     def test_more_connections_than_allowed(self):
         with Server("--model", MODEL, "--threads", "1", "--max-connections", "5") as server:
             kept = [server.connect() for _ in range(5)]
@@ -264,6 +287,7 @@ class Idle(unittest.TestCase):
             for connection in kept:
                 connection.close()
             until(lambda: self.connects(server))
+            self.assertGreaterEqual(server.metrics()["berth_connections_refused_total"], 1)
 
     @staticmethod
     def connects(server):

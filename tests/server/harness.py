@@ -28,9 +28,9 @@ def environment(**extra):
 class Server:
     """A running `berth serve`, on a port of its own unless there is --uds-path."""
 
-    def __init__(self, *arguments, env=None, wait=True):
+    def __init__(self, *arguments, env=None, wait=True, prefix=()):
         own = [] if any(str(each) == "--uds-path" for each in arguments) else ["--port", "0"]
-        self.process = subprocess.Popen([BERTH, "serve", *own, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        self.process = subprocess.Popen([*prefix, BERTH, "serve", *own, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.PIPE, env=env or environment())
         self.lines, self._queue = [], queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)

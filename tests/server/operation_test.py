@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """Running the server: logs, metrics, cache, drift. usage: operation_test.py BERTH REPOSITORY"""
 import json
+import os
 import pathlib
+import re
+import shutil
 import time
 import unittest
 
-from harness import WEIGHTS, Server, environment, run, temporary_folder
+from harness import REPOSITORY, WEIGHTS, Server, environment, run, temporary_folder
 
 INTENT = f"intent={WEIGHTS / 'intent'}"
 
@@ -24,13 +27,92 @@ class Logs(unittest.TestCase):
             self.assertNotIn(word, everything)
         (request,) = [event for event in events if event.get("id") == "id-7"]
         self.assertEqual((request["event"], request["path"], request["status"], request["method"]), ("request", "/embed", 200, "POST"))
+        self.assertEqual((request["inputs"], request["tokens"]), (1, 5))
         self.assertGreater(request["bytes"], 1000)
         self.assertRegex(request["trace"], "^[0-9a-f]{32}$")
         self.assertRegex(request["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
         self.assertEqual([event["event"] for event in events][-2:], ["stopping", "stopped"])
 
+    def test_tokens_of_all_instances(self):
+        with Server("--model", INTENT, "--threads", "1", "--log-format", "json", "--log-requests") as server:
+            server.post("/vertex", {"instances": [{"inputs": "one"}, {"inputs": ["one", "one"]}]})
+            line = json.loads(server.wait_for('"request"'))
+        self.assertEqual((line["path"], line["inputs"], line["tokens"]), ("/vertex", 3, 9))
+
+    def test_requests_that_are_not_read(self):
+        with Server("--model", INTENT, "--threads", "1", "--log-format", "json", "--log-requests", "--payload-limit", "1000") as server:
+            self.assertEqual(server.post("/embed", {"inputs": "private " * 200}).status, 413)
+            line = json.loads(server.wait_for('"request refused"'))
+            self.assertEqual(line["status"], 413)
+            self.assertEqual(server.metrics()['berth_http_refused_total{status="413"}'], 1)
+
+    def test_a_model_that_fails(self):
+        with temporary_folder() as folder:
+            model = pathlib.Path(folder) / "model"
+            shutil.copytree(WEIGHTS / "intent", model)
+            with Server("--model", f"cut={model}", "--threads", "1", "--log-format", "json") as server:
+                self.assertEqual(server.post("/embed", {"inputs": "one"}).status, 200)
+                os.truncate(model / "model.safetensors", 4096)
+                for _ in range(20):
+                    self.assertEqual(server.post("/embed", {"inputs": "a private matter"}).status, 424)
+                line = json.loads(server.wait_for('"model failed"'))
+                server.stop()
+                events = [json.loads(each)["event"] for each in server.lines]
+            self.assertEqual((line["level"], line["model"]), ("error", "cut"))
+            self.assertIn("model.safetensors", line["error"])
+            self.assertNotIn("private", "\n".join(server.lines))
+            self.assertLess(events.count("model failed"), 10)  # not one a request
+
+
+def families(text):
+    """Metrics by name as (type, help, samples), of Prometheus' text format 0.0.4, strictly: what is not as it has to be raises."""
+    found, name = {}, None
+    for line in text.removesuffix("\n").split("\n"):
+        kind, _, rest = line.partition(" ") if not line.startswith("# ") else (line[2:6], None, line[7:])
+        if kind == "HELP":
+            name, _, about = rest.partition(" ")
+            assert about and name not in found, line
+            found[name] = [None, about, {}]
+        elif kind == "TYPE":
+            assert rest.split(" ")[0] == name and found[name][0] is None and not found[name][2], line
+            found[name][0] = rest.split(" ")[1]
+        else:
+            sample = re.fullmatch(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*",?)+)\})? (\S+)', line)
+            assert sample, line
+            own, labels, value = sample[1], sample[2] or "", float(sample[3])
+            endings = ["_bucket", "_sum", "_count"] if found[name][0] == "histogram" else [""]
+            assert own in [name + ending for ending in endings] and (own, labels) not in found[name][2], line
+            found[name][2][own, labels] = value
+    return found
+
 
 class Numbers(unittest.TestCase):
+    def test_the_format_of_metrics(self):
+        with Server("--model", INTENT, "--model", f"sentiment={WEIGHTS / 'sentiment'}", "--profile", f"triage={REPOSITORY / 'examples/triage/triage.json'}", "--threads", "1") as server:
+            server.post("/embed", {"inputs": ["one", "two"]})
+            score = server.post("/predict", {"inputs": "one", "model": "sentiment"}).json[0]["score"]
+            server.post("/v1/classify", {"input": "one", "profile": "triage"})
+            server.post("/embed", {"inputs": 1})
+            found = families(server.request("GET", "/metrics").text)
+        self.assertGreater(len(found), 45)
+        for name, (kind, _, samples) in found.items():
+            if name.startswith("berth_"):
+                self.assertEqual(kind == "counter", name.endswith("_total"), name)
+            if kind != "histogram":
+                continue
+            for own, labels in list(samples):
+                if own == f"{name}_count":
+                    self.assertIn((f"{name}_sum", labels), samples)
+                    begin = labels + "," if labels else ""
+                    buckets = [(each[len(begin) + 4:-1], value) for (which, each), value in samples.items() if which == f"{name}_bucket" and each.startswith(begin + "le=")]
+                    self.assertEqual(buckets, sorted(buckets, key=lambda each: (float(each[0].replace("+Inf", "inf")), each[1])), name)
+                    self.assertEqual([value for _, value in buckets], sorted(value for _, value in buckets), name)
+                    self.assertEqual(buckets[-1], ("+Inf", samples[own, labels]))
+        self.assertAlmostEqual(found["berth_best_score"][2]["berth_best_score_sum", 'model="sentiment"'], score, 5)
+        self.assertEqual(found["berth_input_tokens"][2]["berth_input_tokens_sum", 'model="intent"'], 6)
+        accepted, refused = (found[f"berth_connections{which}_total"][2][f"berth_connections{which}_total", ""] for which in ["", "_refused"])
+        self.assertEqual((accepted, refused), (5, 0))
+
     def test_metrics(self):
         with Server("--model", INTENT, "--threads", "1") as server:
             server.post("/embed", {"inputs": "one"})

@@ -46,6 +46,9 @@ class Classifier:
     def __reduce__(self):
         return _load, (type(self), *self._made_of)
 
+    def __repr__(self):
+        return f"berth.Classifier({self._made_of[0]!r}, labels={self.labels}, model={self.model_error is None and not self._made_of[1]['rules_only']})"
+
     @staticmethod
     def check(path):
         """Raises an Error that lists every mistake of a profile, without loading its model."""
