@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/cpu_limits.hpp"
+#include "base/files.hpp"
 #include "base/json.hpp"
 #include "kernels/dispatch.hpp"
 
@@ -68,7 +69,9 @@ std::string describe_model(const ModelFacts& facts) {
   info["threads"] = facts.threads;
   info["parameters"] = facts.weights.parameters;
   info["model_size_bytes"] = facts.weights.bytes;
-  info["files"] = facts.tensors.files();
+  info["files"] = Json::array();
+  for (const base::LoggedFile& file : facts.files)
+    if (file.opened) info["files"].push_back(base::display(file.path.lexically_relative(facts.directory.root)));
   // A row of n tokens costs n * flop_per_token + n * n * flop_per_token_squared: the linear layers, and the two products of attention.
   info["flop_per_token"] = layers * 2.0 * (4.0 * hidden * hidden + inner_products * hidden * static_cast<double>(config.intermediate_size));
   info["flop_per_token_squared"] = layers * 4.0 * hidden;

@@ -129,6 +129,7 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
   model->pool_ = std::make_unique<base::ThreadPool>(options.threads > 0 ? options.threads : base::default_thread_count());
   const base::FileAccess access = options.mmap ? base::FileAccess::map : base::FileAccess::copy;
 
+  base::FileLog log;
   const loaders::ModelDirectory directory = loaders::ModelDirectory::open(path, access);
   model->tensors_ = loaders::TensorStore::open(directory.encoder, access);
   const bool is_static = directory.static_kind != loaders::StaticKind::none;
@@ -168,10 +169,11 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
   model->strip_text_ = !is_static && directory.sentence_transformers && directory.sentence_transformers->generation == loaders::Generation::first;
   model->lower_text_ = model->strip_text_ && directory.sentence_transformers->do_lower_case;  // the newer generation has no such field
   model->max_length_ = is_static ? model->static_->max_length : text_limit(directory, model->config_, model->tokenizer());
+  model->files_ = log.take();
   model->info_ = describe_model({.config = model->config_,
                                  .weights = model->weights_,
                                  .modules = model->modules_,
-                                 .tensors = *model->tensors_,
+                                 .files = model->files_,
                                  .tokenizer = model->tokenizer(),
                                  .isa = model->isa_,
                                  .threads = model->pool_->threads(),
