@@ -51,10 +51,14 @@ std::vector<std::string> berth::fuzz::seeds() {
   const std::string phobert = R"({"tokenizer_class":"PhobertTokenizer"})";
   return {
       pack(vocab, codes, phobert),
-      pack(vocab + "ab 1\n<s> 1\nc 1\n<mask> 1\n", codes + "a b</w> 1\na b\n\n x \xc2\xa0 y 1\n", R"({"tokenizer_class":"BertweetTokenizer","normalization":false})"),
+      pack(vocab + "ab 1\n<s> 1\nc 1\n<mask> 1\n", codes + "a b</w> 1\na b\n\n x \xc2\xa0 y 1\n",
+           R"({"tokenizer_class":"BertweetTokenizer","normalization":false})"),
       pack("a b c 1\r\n  1\r\n", "a\tb 1\r\nab ab 1", R"({"normalization":true})"),
       pack("", "", R"({"tokenizer_class":"PhobertTokenizer","bos_token":"","pad_token":"</s>","mask_token":{"content":"a","rstrip":true}})"),
-      pack("\xff 1\n", "\xef\xbb\xbf" "a b 1\n", R"({"tokenizer_class":"PhobertTokenizer","added_tokens_decoder":{"3":{"content":"ab"},"70":{"content":"b"}}})"),
+      pack("\xff 1\n",
+           "\xef\xbb\xbf"
+           "a b 1\n",
+           R"({"tokenizer_class":"PhobertTokenizer","added_tokens_decoder":{"3":{"content":"ab"},"70":{"content":"b"}}})"),
   };
 }
 

@@ -164,9 +164,13 @@ TEST_F(FastBpeFiles, NormalizationIsRefused) {
 }
 
 TEST_F(FastBpeFiles, VocabulariesThatAreNone) {
-  const std::vector<std::pair<std::string, std::string>> cases = {
-      {"tôi\n", "line 1"}, {"tôi 9\n\nb 1\n", "line 2"}, {"a 1\r\n \u00a0 5\r\n", "line 2"}, {"a 1\n 7\n", "line 2"}, {"a 1\nb\xff 2\n", "invalid UTF-8 at byte 5"},
-      {"a 1\n" + std::string(1025, 'x') + " 1\n", "longer than 1024 bytes"}, {"version https://git-lfs.github.com/spec/v1\n", "LFS"}};
+  const std::vector<std::pair<std::string, std::string>> cases = {{"tôi\n", "line 1"},
+                                                                  {"tôi 9\n\nb 1\n", "line 2"},
+                                                                  {"a 1\r\n \u00a0 5\r\n", "line 2"},
+                                                                  {"a 1\n 7\n", "line 2"},
+                                                                  {"a 1\nb\xff 2\n", "invalid UTF-8 at byte 5"},
+                                                                  {"a 1\n" + std::string(1025, 'x') + " 1\n", "longer than 1024 bytes"},
+                                                                  {"version https://git-lfs.github.com/spec/v1\n", "LFS"}};
   for (const auto& [text, problem] : cases) {
     vocab(text.c_str());
     expect_refused(ErrorCode::corrupt_file, {"vocab.txt", problem});
