@@ -1,7 +1,11 @@
 // PhoBERT's and BERTweet's tokenizers, classes of transformers that only exist in Python: vocab.txt, whose lines are a token and its count, and the
 // merges of fastBPE in bpe.codes.
+#include <algorithm>
+#include <array>
+
 #include "base/error.hpp"
 #include "base/files.hpp"
+#include "base/utf8.hpp"
 #include "tokenizer/classes.hpp"
 #include "tokenizer/decoders/decoders.hpp"
 #include "tokenizer/directory_config.hpp"
@@ -9,6 +13,7 @@
 #include "tokenizer/models/models.hpp"
 #include "tokenizer/post_processors/post_processors.hpp"
 #include "tokenizer/pre_tokenizers/pre_tokenizers.hpp"
+#include "tokenizer/unicode.hpp"
 
 namespace berth::tokenizer {
 namespace {

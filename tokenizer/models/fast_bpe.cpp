@@ -1,7 +1,5 @@
 // fastBPE by the rules of PhoBERT's and BERTweet's classes, which differ from those of BPE in tokenizer.json: symbols are any texts that merges make,
 // and a merge takes every occurrence of its pair at once, before pairs that it brings about are looked at.
-#include <algorithm>
-
 #include "base/utf8.hpp"
 #include "tokenizer/models/merge_table.hpp"
 #include "tokenizer/models/models.hpp"
