@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/file_log.hpp"
 #include "base/utf8.hpp"
 
 namespace berth::base {
@@ -61,6 +62,7 @@ Descriptor open_regular(const fs::path& path, std::uint64_t& size) {
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0) throw_unreadable(path, errno);
   if (!S_ISREG(status.st_mode)) throw_not_regular(path, status.st_mode);
   size = static_cast<std::uint64_t>(status.st_size);
+  FileLog::note(path, FileStamp(status), true);
   return file;
 }
 
@@ -99,9 +101,11 @@ bool file_exists(const fs::path& path) {
     const int error = errno;
     std::error_code ignored;
     const bool absent = (error == ENOENT || error == ENOTDIR) && fs::symlink_status(path, ignored).type() != fs::file_type::symlink;
-    if (absent) return false;
-    throw_unreadable(path, error);
+    if (!absent) throw_unreadable(path, error);
+    FileLog::note(path, FileStamp(), false);
+    return false;
   }
+  FileLog::note(path, FileStamp(status), false);
   if (!S_ISREG(status.st_mode)) throw_not_regular(path, status.st_mode);
   if (::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) != 0) throw_unreadable(path, errno);
   return true;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/cpu_limits.hpp"
+#include "base/files.hpp"
 #include "base/json.hpp"
 #include "kernels/dispatch.hpp"
 
@@ -68,7 +69,9 @@ std::string describe_model(const ModelFacts& facts) {
   info["threads"] = facts.threads;
   info["parameters"] = facts.weights.parameters;
   info["model_size_bytes"] = facts.weights.bytes;
-  info["files"] = facts.tensors.files();
+  info["files"] = Json::array();
+  for (const base::LoggedFile& file : facts.files)
+    if (file.opened) info["files"].push_back(base::display(file.path.lexically_relative(facts.directory.root)));
   if (facts.queries != nullptr) {
     info["queries"] = Json::parse(*facts.queries);
     info["queries"]["directory"] = facts.directory.queries->encoder.string();

@@ -4,13 +4,13 @@
 #include <span>
 #include <string>
 
+#include "base/file_log.hpp"
 #include "engine/auto_precision.hpp"
 #include "engine/model_config.hpp"
 #include "engine/pooling.hpp"
 #include "engine/weights.hpp"
 #include "kernels/isa.hpp"
 #include "loaders/model_directory.hpp"
-#include "loaders/tensors.hpp"
 #include "tokenizer/tokenizer.hpp"
 
 namespace berth::engine {
@@ -19,7 +19,7 @@ struct ModelFacts {
   const ModelConfig& config;
   const ModelWeights& weights;
   std::span<const SentenceModule> modules;
-  const loaders::TensorStore& tensors;
+  std::span<const base::LoggedFile> files;
   const tokenizer::Tokenizer* tokenizer;
   kernels::Isa isa;
   int threads;

@@ -14,6 +14,7 @@
 
 #include <berth/berth.h>
 
+#include "base/file_log.hpp"
 #include "base/parallel.hpp"
 #include "engine/inputs.hpp"
 #include "engine/long_text.hpp"
@@ -121,7 +122,8 @@ class Model {
   std::size_t max_length() const noexcept { return max_length_; }
   kernels::Isa isa() const noexcept { return isa_; }
   Precision precision() const noexcept { return precision_; }
-  const std::string& info() const noexcept { return info_; }  // JSON
+  const std::string& info() const noexcept { return info_; }                      // JSON
+  const std::vector<base::LoggedFile>& files() const noexcept { return files_; }  // that loading opened, and those it looked for
   Compute compute() const noexcept { return {*kernels_, *low_kernels_, *pool_}; }
   const WorkspacePool& workspaces() const noexcept { return workspaces_; }
 
@@ -134,7 +136,8 @@ class Model {
  private:
   Model() = default;
 
-  static std::unique_ptr<Model> build(const loaders::ModelDirectory& directory, const LoadOptions& options, std::shared_ptr<const base::ThreadPool> pool);
+  static std::unique_ptr<Model> build(const loaders::ModelDirectory& directory, const LoadOptions& options, std::shared_ptr<const base::ThreadPool> pool,
+                                      base::FileLog& log);
   // finish(workspace, first, rows) is called for each batch that has run, with the index of its first row and its rows' number.
   template <class Finish>
   void run(std::span<const berth_input> inputs, const RunOptions& options, std::optional<std::size_t> layers, berth_row* rows, const Finish& finish,
@@ -188,6 +191,7 @@ class Model {
   bool lower_text_ = false;
   std::size_t max_length_ = 0;
   std::string info_;
+  std::vector<base::LoggedFile> files_;
   mutable WorkspacePool workspaces_;
 };
 

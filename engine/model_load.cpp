@@ -134,18 +134,20 @@ std::unique_ptr<const Model> Model::load(const std::string& path, const LoadOpti
   check_options(options);
   static_cast<void>(precision_by_name(options.precision));  // before any file is read
   const auto pool = std::make_shared<const base::ThreadPool>(options.threads > 0 ? options.threads : base::default_thread_count());
-  std::unique_ptr<Model> model = build(loaders::ModelDirectory::open(path, file_access(options)), options, pool);
+  base::FileLog log;
+  std::unique_ptr<Model> model = build(loaders::ModelDirectory::open(path, file_access(options)), options, pool, log);
   base::return_free_memory();  // what parsing and packing needed
   return model;
 }
 
-std::unique_ptr<Model> Model::build(const loaders::ModelDirectory& directory, const LoadOptions& options, std::shared_ptr<const base::ThreadPool> pool) {
+std::unique_ptr<Model> Model::build(const loaders::ModelDirectory& directory, const LoadOptions& options, std::shared_ptr<const base::ThreadPool> pool,
+                                    base::FileLog& log) {
   std::unique_ptr<Model> model(new Model);
   model->isa_ = kernels::select_isa(options.isa);
   model->kernels_ = &kernels::kernel_table(model->isa_);
   model->low_kernels_ = &kernels::low_kernel_table(model->isa_);
   model->pool_ = std::move(pool);
-  if (directory.queries) model->queries_ = build(*directory.queries, options, model->pool_);
+  if (directory.queries) model->queries_ = build(*directory.queries, options, model->pool_, log);
   const std::optional<Precision> asked = precision_by_name(options.precision);
   const base::FileAccess access = file_access(options);
   model->tensors_ = loaders::TensorStore::open(directory.encoder, access);
@@ -187,10 +189,11 @@ std::unique_ptr<Model> Model::build(const loaders::ModelDirectory& directory, co
   model->strip_text_ = !is_static && directory.sentence_transformers && directory.sentence_transformers->generation == loaders::Generation::first;
   model->lower_text_ = model->strip_text_ && directory.sentence_transformers->do_lower_case;  // the newer generation has no such field
   model->max_length_ = is_static && !model->static_->is_sparse() ? model->static_->max_length : text_limit(directory, model->config_, model->tokenizer());
+  model->files_ = log.files();
   model->info_ = describe_model({.config = model->config_,
                                  .weights = model->weights_,
                                  .modules = model->modules_,
-                                 .tensors = *model->tensors_,
+                                 .files = model->files_,
                                  .tokenizer = model->tokenizer(),
                                  .isa = model->isa_,
                                  .threads = model->pool_->threads(),

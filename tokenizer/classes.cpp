@@ -24,4 +24,9 @@ std::vector<ClassRole> roles_of(BytePairFamily family) {
           {"pad_token", "<pad>"}, {"cls_token", "<s>"},  {"mask_token", "<mask>", true}};
 }
 
+std::vector<ClassRole> fast_bpe_roles() {
+  return {{"bos_token", "<s>"},   {"eos_token", "</s>"}, {"unk_token", "<unk>"},  {"sep_token", "</s>"},
+          {"pad_token", "<pad>"}, {"cls_token", "<s>"},  {"mask_token", "<mask>"}};
+}
+
 }  // namespace berth::tokenizer

@@ -43,6 +43,17 @@ inline constexpr std::array kBytePairClasses = {
     BytePairClass{"DebertaTokenizer", "deberta", BytePairFamily::deberta}, BytePairClass{"HerbertTokenizer", "herbert", BytePairFamily::herbert},
 };
 
+// Classes that only exist in Python: words and merges of fastBPE.
+struct FastBpeClass {
+  std::string_view class_name;
+  std::string_view model_type;
+  bool normalizes_tweets;  // where "normalization" is true
+};
+inline constexpr std::array kFastBpeClasses = {
+    FastBpeClass{"PhobertTokenizer", "phobert", false},
+    FastBpeClass{"BertweetTokenizer", "bertweet", true},
+};
+
 // Classes that put a beginning and an end around texts as add_bos_token and add_eos_token say; some encoders come with one.
 struct FramingClass {
   std::string_view class_name;
@@ -63,5 +74,6 @@ struct ClassRole {
 };
 std::vector<ClassRole> roles_of(WordPieceFamily family);
 std::vector<ClassRole> roles_of(BytePairFamily family);
+std::vector<ClassRole> fast_bpe_roles();
 
 }  // namespace berth::tokenizer

@@ -1,6 +1,7 @@
 // From files to the parts of a tokenizer.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <optional>
@@ -43,6 +44,12 @@ TokenizerParts load_vocab_txt(const std::filesystem::path& directory);
 // vocab.json and merges.txt, likewise: byte-level BPE.
 TokenizerParts load_vocab_json(const std::filesystem::path& directory);
 
+// vocab.txt with counts and bpe.codes, likewise: PhoBERT's and BERTweet's. These classes only exist in Python, so transformers reads their files even
+// beside a tokenizer.json.
+inline constexpr const char* kFastBpeCodes = "bpe.codes";
+bool is_fast_bpe(const DirectoryConfig& files);  // whether vocab.txt is of this kind
+TokenizerParts load_fast_bpe(const DirectoryConfig& files);
+
 // A sentencepiece model, likewise. The names such a file goes by, in the order they are looked for:
 inline constexpr std::array<const char*, 5> kSentencePieceFiles = {"sentencepiece.bpe.model", "spiece.model", "spm.model", "sentencepiece.model",
                                                                    "tokenizer.model"};
@@ -51,7 +58,17 @@ TokenizerParts load_sentencepiece(const std::filesystem::path& directory, const 
 // The merges that make the pieces of a BPE model; see sentencepiece_merges.cpp.
 MergeList sentencepiece_merges(const VocabularyEntries& pieces, const std::string& label);
 
-// A line is a token, its number the id. Lines end as in Python's text mode.
-VocabularyEntries read_vocab_lines(std::string_view text, const std::string& label);
+// A file of lines, checked to be UTF-8.
+std::string read_text_file(const std::filesystem::path& path);
+
+// Calls use(line, ended) for the lines of a text, which end as in Python's text mode; `ended` is false for a last one without an end.
+template <class Use>
+void for_each_line(std::string_view text, Use&& use) {
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find_first_of("\r\n", begin), text.size());
+    use(text.substr(begin, end - begin), end < text.size());
+    begin = end + (text.substr(end).starts_with("\r\n") ? 2 : 1);
+  }
+}
 
 }  // namespace berth::tokenizer

@@ -23,10 +23,12 @@ std::int32_t largest_id(const TokenizerParts& parts) {
 }
 
 TokenizerParts load_json_file(const std::filesystem::path& directory) {
+  const DirectoryConfig files(directory);
+  const bool python_only = files.fitting_class(kFastBpeClasses) != nullptr && base::file_exists(directory / "vocab.txt");
+  if (python_only && base::file_exists(directory / kFastBpeCodes)) return load_fast_bpe(files);
   const std::filesystem::path path = directory / "tokenizer.json";
   const std::string text = base::read_file(path, kMaxTokenizerFile);
   base::reject_impostor(text, base::display(path));
-  const DirectoryConfig files(directory);
   return load_tokenizer_json(text, base::display(path), &files);
 }
 
@@ -65,8 +67,9 @@ bool Tokenizer::present(const std::filesystem::path& directory) { return find_fi
 Tokenizer Tokenizer::load(const std::filesystem::path& directory) {
   const auto files = find_files(directory);
   if (!files)
-    throw base::Error(base::ErrorCode::not_found,
-                      base::display(directory) + ": no tokenizer.json, vocab.txt, vocab.json with merges.txt, or sentencepiece model");
+    throw base::Error(
+        base::ErrorCode::not_found,
+        base::display(directory) + ": no tokenizer.json, vocab.txt (with bpe.codes or without), vocab.json with merges.txt, or sentencepiece model");
   ConfigLimits limits;
   const std::filesystem::path config_path = directory / "tokenizer_config.json", map_path = directory / "special_tokens_map.json";
   if (base::file_exists(config_path)) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 
+#include "base/utf8.hpp"
 #include "tokenizer/unicode_tables.hpp"
 
 namespace berth::tokenizer {
@@ -222,6 +223,22 @@ CharTable::CharTable() {
 const CharTable& CharTable::instance() {
   static const CharTable table;
   return table;
+}
+
+std::string_view strip_python_space(std::string_view text) noexcept {
+  const CharTable& chars = CharTable::instance();
+  while (!text.empty()) {
+    const base::CodePoint c = base::decode_utf8(text, 0);
+    if (!is_python_space(chars, c.value)) break;
+    text.remove_prefix(c.length);
+  }
+  while (!text.empty()) {
+    std::size_t last = text.size() - 1;
+    while ((static_cast<unsigned char>(text[last]) & 0xC0) == 0x80) --last;
+    if (!is_python_space(chars, base::decode_utf8(text, last).value)) break;
+    text = text.substr(0, last);
+  }
+  return text;
 }
 
 }  // namespace berth::tokenizer

@@ -50,6 +50,11 @@ class CharTable {
   std::vector<Page> pages_;
 };
 
+// str.isspace() of Python, by which its classes cut lines and words: White_Space and four separators of ASCII.
+inline bool is_python_space(const CharTable& chars, char32_t c) noexcept { return chars.has(c, kSpace) || (c >= 0x1C && c <= 0x1F); }
+// `text` without those at its ends.
+std::string_view strip_python_space(std::string_view text) noexcept;
+
 // A short result of mapping one code point.
 struct CharSequence {
   std::array<char32_t, 4> chars{};

@@ -2,7 +2,6 @@
 // byte-level.
 #include "base/error.hpp"
 #include "base/files.hpp"
-#include "base/utf8.hpp"
 #include "tokenizer/directory_config.hpp"
 #include "tokenizer/loading.hpp"
 #include "tokenizer/model_reader.hpp"
@@ -27,11 +26,7 @@ VocabularyEntries read_vocabulary(const std::filesystem::path& path) {
 
 // A line is a merge, in order of rank; the first may name a version. What follows the two parts (HerBERT's files may count occurrences) is left out.
 MergeList read_merges(const std::filesystem::path& path, bool with_counts) {
-  const std::string text = base::read_file(path, kMaxTokenizerFile);
-  base::reject_impostor(text, base::display(path));
-  if (const std::size_t bad = base::find_invalid_utf8(text); bad != std::string::npos) {
-    throw base::Error(base::ErrorCode::corrupt_file, base::display(path) + ": invalid UTF-8 at byte " + std::to_string(bad));
-  }
+  const std::string text = read_text_file(path);
   ModelReader reader(base::display(path), "", "");
   const std::string_view all = text;
   for (std::size_t begin = 0; begin < all.size();) {
@@ -62,7 +57,6 @@ base::Json byte_level_stages(bool prefix_space) {
 }
 
 // HerBERT: BERT's words in characters, the last of each with a suffix.
-constexpr const char* kWordEnd = "</w>";
 base::Json herbert_stages() {
   return {{"normalizer", {{"type", "BertNormalizer"}, {"clean_text", true}, {"handle_chinese_chars", true}, {"strip_accents", false}, {"lowercase", false}}},
           {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},

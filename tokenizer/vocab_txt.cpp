@@ -27,30 +27,30 @@ void add_line(VocabularyEntries& entries, std::string_view line, const std::stri
   entries.add(line, static_cast<std::int32_t>(number));
 }
 
-}  // namespace
-
+// A line is a token, its number the id.
 VocabularyEntries read_vocab_lines(std::string_view text, const std::string& label) {
-  if (const std::size_t bad = base::find_invalid_utf8(text); bad != std::string_view::npos) {
-    throw base::Error(base::ErrorCode::corrupt_file, label + ": invalid UTF-8 at byte " + std::to_string(bad));
-  }
   VocabularyEntries entries;
-  std::size_t begin = 0;
-  while (begin < text.size()) {
-    const std::size_t end = std::min(text.find_first_of("\r\n", begin), text.size());
-    add_line(entries, text.substr(begin, end - begin), label);
-    const bool two = end + 1 < text.size() && text[end] == '\r' && text[end + 1] == '\n';
-    begin = end + (two ? 2 : 1);
-  }
+  for_each_line(text, [&](std::string_view line, bool) { add_line(entries, line, label); });
   return entries;
 }
 
+}  // namespace
+
+std::string read_text_file(const std::filesystem::path& path) {
+  std::string text = base::read_file(path, kMaxTokenizerFile);
+  base::reject_impostor(text, base::display(path));
+  if (const std::size_t bad = base::find_invalid_utf8(text); bad != std::string::npos) {
+    throw base::Error(base::ErrorCode::corrupt_file, base::display(path) + ": invalid UTF-8 at byte " + std::to_string(bad));
+  }
+  return text;
+}
+
 TokenizerParts load_vocab_txt(const std::filesystem::path& directory) {
+  const DirectoryConfig files(directory);
+  if (is_fast_bpe(files)) return load_fast_bpe(files);
   const std::filesystem::path vocab_path = directory / "vocab.txt";
   const std::string label = base::display(vocab_path);
-  const std::string vocab_text = base::read_file(vocab_path, kMaxTokenizerFile);
-  base::reject_impostor(vocab_text, label);
-
-  const DirectoryConfig files(directory);
+  const std::string vocab_text = read_text_file(vocab_path);
   const WordPieceClass* row = files.find_class(kWordPieceClasses, "a vocab.txt");
   const WordPieceFamily family = row != nullptr ? row->family : WordPieceFamily::bert;
   const Roles roles = files.roles(roles_of(family));

@@ -187,9 +187,7 @@ class Reader {
     if (source_.format() == InputFormat::jsonl) return add_object(dataset, record);
     std::vector<std::string> cells = std::move(record.cells);
     if (!csv_) {
-      std::string_view line = record.text;
-      if (record.first_line == 1 && line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
-      for (const std::string_view cell : split(line, '\t')) cells.emplace_back(cell);
+      for (const std::string_view cell : split(record.text, '\t')) cells.emplace_back(cell);
     }
     const bool blank = std::all_of(cells.begin(), cells.end(), [](const std::string& cell) { return trimmed(cell).empty(); });
     if (std::exchange(first_, false) && is_header(cells, record.where)) return;

@@ -198,7 +198,6 @@ std::optional<Record> Source::next(LineReader::Wait wait) {
     try {
       std::optional<Record> record;
       if (format_ == InputFormat::jsonl) {
-        if (end.lines == 1 && line->starts_with(kByteOrderMark)) line->remove_prefix(kByteOrderMark.size());
         if (is_blank(*line)) continue;  // as readers of JSON Lines do; in plain text a blank line is an empty text
         record = parse_record(*line, where, *fields_, given_);
       } else {
@@ -261,7 +260,6 @@ std::optional<Record> Source::next_csv(LineReader::Wait wait) {
     if (!csv_open_) {
       csv_->clear();
       csv_line_ = reader_->line();
-      if (csv_line_ == 1 && line->starts_with(kByteOrderMark)) line->remove_prefix(kByteOrderMark.size());
       if (line->empty() && columns_.size() != 1) continue;
     } else {
       csv_->add_break(csv_break_);

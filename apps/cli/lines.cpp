@@ -11,10 +11,13 @@
 
 #include "apps/cli/errors.hpp"
 #include "apps/cli/interrupts.hpp"
+#include "base/byte_order_mark.hpp"
 #include "base/error.hpp"
 
 namespace berth::cli {
 namespace {
+
+using base::kByteOrderMark;
 
 constexpr std::size_t kReadBytes = std::size_t{64} << 10;
 
@@ -138,7 +141,11 @@ std::optional<std::string_view> LineReader::next(Wait wait) {
     scanned_ = begin_;
     consumed_ += taken;
     ++line_;
-    if (line_ == 1) refuse_other_kinds(line, name_);
+    if (line_ == 1) {
+      refuse_other_kinds(line, name_);
+      if (!found && line == kByteOrderMark) continue;  // and that is all: as empty as a file without it
+      line = base::without_byte_order_mark(line);
+    }
     return line;
   }
 }

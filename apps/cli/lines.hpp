@@ -11,8 +11,6 @@
 
 namespace berth::cli {
 
-inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
 // A line that is too long to be held. The input goes on behind skip_line().
 struct LongLine : DataError {
   using DataError::DataError;
@@ -33,7 +31,7 @@ class LineReader {
   std::optional<char> peek_non_blank();
 
   enum class Wait { yes, no };
-  // The next line without its "\n" or "\r\n", valid until the next call; nullopt at the end of the input, when a signal came (interrupts.hpp) or, with
+  // The next line without its "\n" or "\r\n", the first one without a byte order mark, valid until the next call; nullopt at the end of the input, when a signal came (interrupts.hpp) or, with
   // Wait::no, when the rest of the line has not arrived yet. The last line needs no "\n". Throws DataError when reading fails or the input is UTF-16 or compressed, LongLine.
   std::optional<std::string_view> next(Wait wait);
   // Drops the rest of the line that next() met as a LongLine, in little memory; false when a signal came before its end.

@@ -33,6 +33,11 @@ std::string check_count(const std::string& text) {
   return whole_number_from(std::int64_t{0}, text) ? "" : "expected a whole number, 0 or more, got \"" + text + "\"";
 }
 
+std::string check_other_file(const std::string& path, const std::string& instead) {
+  if (path == "-") return "expected a file, got \"-\"; " + instead;
+  return path.empty() ? "expected a file, got nothing" : "";
+}
+
 std::vector<std::string> split_exactly(const std::string& text) {
   std::vector<std::string> parts;
   for (std::size_t begin = 0; begin <= text.size();) {

@@ -15,6 +15,9 @@ std::string check_encoding(const std::string& text);                            
 std::string check_fraction(const std::string& text);                                                     // a number from 0 to 1
 std::string check_between(const std::string& text, double least, double most, const std::string& unit);  // a number; unit: " seconds"
 
+// A file besides standard output, which has something else to say: "-" is none.
+std::string check_other_file(const std::string& path, const std::string& instead);
+
 // "a, b,c" as its parts, without white space around them and without empty ones.
 std::vector<std::string> split_list(const std::string& text);
 // The same with the spaces that stand beside a comma.

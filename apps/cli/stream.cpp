@@ -71,10 +71,7 @@ void add_stream_options(Command& command, StreamOptions& options, Npy npy) {
   command.add_flag("--no-header", options.no_header, "CSV and TSV: the first line is a record, too");
   command.add_option("--errors", options.errors, "Put lines that cannot be answered here, with number and reason, and go on")
       .type_name("FILE")
-      .check([](const std::string& path) {
-        if (path == "-") return std::string("expected a file, got \"-\"; standard error is /dev/stderr");
-        return path.empty() ? std::string("expected a file, got nothing") : std::string();
-      });
+      .check([](const std::string& path) { return check_other_file(path, "standard error is /dev/stderr"); });
   command.add_flag("--strict", options.strict, "Stop at the first such line, as without --errors");
   command.add_flag("--resume", options.resume, "Go on where an interrupted run with the same options stopped; needs --output");
 }

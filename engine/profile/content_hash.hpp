@@ -6,7 +6,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string_view>
+
+#include "base/file_log.hpp"
 
 namespace berth::engine {
 
@@ -36,10 +39,7 @@ class ContentHasher {
 
 ContentHash content_hash(std::string_view bytes);
 
-// Of everything in a model directory that a model is made of: names and contents of its weights, JSON files, vocabularies and sentencepiece models,
-// in its folders, too. base::Error{not_found}.
-ContentHash hash_model_directory(const std::filesystem::path& directory);
-// Of which files those are and when they were last written to, instead of what they hold: at once. base::Error{not_found}.
-ContentHash stamp_model_directory(const std::filesystem::path& directory);
+// Of those that were opened: their names seen from `directory`, and what they hold. base::Error{not_found}.
+ContentHash hash_files(std::span<const base::LoggedFile> files, const std::filesystem::path& directory);
 
 }  // namespace berth::engine

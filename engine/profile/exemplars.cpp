@@ -22,7 +22,7 @@ constexpr std::size_t kExamplesAtATime = 1024;
 
 // What vectors depend on besides their texts.
 ContentHash cache_key(const Model& model, const RunOptions& options, const std::filesystem::path& directory) {
-  const ContentHash weights = hash_model_directory(directory);
+  const ContentHash weights = hash_files(model.files(), directory);
   ContentHasher hasher;
   hasher.add(BERTH_VERSION);
   hasher.add(weights.low);

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/byte_order_mark.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/json.hpp"
@@ -183,7 +184,7 @@ std::vector<std::string> read_example_file(const fs::path& file, const std::stri
       const std::size_t end = std::min(text.find('\n', begin), text.size());
       std::string_view line = std::string_view(text).substr(begin, end - begin);
       begin = end + 1;
-      if (number == 0 && line.starts_with("\xEF\xBB\xBF")) line.remove_prefix(3);
+      if (number == 0) line = base::without_byte_order_mark(line);
       if (line.ends_with('\r')) line.remove_suffix(1);
       if (base::find_invalid_utf8(line) != std::string_view::npos) {
         mistakes.add(path, base::display(file) + ": line " + std::to_string(number + 1) + " is not valid UTF-8");
@@ -354,7 +355,7 @@ std::size_t ProfileSpec::examples() const noexcept {
 }
 
 ProfileSpec parse_profile(std::string_view text, const std::filesystem::path& file) {
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  text = base::without_byte_order_mark(text);
   const Json document = base::parse_json(text, base::display(file), {.max_bytes = kMaxFileBytes});
   if (!document.is_object()) throw Error(ErrorCode::corrupt_file, base::display(file) + ": expected a JSON object, got " + base::describe(document));
   Mistakes mistakes(base::display(file), lines_of_json(text));

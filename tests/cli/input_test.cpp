@@ -62,12 +62,29 @@ TEST_F(CliInput, PlainLines) {
 TEST_F(CliInput, FormatIsRecognised) {
   EXPECT_EQ(texts("{\"text\":\"a\"}\n"), Texts{"a"});
   EXPECT_EQ(texts("\n \t\r\n {\"text\":\"a\"}"), Texts{"a"});
-  EXPECT_EQ(texts("\xEF\xBB\xBF{\"text\":\"a\"}"), Texts{"a"});
   EXPECT_EQ(texts("\n x {"), (Texts{"", " x {"}));
   EXPECT_EQ(texts("\"text\""), Texts{"\"text\""});
   EXPECT_EQ(texts("{\"text\":\"a\"}", InputFormat::lines), Texts{"{\"text\":\"a\"}"});
-  EXPECT_EQ(texts("\xEF\xBB\xBFx"), Texts{"\xEF\xBB\xBFx"});
   expect_error("a", 0, {"line 1", "not valid JSON"}, InputFormat::jsonl);
+}
+
+// As Notepad and Excel write them.
+TEST_F(CliInput, AByteOrderMarkIsNoText) {
+  const std::string mark = "\xEF\xBB\xBF", quoted = "{\"text\":\"a\"}\n";
+  for (const InputFormat format : {InputFormat::automatic, InputFormat::lines}) {
+    EXPECT_EQ(texts(mark + "x\r\n" + mark + "y\n", format), (Texts{"x", mark + "y"})) << "only at the beginning";
+    EXPECT_EQ(texts(mark + mark + "x" + mark, format), Texts{mark + "x" + mark}) << "one";
+    EXPECT_EQ(texts(mark + "\nx", format), (Texts{"", "x"}));
+    EXPECT_EQ(texts("\n" + mark + "x", format), (Texts{"", mark + "x"}));
+    expect_error("\xEF\xBBx", 0, {"line 1: invalid UTF-8 at byte 1"}, format);
+  }
+  for (const InputFormat format : {InputFormat::automatic, InputFormat::lines, InputFormat::jsonl, InputFormat::csv, InputFormat::tsv})
+    EXPECT_EQ(texts(mark, format), Texts{}) << "as empty as an empty file";
+  for (const InputFormat format : {InputFormat::automatic, InputFormat::jsonl}) EXPECT_EQ(texts(mark + quoted + "\n" + quoted, format), (Texts{"a", "a"}));
+  expect_error("{\"text\":" + mark + "\"a\"}", 0, {"line 1", "not valid JSON"}, InputFormat::jsonl);
+  EXPECT_EQ(texts(mark + "text,b\n" + mark + "x,1\n", InputFormat::csv), Texts{mark + "x"}) << "the first column's name";
+  EXPECT_EQ(texts(mark + "\"text\",b\nx,1\n", InputFormat::csv), Texts{"x"}) << "quoted";
+  EXPECT_EQ(texts(mark + "text\tb\nx\t1\n", InputFormat::tsv), Texts{"x"});
 }
 
 // "Unicode text" of spreadsheets, whose other lines would be valid UTF-8; and what nobody has unpacked.

@@ -27,6 +27,22 @@ class Tables(WithFolder):
         for row, told in zip(rows[1:], expected):
             self.assertEqual((row[3], float(row[4]), int(row[5]), row[6]), (told["labels"][0]["label"], told["labels"][0]["score"], told["tokens"], "false"))
 
+    def test_a_byte_order_mark_is_no_text(self):
+        """A file from Windows gives what it would give without its mark, which is not in what is kept, either."""
+        mark = b"\xef\xbb\xbf"
+        for name, content in [("in.txt", b"A warm film.\r\ndull\r\n"), ("in.csv", b'text,id\r\n"A warm, funny film.",1\r\n'), ("in.tsv", b"text\tid\r\ndull\t1\r\n"),
+                              ("in.jsonl", b'{"text":"dull","id":1}\r\n')]:
+            for extra in [[], ["--output-format", "jsonl"], ["--keep-fields"] if name != "in.txt" else []]:
+                plain = self.run_to("plain", "classify", "--input", self.write(name, content), *extra).read_bytes()
+                self.assertEqual(self.run_to("marked", "classify", "--input", self.write(name, mark + content), *extra).read_bytes(), plain, (name, extra))
+                self.assertNotIn(mark, plain)
+        self.assertEqual(lines("encode", stdin=mark + b"dull\n")[0]["text"], "dull")
+        labelled = b"sentence,label\nA warm film.,POSITIVE\ndull,NEGATIVE\n"
+        results = [lines("eval", "--model", WEIGHTS / "sentiment", "--data", self.write("data.csv", start + labelled)) for start in (b"", mark)]
+        self.assertEqual(results[0], results[1])
+        (same,) = lines("classify", stdin=b"\xef\xbb\xbf\xef\xbb\xbfdull\n")
+        self.assertEqual(same["text"], "\ufeffdull")
+
     def test_text_field_and_other_formats(self):
         path = self.csv([["a", "message"], *([str(i), text] for i, text in enumerate(TEXTS))])
         rows = lines("classify", "--input", path, "--text-field", "message", "--output-format", "jsonl", "--result-field", "answer")

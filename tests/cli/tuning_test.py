@@ -130,6 +130,14 @@ class Tuning(unittest.TestCase):
         self.assertEqual(self.run_json("tune", "--folds", "4"), result)  # the same every time
         self.assertNotEqual(self.run_json("tune", "--folds", "4", "--seed", "2")["confusion"], None)
 
+    def test_files_are_no_standard_output(self):
+        for option in ["--output", "--report"]:
+            for name in ["-", ""]:
+                done = berth("profile", "tune", self.profile, "--data", self.data, option, name, cwd=self.folder)
+                self.assertEqual((done.returncode, done.stdout), (2, b""), done.stderr)
+                self.assertIn(f"{option}: expected a file, got " + ('"-"; standard output has the figures' if name else "nothing"), done.stderr)
+        self.assertFalse((self.folder / "-").exists())
+
     def test_tune_for_a_recall(self):
         def recall(target):
             self.run_json("tune", "--target", target, "--output", self.folder / "tuned.json")

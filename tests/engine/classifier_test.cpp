@@ -352,7 +352,13 @@ TEST(Classifier, ProfilesShareAModel) {
   // Other files, though of the same names and sizes: another model.
   const std::string config = base::read_file(model / "config.json", 1 << 20);
   std::ofstream(model / "config.json", std::ios::binary) << config;
-  EXPECT_NE(Classifier::load(file, {})->model(), kept);
+  const auto changed = Classifier::load(file, {});
+  EXPECT_NE(changed->model(), kept);
+  // And with one that was looked for before and is there now, though the others are as they were.
+  std::ofstream(model / "special_tokens_map.json", std::ios::binary) << "{}";
+  const auto another = Classifier::load(file, {});
+  EXPECT_NE(another->model(), changed->model());
+  EXPECT_EQ(Classifier::load(file, {})->model(), another->model());
 }
 
 TEST(ContentHash, TellsContentApart) {
@@ -365,7 +371,14 @@ TEST(ContentHash, TellsContentApart) {
     return hasher.finish();
   };
   EXPECT_NE(two("ab", "c"), two("a", "bc"));
-  expect_error(ErrorCode::not_found, {"no/such"}, [] { hash_model_directory("no/such"); });
+  const Folder folder;
+  const fs::path inside = folder.directory.path(), file = inside / "a.json";
+  std::ofstream(file) << "a";
+  const auto hash = [&](bool opened, const fs::path& seen_from) { return hash_files(std::vector<base::LoggedFile>{{file, {}, opened}}, seen_from); };
+  EXPECT_NE(hash(true, inside), hash(false, inside)) << "what was only asked for has no content";
+  EXPECT_NE(hash(true, inside), hash(true, inside.parent_path())) << "the name counts";
+  fs::remove(file);
+  expect_error(ErrorCode::not_found, {"a.json"}, [&] { hash(true, inside); });
 }
 
 }  // namespace

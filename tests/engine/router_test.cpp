@@ -1,4 +1,5 @@
 // sentence-transformers' Router: queries through another model than documents, SPLADE's table of weights among them.
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <string>
@@ -6,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/json.hpp"
 #include "engine/model.hpp"
 #include "tests/engine/inputs.hpp"
 #include "tests/engine/reference_case.hpp"
@@ -203,7 +205,12 @@ TEST_F(DenseRouter, EachRouteIsItsOwnModel) {
   for (std::size_t i = 0; i < size; ++i)
     EXPECT_NEAR(static_cast<double>(queries[i]), static_cast<double>(row(3, i) + row(4, i)) / 2 / std::sqrt(square), 1e-6) << i;
   EXPECT_NE(model->info().find("\"queries\":{"), std::string::npos);
-  EXPECT_NE(model->info().find("query_0_StaticEmbedding"), std::string::npos);
+  const base::Json info = base::Json::parse(model->info());
+  const std::vector<std::string> files = info["files"], of_queries = info["queries"]["files"];
+  for (const char* name : {"r/document_0_Transformer/model.safetensors", "r/query_0_StaticEmbedding/model.safetensors", "r/router_config.json"})
+    EXPECT_EQ(std::count(files.begin(), files.end(), name), 1) << name;
+  EXPECT_EQ(std::count(of_queries.begin(), of_queries.end(), "r/query_0_StaticEmbedding/tokenizer.json"), 1);
+  EXPECT_EQ(info["queries"]["directory"], (path() / "r/query_0_StaticEmbedding").string());
   // Threads and batches change nothing on either.
   std::vector<std::string> many;
   for (int i = 0; i < 40; ++i) many.push_back(i % 3 == 0 ? "cat" : "a mat sat");

@@ -68,6 +68,17 @@ TEST_F(SetFitModel, ClassifiesItsEmbeddings) {
   }
 }
 
+TEST_F(SetFitModel, InfoNamesWhatWasOpened) {
+  const std::string plain = R"("files":["1_Pooling/config.json","config.json",)";
+  const std::string info = Model::load(path().string(), {.threads = 1})->info();
+  EXPECT_NE(info.find(R"("model.safetensors","model_head.pkl","modules.json")"), std::string::npos) << info;
+  EXPECT_NE(info.find("\"config_setfit.json\","), std::string::npos) << info;
+  fs::remove(path() / "model_head.pkl");
+  const std::string without = Model::load(path().string(), {.threads = 1})->info();
+  EXPECT_NE(without.find(plain), std::string::npos) << without;
+  EXPECT_EQ(without.find("setfit"), std::string::npos) << "nobody reads it without a head: " << without;
+}
+
 TEST_F(SetFitModel, LongTextsAreWindowsOfScores) {
   const auto model = Model::load(path().string(), {.threads = 1});
   std::string text;

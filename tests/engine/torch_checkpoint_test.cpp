@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/files.hpp"
 #include "engine/model.hpp"
 #include "engine/profile/content_hash.hpp"
 #include "tests/engine/inputs.hpp"
@@ -137,18 +138,30 @@ TEST(TorchModels, NonFiniteWeightsAreNamed) {
                [&] { Model::load((files / "bert").string(), {.threads = 1}); });
 }
 
+// Shards may have any name that the index gives them.
 TEST(TorchModels, TheContentHashSeesTheirWeights) {
   const TempDirectory files;
-  files.write("m/config.json", "{}");
-  files.write("m/pytorch_model.bin", "a");
-  const auto before = engine::hash_model_directory(files / "m");
-  files.write("m/optimizer.pt", "not the model's");
-  EXPECT_EQ(engine::hash_model_directory(files / "m"), before);
-  files.write("m/pytorch_model.bin", "b");
-  const auto after = engine::hash_model_directory(files / "m");
-  EXPECT_NE(after, before);
-  files.write("m/sparse_linear.pt", "a");
-  EXPECT_NE(engine::hash_model_directory(files / "m"), after);
+  const fs::path directory = files / "bert";
+  fs::copy(reference("bert"), directory, fs::copy_options::recursive);
+  {
+    const auto store = loaders::TensorStore::open(directory);
+    files.write("bert/part.bin", as_torch(store, Matrices::by_rows));
+    std::string index;
+    for (const auto& tensor : store.tensors()) index += (index.empty() ? "" : ",") + ('"' + tensor.name) + R"(":"part.bin")";
+    files.write("bert/pytorch_model.bin.index.json", R"({"weight_map":{)" + index + "}}");
+    fs::remove(directory / "model.safetensors");
+  }
+  const auto model = Model::load(directory.string(), {.threads = 1});
+  EXPECT_NE(model->info().find(R"("files":["config.json","part.bin","pytorch_model.bin.index.json")"), std::string::npos) << model->info();
+  const auto hash = [&] { return engine::hash_files(model->files(), directory); };
+  const auto before = hash();
+  files.write("bert/optimizer.bin", "not the model's");
+  EXPECT_EQ(hash(), before);
+  EXPECT_EQ(engine::hash_files(Model::load(directory.string(), {.threads = 1})->files(), directory), before);
+  std::string shard = base::read_file(directory / "part.bin", std::size_t{64} << 20);
+  shard.back() = static_cast<char>(shard.back() ^ 1);
+  files.write("bert/part.bin", shard);
+  EXPECT_NE(hash(), before);
 }
 
 }  // namespace

@@ -59,7 +59,7 @@ class Golden(unittest.TestCase):
                                        "labels": {"card": {"examples": ["I lost my card", "my card was stolen"], "threshold": 0.6}, "other": {"examples": []}}}))
         small = ("--max-client-batch-size", "4", "--payload-limit", "4096", "--threads", "1")
         keys = pathlib.Path(cls.folder.name) / "keys"
-        keys.write_text("# of the test\nfirst-key\nsecond-key\n")
+        keys.write_text("\ufefffirst-key\r\n# of the test\nsecond-key\n", encoding="utf-8", newline="")  # as Notepad would
         cls.servers = {
             "embed": Server("--model", f"intent={WEIGHTS / 'intent'}", *small),
             "classify": Server("--model", f"sentiment={WEIGHTS / 'sentiment'}", *small),

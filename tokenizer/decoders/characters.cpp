@@ -1,9 +1,10 @@
-// Metaspace, Replace, Strip, BPEDecoder, Fuse and Sequence.
+// Metaspace, Replace, Strip, BPEDecoder, fastBPE's, Fuse and Sequence.
 #include <limits>
 
 #include "base/utf8.hpp"
 #include "tokenizer/decoders/decoders.hpp"
 #include "tokenizer/decoders/text_replacer.hpp"
+#include "tokenizer/models/models.hpp"
 #include "tokenizer/unicode.hpp"
 
 namespace berth::tokenizer {
@@ -68,6 +69,20 @@ class BpeDecoder final : public Decoder {
   TextReplacer suffix_;
 };
 
+// As convert_tokens_to_string of PhoBERT's class: it is the space after the mark that joins, so the last token keeps its own.
+class FastBpeDecoder final : public Decoder {
+ public:
+  void apply(std::vector<std::string>& tokens) const override {
+    std::string all;
+    for (const std::string& token : tokens) all.append(&token == &tokens.front() ? "" : " ").append(token);
+    mark_.apply(all);
+    tokens.assign(1, std::string(strip_python_space(all)));
+  }
+
+ private:
+  TextReplacer mark_{make_literal(std::string(kFastBpeContinues) + " "), ""};
+};
+
 class FuseDecoder final : public Decoder {
  public:
   void apply(std::vector<std::string>& tokens) const override {
@@ -105,6 +120,7 @@ std::unique_ptr<Decoder> load_strip_decoder(const StageSource& source) {
 }
 
 std::unique_ptr<Decoder> load_bpe_decoder(const StageSource& source) { return std::make_unique<BpeDecoder>(source.text("suffix")); }
+std::unique_ptr<Decoder> make_fast_bpe_decoder() { return std::make_unique<FastBpeDecoder>(); }
 std::unique_ptr<Decoder> load_fuse_decoder(const StageSource&) { return std::make_unique<FuseDecoder>(); }
 
 std::unique_ptr<Decoder> load_decoder_sequence(const StageSource& source) {

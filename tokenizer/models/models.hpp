@@ -35,6 +35,14 @@ struct BpeOptions {
 // `label` names the merges' file and field in errors.
 std::unique_ptr<Model> make_bpe(const BpeOptions& options, ModelData data, const std::string& label);
 
+// The last symbol of a word ends in this.
+inline constexpr std::string_view kWordEnd = "</w>";
+// A token that is not the last of its word ends in this.
+inline constexpr std::string_view kFastBpeContinues = "@@";
+// fastBPE as PhoBERT's and BERTweet's classes read it: merges are of texts, whether or not the vocabulary has them; only what is left is looked up.
+// `unknown` is an id of the vocabulary.
+std::unique_ptr<Model> make_fast_bpe(ModelData data, std::int32_t unknown, const std::string& label);
+
 // Throws corrupt_file unless model.vocab was an object.
 void require_vocabulary_object(const StageSource& source, const VocabularyEntries& entries);
 // The error of a text that needs an unknown token where the vocabulary has none.

@@ -29,9 +29,13 @@ struct ModelScratch {
   std::vector<PathNode> path;
   std::vector<MergeSymbol> symbols;
   MergeQueue queue;
+  std::vector<std::uint32_t> places;  // fastBPE: of symbols whose pairs are new
   std::string text;
 
-  std::size_t bytes() const { return path.capacity() * sizeof(PathNode) + symbols.capacity() * sizeof(MergeSymbol) + queue.bytes() + text.capacity(); }
+  std::size_t bytes() const {
+    return path.capacity() * sizeof(PathNode) + symbols.capacity() * sizeof(MergeSymbol) + queue.bytes() + places.capacity() * sizeof(std::uint32_t) +
+           text.capacity();
+  }
 };
 
 }  // namespace berth::tokenizer

@@ -20,5 +20,7 @@ std::unique_ptr<PreTokenizer> load_unicode_scripts(const StageSource& source);
 std::unique_ptr<PreTokenizer> load_fixed_length(const StageSource& source);
 std::unique_ptr<PreTokenizer> load_pre_tokenizer_sequence(const StageSource& source);
 std::unique_ptr<PreTokenizer> make_bert_pre_tokenizer();
+// What Python finds as \S+\n?: words, each with the line feed that follows it.
+std::unique_ptr<PreTokenizer> make_fast_bpe_pre_tokenizer();
 
 }  // namespace berth::tokenizer

@@ -339,6 +339,8 @@ void run(const ProfileCommand& options, const std::vector<std::string>& words) {
   tune(options, words[1]);
 }
 
+std::string check_beside_figures(const std::string& path) { return check_other_file(path, "standard output has the figures"); }
+
 }  // namespace
 
 void add_profile(CommandLine& line) {
@@ -351,7 +353,9 @@ void add_profile(CommandLine& line) {
       .type_name("FILE");
   add_dataset_options(command, options->dataset);
   command.add_option("--worst", options->errors, "Errors to show, the worst first; default 20").type_name("N").check(check_count);
-  command.add_option("--report", options->report, "Write a page of HTML with the matrix of confusion, curves and errors").type_name("FILE");
+  command.add_option("--report", options->report, "Write a page of HTML with the matrix of confusion, curves and errors")
+      .type_name("FILE")
+      .check(check_beside_figures);
   command.add_option("--target", options->target, "tune: macro-f1 (default), or recall:LABEL=SHARE,... at the best precision").type_name("TARGET");
   command.add_option("--folds", options->folds, "tune: parts of the data, each labelled by what was tuned on the others; default 5")
       .type_name("N")
@@ -360,7 +364,7 @@ void add_profile(CommandLine& line) {
   command.add_option("--thresholds", options->thresholds, "tune: one for each label, one for all, or auto: each with up to 40 labels")
       .type_name("auto|each|one")
       .check([](const std::string& text) { return check_choice(text, "auto|each|one"); });
-  command.add_option("--output", options->output, "tune: write the profile with its new thresholds to this file").type_name("FILE");
+  command.add_option("--output", options->output, "tune: write the profile with its new thresholds to this file").type_name("FILE").check(check_beside_figures);
   add_output_options(command, options->text);
   command.callback([&line, command, options] {
     options->precision_given = command.given("--precision");

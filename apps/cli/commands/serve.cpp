@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <utility>
 
 #include "apps/cli/classifiers.hpp"
 #include "apps/cli/commands.hpp"
@@ -15,6 +16,7 @@
 #include "apps/cli/option_checks.hpp"
 #include "apps/cli/settings.hpp"
 #include "apps/server/serve.hpp"
+#include "base/byte_order_mark.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/utf8.hpp"
@@ -161,7 +163,9 @@ std::vector<std::string> keys_of(const ServeCommand& options) {
   }
   std::ifstream file(options.key_file);
   if (!file) throw UsageError("--api-key-file: cannot read " + options.key_file);
+  bool first = true;
   for (std::string line; std::getline(file, line);) {
+    if (std::exchange(first, false)) line = std::string(base::without_byte_order_mark(line));
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
     if (!line.empty() && line.front() != '#') keys.push_back(line);
   }
