@@ -267,7 +267,7 @@ void Model::row_scores(std::span<const berth_input> inputs, const RunOptions& op
           const float* embeddings = finish_dense(workspace, first, count, {.normalize = sentence_head_->normalize}, nullptr);
           run_sentence_head(compute(), *sentence_head_, embeddings, count, scores);
         } else {
-          run_row_head(compute(), config_, weights_.head, config_.head.mean_pooling, workspace, scores);
+          run_row_head(compute(), config_, weights_.head, config_.head.pooling, workspace, scores);
         }
         check_finite(scores, count, labels, first);
         if (function == ScoreFunction::sigmoid) kernels_->activate(scores, count * labels, kernels::Activation::sigmoid);
@@ -338,7 +338,7 @@ void Model::hidden_states(std::span<const berth_input> inputs, std::size_t layer
 
 void Model::pooler_output(std::span<const berth_input> inputs, float* out) const {
   run(inputs, {}, {}, nullptr, [&](Workspace& workspace, std::size_t first, std::size_t) {
-    run_row_head(compute(), config_, weights_.pooler, false, workspace, out + first * config_.hidden_size);
+    run_row_head(compute(), config_, weights_.pooler, HeadPooling::first, workspace, out + first * config_.hidden_size);
   });
 }
 

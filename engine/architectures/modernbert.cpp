@@ -66,7 +66,7 @@ void read_modernbert(const base::JsonObject& json, const loaders::TensorStore&, 
   }
   const std::string pooling = json.string_or("classifier_pooling", "cls");
   if (pooling != "cls" && pooling != "mean") refuse(json, "classifier_pooling", "cls, mean");
-  config.head.mean_pooling = pooling == "mean";
+  config.head.pooling = pooling == "mean" ? HeadPooling::mean : HeadPooling::first;
 }
 
 // The prediction head that all of ModernBERT's heads begin with.
