@@ -15,6 +15,7 @@
   entry(kDistilBert)               \
   entry(kElectra)                  \
   entry(kErnie)                    \
+  entry(kEuroBert)                 \
   entry(kGteNew)                   \
   entry(kGte)                      \
   entry(kJinaEmbeddingsV3)         \

@@ -13,10 +13,12 @@ import sys
 import numpy as np
 
 import derive_models as models
+import derive_rms as rms
 import derive_weights as weights
 
 HERE = pathlib.Path(__file__).parent
 ROWS = (17, 23, 2, 9, 5)  # tokens of the rows of a batch
+LONGEST = 160  # tokens of a row, where a model says nothing of it
 
 
 def config_of(model_type, name, **more):
@@ -73,6 +75,7 @@ CASES = {
     "deberta": dict(
         config=config_of("deberta", "DebertaModel", **{**DEBERTA, "position_biased_input": True}, max_relative_positions=-1, pos_att_type=["p2c"]),
         make=weights.make_deberta, run=models.deberta, prefix="", head=None, outputs=lambda model, x: {}, notes="p2c alone, absolute positions"),
+    **rms.CASES,
 }
 
 DESCRIPTIONS = {
@@ -108,23 +111,28 @@ def save(path, tensors):
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
-def write_case(name, config, make, run, prefix, head, outputs, notes, published=None):
+def write_case(name, config, make, run, prefix, head, outputs, notes, published=None, kind=models.Model):
     maker = weights.Maker(sum(name.encode()), prefix)
     make(maker, config)
     if head:
         head(maker, config)
-    model = models.Model(config, maker.tensors, prefix)
+    model = kind(config, maker.tensors, prefix)
     expected, scales = {}, {}
-    for group, lengths in (("", ROWS), ("long.", (config["max_position_embeddings"] - 2,))):
+    for group, lengths in (("", ROWS), ("long.", (config.get("max_position_embeddings", LONGEST) - 2,))):
         width = max(lengths)
-        inputs = {key: np.zeros((len(lengths), width), np.int64) for key in ("input_ids", "attention_mask", "token_type_ids")}
+        types_there = "type_vocab_size" in config
+        inputs = {key: np.zeros((len(lengths), width), np.int64) for key in ("input_ids", "attention_mask") + ("token_type_ids",) * types_there}
         inputs["input_ids"][:] = config["pad_token_id"]
         values = {}
         for row, length in enumerate(lengths):
-            ids, types = maker.random.integers(5, config["vocab_size"], length), np.sort(maker.random.integers(0, config["type_vocab_size"], length))
-            inputs["input_ids"][row, :length], inputs["token_type_ids"][row, :length], inputs["attention_mask"][row, :length] = ids, types, 1
+            ids, types = maker.random.integers(5, config["vocab_size"], length), None
+            inputs["input_ids"][row, :length], inputs["attention_mask"][row, :length] = ids, 1
+            if types_there:
+                types = np.sort(maker.random.integers(0, config["type_vocab_size"], length))
+                inputs["token_type_ids"][row, :length] = types
             states = run(model, ids, types)
-            given = {"last_hidden_state": states[-1], **outputs(model, states[-1])}
+            last = model.finish(states[-1])
+            given = {"last_hidden_state": last, **outputs(model, last)}
             if group == "":
                 given.update({f"hidden_states.{i}": state for i, state in enumerate(states)})
             for key, value in given.items():
