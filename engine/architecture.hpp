@@ -25,8 +25,8 @@ struct ConfigKeys {
   std::string_view num_key_value_heads = "";  // where several heads may share their keys and values
   std::string_view head_size = "";            // where it need not be hidden_size by num_heads
   std::string_view intermediate_size = "intermediate_size";
-  std::string_view max_positions = "max_position_embeddings";
-  std::string_view embedding_size = "";  // of the tables, where it may differ from hidden_size
+  std::string_view max_positions = "max_position_embeddings";  // without a key any number: the tokenizer has its own limit
+  std::string_view embedding_size = "";                        // of the tables, where it may differ from hidden_size
   std::string_view type_vocab_size = "type_vocab_size";
   std::string_view activation = "hidden_act";
   std::string_view layer_norm_epsilon = "layer_norm_eps";
@@ -75,7 +75,7 @@ struct TensorNames {
   // behind the layers
   std::string_view final_norm = {};
   // relative positions
-  std::string_view relative_bias = {};        // [buckets, heads], added to the scores of every layer
+  std::string_view relative_bias = {};        // [buckets, heads], added to the scores of every layer, or one for each
   std::string_view relative_embeddings = {};  // [2 span, hidden], of disentangled attention
   std::string_view relative_embeddings_norm = {};
   std::string_view position_key = {};  // per layer: projections of relative_embeddings

@@ -85,7 +85,7 @@ class HeadAttention {
     args.window = plan_.window;
     if (!workspace_.batch.attended.empty()) args.keys = workspace_.batch.attended[row];
     args.scratch = scratch;
-    if (config_.relative_bias != RelativeBias::none) args.relative_bias = workspace_.positions.relative_bias(head);
+    if (config_.relative_bias != RelativeBias::none) args.relative_bias = workspace_.positions.relative_bias(plan_.relative_table * config_.num_heads + head);
     return args;
   }
 

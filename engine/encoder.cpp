@@ -276,7 +276,7 @@ void prepare(const Compute& compute, const ModelConfig& config, const ModelWeigh
   const RaggedBatch& batch = workspace.batch;
   if (prepare_chunks(compute, config, weights, workspace)) return;
   workspace.reserve(plan_workspace(config, weights.layer_precision, compute, batch.tokens(), batch.longest()));
-  workspace.positions.reserve(config, weights.relative_bias.data(), batch.longest());
+  workspace.positions.reserve(config, weights.relative_bias, batch.longest());
   workspace.shares.reserve(static_cast<std::size_t>(compute.pool.threads()));
 }
 

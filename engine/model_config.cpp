@@ -134,7 +134,7 @@ void read_sizes(const JsonObject& config, ModelConfig& to) {
     const std::size_t fallback = defaults.embedding_size == 0 ? to.hidden_size : defaults.embedding_size;
     to.embedding_size = size_or(config, std::string(keys.embedding_size).c_str(), fallback, 1, kMaxHidden);
   }
-  to.position_rows = size_field(config, keys.max_positions, kMaxPositions);
+  to.position_rows = keys.max_positions.empty() ? kMaxPositions : size_field(config, keys.max_positions, kMaxPositions);
   to.max_positions = to.position_rows;
   if (!keys.type_vocab_size.empty())
     to.type_vocab_size = size_or(config, std::string(keys.type_vocab_size).c_str(), defaults.type_vocab_size, defaults.types_optional ? 0 : 1, kMaxVocabulary);

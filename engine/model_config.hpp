@@ -28,6 +28,14 @@ struct RotarySpec {
 // What a relative position adds to an attention score.
 enum class RelativeBias : unsigned char { none, buckets, alibi };
 
+// T5's buckets of relative positions: half of them for either side, half of those for one distance each, the others for logarithmic ranges.
+struct BucketSpec {
+  std::size_t count = 32;
+  std::size_t max_distance = 128;  // that the ranges spread over
+
+  std::size_t near() const noexcept { return count / 2 / 2; }  // distances with a bucket of their own
+};
+
 // DeBERTa's disentangled attention: scores gain query x position and key x position, by buckets of relative positions.
 struct DisentangledSpec {
   std::size_t span = 0;              // 2 span embeddings; 0: the model has none
@@ -53,6 +61,7 @@ struct LayerPlan {
   std::size_t weights = 0;         // which stored layer
   std::size_t window = kWholeRow;  // a token sees tokens up to so far away
   std::size_t rotary = kNoRotary;  // index into ModelConfig::rotaries
+  std::size_t relative_table = 0;  // of RelativeBias::buckets
 };
 
 // Where a sequence classifier goes from tokens to rows: it reads the first token or the mean of all, or its last step reads the mean of what the others give.
@@ -95,7 +104,9 @@ struct ModelConfig {
   float attention_scale = 0.0F;
   std::vector<RotarySpec> rotaries;
   RelativeBias relative_bias = RelativeBias::none;
-  std::size_t relative_buckets = 0;  // rows of the table of RelativeBias::buckets
+  std::size_t relative_buckets = 0;  // rows of each table of RelativeBias::buckets
+  std::size_t relative_tables = 1;
+  BucketSpec buckets;
   DisentangledSpec disentangled;
   ConvolutionSpec convolution;
 

@@ -94,8 +94,9 @@ struct BodyBinder {
 
   void behind_layers(ModelWeights& weights) const {
     if (!names.final_norm.empty()) norm(weights.final_norm, full(names.final_norm), config.hidden_size);
-    if (config.relative_bias == RelativeBias::buckets)
-      binder.values(weights.relative_bias, {full(names.relative_bias) + ".weight"}, {config.relative_buckets, config.num_heads});
+    if (config.relative_bias == RelativeBias::buckets) weights.relative_bias.resize(config.relative_tables);
+    for (std::size_t i = 0; i < weights.relative_bias.size(); ++i)
+      binder.values(weights.relative_bias[i], {full(layer_name(names.relative_bias, i, 1)) + ".weight"}, {config.relative_buckets, config.num_heads});
     if (config.convolution.width > 0) {
       binder.convolution(weights.convolution, full(names.convolution), config.hidden_size, config.convolution.width, config.convolution.groups);
       norm(weights.convolution_norm, full(names.convolution_norm), config.hidden_size);

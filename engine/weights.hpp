@@ -93,8 +93,8 @@ struct ModelWeights {
   Linear embedding_projection;       // from the tables' size to the hidden size; or none, with out 0
   std::vector<LayerWeights> layers;  // as stored
   Norm final_norm;
-  Vector relative_bias;  // [buckets, heads], or empty
-  Linear convolution;    // [hidden, width * hidden], or none
+  std::vector<Vector> relative_bias;  // [buckets, heads] each; or none
+  Linear convolution;                 // [hidden, width * hidden], or none
   Norm convolution_norm;
   std::vector<DenseLayer> pooler;               // empty when the file has none
   std::vector<DenseLayer> head;                 // empty when the model has none

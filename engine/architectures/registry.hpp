@@ -23,10 +23,13 @@
   entry(kJinaBert)                 \
   entry(kModernBert)               \
   entry(kMpnet)                    \
+  entry(kMt5)                      \
   entry(kNomicBert)                \
   entry(kNomicBertNative)          \
   entry(kRoberta)                  \
   entry(kRoFormer)                 \
+  entry(kT5)                       \
+  entry(kUmt5)                     \
   entry(kXlmRoberta)
 // clang-format on
 

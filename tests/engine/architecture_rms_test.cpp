@@ -111,5 +111,65 @@ TEST(RmsArchitectures, SharedValuesThatStandOutCostNoAccuracy) {
   EXPECT_GT(ab / std::sqrt(aa * bb), 0.9993) << "without factors it is 0.99";
 }
 
+TEST(RmsArchitectures, T5sFeedForwardBlock) {
+  using engine::Gate;
+  using kernels::Activation;
+  const auto read = [](const char* projection) { return config_of("t5", [&](Json& json) { json["feed_forward_proj"] = projection; }); };
+  EXPECT_EQ(read("relu").activation, Activation::relu);
+  EXPECT_EQ(read("relu").body.gate, Gate::none);
+  EXPECT_EQ(read("gated-gelu").activation, Activation::gelu_tanh) << "whatever the name says";
+  EXPECT_EQ(read("gated-gelu").body.names.intermediate_value, "encoder.block.{i}.layer.1.DenseReluDense.wi_1");
+  EXPECT_EQ(read("gelu").activation, Activation::gelu);
+  EXPECT_EQ(config_of("t5", [](Json& json) { json.erase("feed_forward_proj"); }).body.gate, Gate::none);
+  EXPECT_EQ(config_of("mt5").body.gate, Gate::first_half);
+  for (const char* projection : {"gated-", "gated-laplace", "laplace", ""}) expect_refused("t5", "feed_forward_proj", projection, {"gelu_new"});
+  for (const char* projection : {"gated-gelu-relu", "open-relu"}) expect_refused("t5", "feed_forward_proj", projection, {projection, "\"gated-\""});
+  expect_refused("t5-tokencls", "dense_act_fn", "relu", {"\"relu\"", "\"gelu_new\"", "feed_forward_proj"});
+  expect_refused("t5-tokencls", "is_gated_act", false, {"false"});
+  expect_refused("t5", "is_gated_act", true, {"true"});
+}
+
+TEST(RmsArchitectures, T5sRelativePositions) {
+  const ModelConfig t5 = config_of("t5");
+  EXPECT_EQ(t5.relative_tables, 1U);
+  EXPECT_EQ(t5.attention_scale, 1.0F);
+  EXPECT_GT(t5.max_positions, 100000U) << "n_positions is of no matter";
+  const ModelConfig umt5 = config_of("umt5");
+  EXPECT_EQ(umt5.relative_tables, 3U);
+  EXPECT_EQ(umt5.plan[2].relative_table, 2U);
+  EXPECT_EQ(config_of("mt5").buckets.count, 13U);
+  for (const int count : {0, 3}) expect_refused("t5", "relative_attention_num_buckets", count, {std::to_string(count)}, ErrorCode::corrupt_file);
+  for (const int distance : {0, 8}) expect_refused("t5", "relative_attention_max_distance", distance, {std::to_string(distance)}, ErrorCode::corrupt_file);
+  EXPECT_EQ(config_of("t5", [](Json& json) { json["relative_attention_max_distance"] = 9; }).buckets.max_distance, 9U);
+}
+
+TEST(RmsArchitectures, T5sHeadsHaveTheirOwnSize) {
+  EXPECT_EQ(config_of("t5").query_size(), 20U);
+  EXPECT_EQ(config_of("t5", [](Json& json) { json.erase("d_kv"); }).head_size, 64U);
+  const Edited edited("t5", [](Json& json) { json["d_kv"] = 6; });
+  expect_error(ErrorCode::corrupt_file, {"encoder.block.0.layer.0.SelfAttention.q.weight", "[20, 32]", "[24, 32]", "SelfAttention.o.weight"},
+               [&] { engine::Model::load(edited.directory().string(), {.threads = 1}); });
+}
+
+// The table of tokens has two names, and a file has one of them or both.
+TEST(RmsArchitectures, T5sEncoderIsAllThatItsFileNeeds) {
+  const auto embeddings = [](const Edited& edited) {
+    const auto model = engine::Model::load(edited.directory().string(), {.threads = 1});
+    return outputs(*model, ReferenceCase(reference("t5")).input_sets().front().inputs());
+  };
+  const Edited whole("t5", [](Json&) {});
+  const auto expected = embeddings(whole);
+  const Edited encoder("t5", [](Json&) {});
+  encoder.rewrite([](TensorToWrite tensor) {
+    if (!tensor.name.starts_with("encoder.") && tensor.name != "shared.weight") return std::vector<TensorToWrite>();
+    if (tensor.name == "shared.weight") tensor.name = "encoder.embed_tokens.weight";
+    return std::vector{tensor};
+  });
+  EXPECT_EQ(embeddings(encoder), expected);
+  const Edited none("t5", [](Json&) {});
+  none.rewrite([](const TensorToWrite& tensor) { return tensor.name == "shared.weight" ? std::vector<TensorToWrite>() : std::vector{tensor}; });
+  expect_error(ErrorCode::corrupt_file, {"\"shared.weight\" [150, 32] is missing"}, [&] { embeddings(none); });
+}
+
 }  // namespace
 }  // namespace berth::test

@@ -14,6 +14,7 @@ import numpy as np
 
 import derive_models as models
 import derive_rms as rms
+import derive_t5 as t5
 import derive_weights as weights
 
 HERE = pathlib.Path(__file__).parent
@@ -76,12 +77,13 @@ CASES = {
         config=config_of("deberta", "DebertaModel", **{**DEBERTA, "position_biased_input": True}, max_relative_positions=-1, pos_att_type=["p2c"]),
         make=weights.make_deberta, run=models.deberta, prefix="", head=None, outputs=lambda model, x: {}, notes="p2c alone, absolute positions"),
     **rms.CASES,
+    **t5.CASES,
 }
 
 DESCRIPTIONS = {
     "input_ids": "token ids, padded on the right", "attention_mask": "1 for tokens, 0 for padding", "token_type_ids": "segment ids",
     "last_hidden_state": "[B,S,H]", "pooler_output": "[B,H]", "logits": "raw head output, before any softmax or sigmoid",
-    "scores": "what the Hugging Face pipeline would report for these logits (see score_function)",
+    "sentence_embedding": "what the modules give", "scores": "what the Hugging Face pipeline would report for these logits (see score_function)",
 }
 
 
@@ -111,7 +113,7 @@ def save(path, tensors):
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
-def write_case(name, config, make, run, prefix, head, outputs, notes, published=None, kind=models.Model):
+def write_case(name, config, make, run, prefix, head, outputs, notes, published=None, kind=models.Model, files=None):
     maker = weights.Maker(sum(name.encode()), prefix)
     make(maker, config)
     if head:
@@ -146,6 +148,15 @@ def write_case(name, config, make, run, prefix, head, outputs, notes, published=
     folder = HERE / name
     folder.mkdir(exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    beside = {}  # tensors of modules, which are in files of their own: "2_Dense/linear.weight"
+    for key in [key for key in maker.tensors if "/" in key]:
+        module, tensor = key.split("/")
+        beside.setdefault(module, {})[tensor] = maker.tensors.pop(key)
+    for path, value in (files or {}).items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(json.dumps(value, indent=2) + "\n")
+    for module, tensors in beside.items():
+        save(folder / module / "model.safetensors", tensors)
     save(folder / "model.safetensors", publish(maker.tensors, published) if published else maker.tensors)
     save(folder / "expected.safetensors", expected)
     description = {
