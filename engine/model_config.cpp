@@ -116,8 +116,7 @@ void read_heads(const JsonObject& config, ModelConfig& to) {
   if (const std::string key(keys.num_key_value_heads); !key.empty()) {
     const std::size_t fallback = defaults.num_key_value_heads == 0 ? to.num_heads : defaults.num_key_value_heads;
     to.num_key_value_heads = size_or(config, key.c_str(), fallback, 1, to.num_heads);
-    if (to.num_key_value_heads == 0 || to.num_heads % to.num_key_value_heads != 0)
-      config.fail(key.c_str(), "must divide \"" + num_heads + "\" (" + std::to_string(to.num_heads) + ")");
+    if (to.num_heads % to.num_key_value_heads != 0) config.fail(key.c_str(), "must divide \"" + num_heads + "\" (" + std::to_string(to.num_heads) + ")");
   }
 }
 

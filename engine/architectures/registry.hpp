@@ -16,6 +16,7 @@
   entry(kElectra)                  \
   entry(kErnie)                    \
   entry(kEuroBert)                 \
+  entry(kGemma3Text)               \
   entry(kGteNew)                   \
   entry(kGte)                      \
   entry(kJinaEmbeddingsV3)         \

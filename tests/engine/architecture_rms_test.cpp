@@ -171,5 +171,67 @@ TEST(RmsArchitectures, T5sEncoderIsAllThatItsFileNeeds) {
   expect_error(ErrorCode::corrupt_file, {"\"shared.weight\" [150, 32] is missing"}, [&] { embeddings(none); });
 }
 
+TEST(RmsArchitectures, CausalGemmaIsRefused) {
+  expect_refused("gemma3", "use_bidirectional_attention", false, {"false", "causal"});
+  expect_refused("gemma3", "use_bidirectional_attention", nullptr, {"null", "causal"});
+  expect_refused("gemma3", "attn_logit_softcapping", 50.0, {"50", "null"});
+}
+
+TEST(RmsArchitectures, GemmasLayersSeeHalfOfTheirWindowToEitherSide) {
+  const ModelConfig typed = config_of("gemma3");
+  EXPECT_EQ(typed.plan[0].window, 4U);
+  EXPECT_EQ(typed.plan[2].window, engine::kWholeRow);
+  EXPECT_EQ(typed.plan[3].rotary, 1U);
+  EXPECT_EQ(config_of("gemma3", [](Json& json) { json["sliding_window"] = 10; }).plan[0].window, 5U);
+  EXPECT_EQ(config_of("gemma3", [](Json& json) { json.erase("sliding_window"); }).plan[0].window, 2048U);
+  const auto every = [](int layers, const std::function<void(Json&)>& edit) {
+    const ModelConfig config = config_of("gemma3-v5-config", [&](Json& json) {
+      json["num_hidden_layers"] = layers;
+      edit(json);
+    });
+    std::string whole;
+    for (const engine::LayerPlan& layer : config.plan) whole += layer.window == engine::kWholeRow ? 'w' : '.';
+    return whole;
+  };
+  EXPECT_EQ(every(5, [](Json&) {}), ".w.w.");
+  EXPECT_EQ(every(7, [](Json& json) { json.erase("sliding_window_pattern"); }), ".....w.");
+  expect_refused("gemma3", "layer_types", Json::array({"full_attention"}), {"4 layers"}, ErrorCode::corrupt_file);
+  expect_refused("gemma3", "layer_types", Json::array({"full_attention", "full_attention", "full_attention", "chunked_attention"}),
+                 {"entry 3", "chunked_attention"}, ErrorCode::corrupt_file);
+  expect_refused("gemma3-v5-config", "sliding_window_pattern", 0, {"0"}, ErrorCode::corrupt_file);
+}
+
+TEST(RmsArchitectures, GemmasScales) {
+  const ModelConfig config = config_of("gemma3");
+  EXPECT_EQ(config.embedding_scale, std::sqrt(32.0F));
+  EXPECT_EQ(config.attention_scale, 1.0F / std::sqrt(10.0F));
+  EXPECT_EQ(config_of("gemma3", [](Json& json) { json.erase("query_pre_attn_scalar"); }).attention_scale, 1.0F / 16.0F);
+  EXPECT_EQ(config_of("gemma3-v5-config", [](Json& json) { json.erase("num_key_value_heads"); }).num_key_value_heads, 4U);
+  EXPECT_EQ(config_of("gemma3", [](Json& json) { json.erase("head_dim"); }).head_size, 256U);
+  expect_error(ErrorCode::corrupt_file, {"num_key_value_heads", "divide"}, [] { config_of("gemma3", [](Json& json) { json.erase("num_key_value_heads"); }); });
+}
+
+TEST(RmsArchitectures, GemmasRotaryPositionsAreOfEitherKind) {
+  const ModelConfig plain = config_of("gemma3");
+  const ModelConfig scaled = config_of("gemma3", [](Json& json) { json["rope_scaling"] = {{"rope_type", "linear"}, {"factor", 4.0}}; });
+  EXPECT_NEAR(scaled.rotaries[0].frequencies[1], plain.rotaries[0].frequencies[1] / 4.0, 1e-9);
+  EXPECT_EQ(scaled.rotaries[1].frequencies, plain.rotaries[1].frequencies) << "those of layers with a window stay";
+  const ModelConfig bases = config_of("gemma3", [](Json& json) {
+    json.erase("rope_theta");
+    json.erase("rope_local_base_freq");
+  });
+  EXPECT_EQ(bases.rotaries[0].frequencies, plain.rotaries[0].frequencies);
+  EXPECT_EQ(bases.rotaries[1].frequencies, plain.rotaries[1].frequencies);
+  expect_refused("gemma3-v5-config", "rope_scaling", Json{{"rope_type", "linear"}, {"factor", 4.0}}, {"rope_parameters"});
+  expect_error(ErrorCode::unsupported, {"config.json", "rope_parameters.full_attention.rope_type", "yarn"},
+               [] { config_of("gemma3-v5-config", [](Json& json) { json["rope_parameters"]["full_attention"]["rope_type"] = "yarn"; }); });
+}
+
+TEST(RmsArchitectures, NormsOfHeadsHaveTheSizeOfOne) {
+  const Edited edited("gemma3", [](Json& json) { json["head_dim"] = 6; });
+  expect_error(ErrorCode::corrupt_file, {"layers.0.self_attn.q_norm.weight", "has shape [12], expected [6]"},
+               [&] { engine::Model::load(edited.directory().string(), {.threads = 1}); });
+}
+
 }  // namespace
 }  // namespace berth::test

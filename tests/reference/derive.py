@@ -12,6 +12,7 @@ import sys
 
 import numpy as np
 
+import derive_gemma as gemma
 import derive_models as models
 import derive_rms as rms
 import derive_t5 as t5
@@ -76,6 +77,7 @@ CASES = {
     "deberta": dict(
         config=config_of("deberta", "DebertaModel", **{**DEBERTA, "position_biased_input": True}, max_relative_positions=-1, pos_att_type=["p2c"]),
         make=weights.make_deberta, run=models.deberta, prefix="", head=None, outputs=lambda model, x: {}, notes="p2c alone, absolute positions"),
+    **gemma.CASES,
     **rms.CASES,
     **t5.CASES,
 }
