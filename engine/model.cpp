@@ -285,8 +285,9 @@ void Model::need_head(std::initializer_list<HeadKind> kinds, std::string_view wh
   std::string classes;
   for (const HeadSpec& spec : config_.architecture->heads)
     if (std::find(kinds.begin(), kinds.end(), spec.kind) != kinds.end()) classes += (classes.empty() ? "..." : " or ...") + std::string(spec.class_suffix);
-  throw Error(ErrorCode::unsupported, "the model has no " + std::string(what) + " head: config.json field \"architectures\" does not name a class " + classes +
-                                          ", or its weights are not there");
+  const std::string reason = classes.empty() ? "berth runs none of model_type " + base::quoted(std::string(config_.architecture->model_type))
+                                             : "config.json field \"architectures\" does not name a class " + classes + ", or its weights are not there";
+  throw Error(ErrorCode::unsupported, "the model has no " + std::string(what) + " head: " + reason);
 }
 
 void Model::token_logits(std::span<const berth_input> inputs, const RunOptions& options, TokenValues& out, berth_row* rows) const {

@@ -177,6 +177,14 @@ TEST(RmsArchitectures, CausalGemmaIsRefused) {
   expect_refused("gemma3", "attn_logit_softcapping", 50.0, {"50", "null"});
 }
 
+TEST(RmsArchitectures, HeadsThatNoModelOfTheTypeHasAreSaidToBeNone) {
+  const auto model = engine::Model::load(reference("gemma3").string(), {.threads = 1});
+  const std::vector<std::int32_t> ids = {5, 7, 11};
+  float score = 0.0F;
+  expect_error(ErrorCode::unsupported, {"no sequence-classification head", "berth runs none of model_type \"gemma3_text\""},
+               [&] { model->classify(std::vector{ids_input(ids)}, {}, true, &score, nullptr); });
+}
+
 TEST(RmsArchitectures, GemmasLayersSeeHalfOfTheirWindowToEitherSide) {
   const ModelConfig typed = config_of("gemma3");
   EXPECT_EQ(typed.plan[0].window, 4U);
