@@ -289,10 +289,14 @@ void register_all(const std::string& isa, const KernelTable& kernels, Isa select
     benchmark::RegisterBenchmark((name + "/" + isa + "/" + std::to_string(size)).c_str(), [=](benchmark::State& state) { run_rows(state, size, f); });
   };
   const std::vector<float> ones(3072, 1.0F);
-  for (const std::size_t size : {384U, 768U})
+  for (const std::size_t size : {384U, 768U}) {
     rows("layer_norm", size, [&kernels, ones](float* x, std::size_t count, std::size_t n) {
       kernels.layer_norm({x, x, n, ones.data(), ones.data(), count, n, 1e-12F});
     });
+    rows("rms_norm", size, [&kernels, ones](float* x, std::size_t count, std::size_t n) {
+      kernels.rms_norm({x, x, n, ones.data(), nullptr, count, n, 1e-6F});
+    });
+  }
   const auto activation = [&](const char* name, Activation kind) {
     rows(name, 1536, [&kernels, kind](float* x, std::size_t count, std::size_t n) { kernels.activate(x, count * n, kind); });
   };

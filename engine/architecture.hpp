@@ -22,9 +22,11 @@ struct ConfigKeys {
   std::string_view hidden_size = "hidden_size";
   std::string_view num_layers = "num_hidden_layers";
   std::string_view num_heads = "num_attention_heads";
+  std::string_view num_key_value_heads = "";  // where several heads may share their keys and values
+  std::string_view head_size = "";            // where it need not be hidden_size by num_heads
   std::string_view intermediate_size = "intermediate_size";
-  std::string_view max_positions = "max_position_embeddings";
-  std::string_view embedding_size = "";  // of the tables, where it may differ from hidden_size
+  std::string_view max_positions = "max_position_embeddings";  // without a key any number: the tokenizer has its own limit
+  std::string_view embedding_size = "";                        // of the tables, where it may differ from hidden_size
   std::string_view type_vocab_size = "type_vocab_size";
   std::string_view activation = "hidden_act";
   std::string_view layer_norm_epsilon = "layer_norm_eps";
@@ -36,8 +38,11 @@ struct ConfigDefaults {
   std::string_view activation = "gelu";
   double layer_norm_epsilon = 1e-12;
   std::size_t type_vocab_size = 2;
-  bool types_optional = false;     // type_vocab_size may be 0: no token types
-  std::size_t embedding_size = 0;  // 0: hidden_size
+  bool types_optional = false;          // type_vocab_size may be 0: no token types
+  std::size_t embedding_size = 0;       // 0: hidden_size
+  std::size_t num_key_value_heads = 0;  // 0: num_heads
+  std::size_t head_size = 0;            // 0: hidden_size by num_heads
+  bool tie_word_embeddings = true;      // of a masked-language-model head
 };
 
 // Tensor names relative to the body's prefix, without ".weight" and ".bias". "{i}" stands for the layer; where layers share weights, "{group}" and
@@ -56,19 +61,21 @@ struct TensorNames {
   std::string_view query_key_value = {};  // the three as one stored matrix, in place of them
   std::string_view query_bias = {};       // where heads are interleaved: full names of the only biases there are
   std::string_view value_bias = {};
-  std::string_view query_norm = {};  // LayerNorm over the queries of all heads together
+  std::string_view query_norm = {};  // over the queries of all heads together, or of each (norms_each_head)
   std::string_view key_norm = {};
   std::string_view attention_output = {};
   std::string_view attention_norm = {};
-  std::string_view attention_outer_norm = {};  // x = outer_norm(x + norm(x + attention(x)))
+  std::string_view attention_outer_norm = {};   // x = outer_norm(x + norm(x + attention(x)))
+  std::string_view attention_result_norm = {};  // where norms come first: x = x + result_norm(attention(norm(x)))
   std::string_view intermediate = {};
   std::string_view intermediate_value = {};  // stored apart: the half that does not go through the activation
   std::string_view output = {};
   std::string_view output_norm = {};
+  std::string_view output_result_norm = {};  // as attention_result_norm
   // behind the layers
   std::string_view final_norm = {};
   // relative positions
-  std::string_view relative_bias = {};        // [buckets, heads], added to the scores of every layer
+  std::string_view relative_bias = {};        // [buckets, heads], added to the scores of every layer, or one for each
   std::string_view relative_embeddings = {};  // [2 span, hidden], of disentangled attention
   std::string_view relative_embeddings_norm = {};
   std::string_view position_key = {};  // per layer: projections of relative_embeddings
@@ -81,6 +88,9 @@ struct TensorNames {
 
 // The inner activation of the feed-forward block: of all values, or of one half of them, which then multiplies the other.
 enum class Gate : unsigned char { none, first_half, second_half };
+
+// LayerNorm, or RMSNorm, which has no mean and no bias.
+enum class NormKind : unsigned char { layer, rms };
 
 // Which linear layers and norms have a bias.
 struct Biases {
@@ -96,6 +106,9 @@ struct Biases {
 // How the layers are built. The description gives it as the architecture usually is; reading config.json may change it.
 struct BodySpec {
   TensorNames names = {};
+  NormKind norms = NormKind::layer;
+  bool norms_store_excess = false;      // a norm multiplies with 1 + its stored weight
+  bool norms_each_head = false;         // query_norm and key_norm
   bool pre_norm = false;                // x = x + block(norm(x)), and a final norm; else x = norm(x + block(x))
   bool first_attention_norm = true;     // false: the first layer's attention reads the embeddings as they are
   bool project_before_norm = false;     // embedding_projection goes before embedding_norm
@@ -111,7 +124,7 @@ struct DenseStep {
   kernels::Activation activation = kernels::Activation::none;
   std::string_view activation_key = {};  // config.json's name for the activation, where it has a say; `activation` is what it means without
   bool in_body = false;                  // the name takes the body's prefix ("bert.pooler.dense")
-  std::string_view norm = {};            // LayerNorm behind the activation
+  std::string_view norm = {};            // a norm behind the activation
   bool bias = true;
   std::string_view bias_key = {};  // config.json's name for `bias`, where it has a say
 };

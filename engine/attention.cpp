@@ -30,8 +30,18 @@ class HeadAttention {
 
   // How many heads side by side may go in one call: those that differ in nothing but where they are.
   std::size_t together() const noexcept {
-    const bool alike = config_.relative_bias == RelativeBias::none && plan_.rotary == kNoRotary && config_.disentangled.span == 0;
+    const bool alike = config_.relative_bias == RelativeBias::none && plan_.rotary == kNoRotary && config_.disentangled.span == 0 && !shares_keys();
     return alike ? config_.num_heads : 1;
+  }
+
+  // Keys that several heads read are turned before any of them does; else each head turns its own.
+  bool turns_keys_first() const noexcept { return plan_.rotary != kNoRotary && shares_keys(); }
+  void turn_keys(std::size_t row, std::size_t key_head) const noexcept {
+    const std::size_t begin = workspace_.batch.cumulative_lengths[row];
+    const std::size_t tokens = workspace_.batch.length(row);
+    float* keys = workspace_.wide() + begin * config_.query_key_value_size() + config_.query_size() + key_head * config_.head_size;
+    rotate(keys, tokens);
+    if (config_.rotaries[plan_.rotary].turns_values) rotate(keys + config_.key_size(), tokens);
   }
 
   void run(std::size_t row, std::size_t head, std::size_t heads, float* scratch) const noexcept {
@@ -44,31 +54,30 @@ class HeadAttention {
     kernels::AttentionArgs args = head_of(workspace_.wide(), workspace_.mixed(), row, head, scratch);
     args.heads = heads;
     if (plan_.rotary != kNoRotary) {
-      float* qkv = workspace_.wide() + (args.q - workspace_.wide());
-      rotate(qkv, args.tokens);
-      rotate(qkv + config_.hidden_size, args.tokens);
-      if (config_.rotaries[plan_.rotary].turns_values) rotate(qkv + 2 * config_.hidden_size, args.tokens);
+      rotate(workspace_.wide() + (args.q - workspace_.wide()), args.tokens);
+      if (!shares_keys()) turn_keys(row, head);
     }
     if (config_.disentangled.span > 0) multiply_positions(args, head);
     (in_bf16(compute_, config_, precision_) ? compute_.low.attention_bf16 : compute_.kernels.attention_f32)(args);
   }
 
  private:
-  // What is the same for every kernel. qkv is [tokens, 3 hidden], out [tokens, hidden].
+  bool shares_keys() const noexcept { return config_.num_key_value_heads != config_.num_heads; }
+
+  // What is the same for every kernel. qkv is [tokens, queries + keys + values], out [tokens, queries].
   template <class Element>
   kernels::AttentionArgsOf<Element> head_of(Element* qkv, Element* out, std::size_t row, std::size_t head, float* scratch) const noexcept {
     const std::size_t begin = workspace_.batch.cumulative_lengths[row];
-    const std::size_t size = config_.hidden_size;
     const std::size_t offset = head * config_.head_size;
     kernels::AttentionArgsOf<Element> args;
     const auto row_size = [](std::size_t values) {
       return std::is_same_v<Element, float> ? values : low_row_bytes(Precision::bf16, values) / sizeof(std::uint16_t);
     };
-    args.stride = row_size(3 * size);
-    args.out_stride = row_size(size);
+    args.stride = row_size(config_.query_key_value_size());
+    args.out_stride = row_size(config_.query_size());
     args.q = qkv + begin * args.stride + offset;
-    args.k = args.q + size;
-    args.v = args.q + 2 * size;
+    args.k = qkv + begin * args.stride + config_.query_size() + head / config_.queries_a_key() * config_.head_size;
+    args.v = args.k + config_.key_size();
     args.out = out + begin * args.out_stride + offset;
     args.tokens = workspace_.batch.length(row);
     args.head_size = config_.head_size;
@@ -76,14 +85,14 @@ class HeadAttention {
     args.window = plan_.window;
     if (!workspace_.batch.attended.empty()) args.keys = workspace_.batch.attended[row];
     args.scratch = scratch;
-    if (config_.relative_bias != RelativeBias::none) args.relative_bias = workspace_.positions.relative_bias(head);
+    if (config_.relative_bias != RelativeBias::none) args.relative_bias = workspace_.positions.relative_bias(plan_.relative_table * config_.num_heads + head);
     return args;
   }
 
   void rotate(float* x, std::size_t tokens) const noexcept {
     const RotarySpec& rotary = config_.rotaries[plan_.rotary];
     compute_.kernels.rotary({.x = x,
-                             .stride = 3 * config_.hidden_size,
+                             .stride = config_.query_key_value_size(),
                              .tokens = tokens,
                              .pairs = rotary.frequencies.size(),
                              .cosines = workspace_.positions.cosines(plan_.rotary),
@@ -137,6 +146,13 @@ void attend(const Compute& compute, const ModelConfig& config, const LayerWeight
   const std::size_t tokens_a_row = batch.tokens() / batch.rows() + 1;
   const std::size_t seen = plan.window < tokens_a_row / 2 ? 2 * plan.window : tokens_a_row;
   const std::size_t cost = tokens_a_row * (seen + 16) * config.head_size / 8;  // of a head, in the units of for_row_blocks: 8 to 16 multiply-adds each
+  if (attention.turns_keys_first()) {
+    for_row_blocks(compute.pool, batch.rows() * config.num_key_value_heads, tokens_a_row * config.head_size,
+                   [&](std::size_t first, std::size_t count, std::size_t) noexcept {
+                     for (std::size_t pair = first; pair < first + count; ++pair)
+                       attention.turn_keys(pair / config.num_key_value_heads, pair % config.num_key_value_heads);
+                   });
+  }
   for_row_blocks(compute.pool, batch.rows() * config.num_heads, cost, [&](std::size_t first, std::size_t count, std::size_t slot) noexcept {
     for (std::size_t pair = first, heads = 0; pair < first + count; pair += heads) {
       const std::size_t head = pair % config.num_heads;
@@ -147,7 +163,8 @@ void attend(const Compute& compute, const ModelConfig& config, const LayerWeight
 }
 
 bool attends_bf16_rows(const Compute& compute, const ModelConfig& config, const LayerWeights& layer, const LayerPlan& plan, Precision precision) noexcept {
-  const bool whole_rows = config.hidden_size * sizeof(std::uint16_t) % kernels::kLowRowBytes == 0;
+  const auto whole = [](std::size_t size) { return size * sizeof(std::uint16_t) % kernels::kLowRowBytes == 0; };
+  const bool whole_rows = whole(config.query_size()) && whole(config.key_size());
   return in_bf16(compute, config, precision) && whole_rows && plan.rotary == kNoRotary && !layer.query_norm.present() && !layer.key_norm.present();
 }
 

@@ -8,7 +8,7 @@
 
 namespace berth::engine {
 
-// workspace.mixed() [tokens, hidden] = attention over workspace.wide(), which holds [tokens, 3 hidden]: queries, keys, values (and is changed).
+// workspace.mixed() [tokens, queries] = attention over workspace.wide(), which holds [tokens, queries + keys + values] (and is changed).
 void attend(const Compute& compute, const ModelConfig& config, const LayerWeights& layer, const LayerPlan& plan, Precision precision,
             Workspace& workspace) noexcept;
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/error.hpp"
-#include "engine/outliers.hpp"
 
 namespace berth::engine {
 
@@ -30,20 +29,37 @@ const loaders::TensorView* Binder::find(std::vector<std::string> names, const st
   return nullptr;
 }
 
+const loaders::TensorView* Binder::part(const loaders::TensorView& whole, std::size_t first, std::size_t rows) {
+  const bool by_rows = whole.strides.empty();
+  const std::size_t row = by_rows ? static_cast<std::size_t>(whole.elements() / whole.shape[0]) : static_cast<std::size_t>(whole.strides[0]);
+  const std::size_t row_bytes = row * value_bytes(*float_type(whole.dtype));
+  parts_.push_back(whole);
+  parts_.back().shape[0] = rows;
+  parts_.back().data = whole.data.subspan(first * row_bytes, by_rows ? rows * row_bytes : std::dynamic_extent);
+  return &parts_.back();
+}
+
+void Binder::grouped(Linear& to, const std::array<std::string, 3>& names, std::size_t shared, std::size_t out, std::size_t in, Precision precision, bool bias) {
+  MatrixJob job{.to = &to, .source = {.weights = {}, .biases = {}, .out = out, .in = in, .precision = precision}};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::size_t parts = i == 0 ? shared : 1;
+    const loaders::TensorView* weight = find({names[i] + ".weight"}, {parts * out, in});
+    const loaders::TensorView* added = bias ? find({names[i] + ".bias"}, {parts * out}) : nullptr;
+    for (std::size_t p = 0; p < parts; ++p) {
+      if (weight != nullptr) job.source.weights.push_back(part(*weight, p * out, out));
+      if (added != nullptr) job.source.biases.push_back(part(*added, p * out, out));
+    }
+  }
+  matrices_.push_back(std::move(job));
+}
+
 void Binder::interleaved(Linear& to, const std::string& name, const std::string& query_bias, const std::string& value_bias, std::size_t heads, std::size_t size,
                          std::size_t in, Precision precision) {
   const std::size_t all = heads * size;
   MatrixJob job{.to = &to, .source = {.weights = {}, .biases = {}, .out = size, .in = in, .precision = precision}};
   if (const loaders::TensorView* whole = find({name + ".weight"}, {3 * all, in})) {
-    const bool by_rows = whole->strides.empty();
-    const std::size_t row_bytes = (by_rows ? in : static_cast<std::size_t>(whole->strides[0])) * value_bytes(*float_type(whole->dtype));
-    for (std::size_t part = 0; part < 3; ++part)
-      for (std::size_t head = 0; head < heads; ++head) {
-        parts_.push_back(*whole);
-        parts_.back().shape = {size, in};
-        parts_.back().data = whole->data.subspan((3 * head + part) * size * row_bytes, by_rows ? size * row_bytes : std::dynamic_extent);
-        job.source.weights.push_back(&parts_.back());
-      }
+    for (std::size_t i = 0; i < 3; ++i)
+      for (std::size_t head = 0; head < heads; ++head) job.source.weights.push_back(part(*whole, (3 * head + i) * size, size));
   }
   job.source.biases = {find({query_bias}, {all}), nullptr, find({value_bias}, {all})};
   matrices_.push_back(std::move(job));
@@ -52,6 +68,8 @@ void Binder::interleaved(Linear& to, const std::string& name, const std::string&
 void Binder::pack_vector(const VectorJob& job) {
   *job.to = Vector(static_cast<std::size_t>(job.tensor->elements()));
   reader_.copy(*job.tensor, job.to->data());
+  if (job.plus != 0.0F)
+    for (std::size_t i = 0; i < job.to->size(); ++i) (*job.to)[i] += job.plus;
   bytes_ += job.to->size() * sizeof(float);
 }
 
@@ -61,11 +79,12 @@ void Binder::choose_factors(std::size_t index) {
   if (job.source.precision != Precision::int8 || job.norm == nullptr || !job.norm->present()) return;
   job.to->input_factors = input_factors(reader_, *job.norm, job.source);
   job.factors.columns = inverse(job.to->input_factors);
-  if (index + 1 == matrices_.size() || !matrices_[index + 1].reads_values) return;
+  if (index + 1 == matrices_.size() || matrices_[index + 1].values.count == 0) return;
   MatrixJob& reads = matrices_[index + 1];
-  const Vector values = value_factors(reader_, *job.norm, job.source, reads.source);
+  const Vector values = value_factors(reader_, *job.norm, job.source, reads.source, reads.values);
   if (values.size() == 0) return;
-  reads.factors.columns = inverse(values);
+  reads.factors.columns = Vector(reads.source.in);
+  for (std::size_t i = 0; i < reads.source.in; ++i) reads.factors.columns[i] = 1.0F / values[reads.values.value_of(i)];
   const std::size_t outputs = job.source.out * job.source.weights.size();
   job.factors.rows = Vector(outputs);
   std::fill_n(job.factors.rows.data(), outputs - values.size(), 1.0F);

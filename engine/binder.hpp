@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/problems.hpp"
+#include "engine/outliers.hpp"
 #include "engine/packing.hpp"
 #include "engine/weights.hpp"
 
@@ -34,6 +35,8 @@ class Binder {
   void linear(Linear& to, const std::string& name, std::size_t out, std::size_t in, Precision precision, bool bias = true) {
     linear(to, std::array{name}, out, in, precision, bias);
   }
+  // Queries, keys and values under names of their own, [out, in], of which there are `shared` times as many queries.
+  void grouped(Linear& to, const std::array<std::string, 3>& names, std::size_t shared, std::size_t out, std::size_t in, Precision precision, bool bias);
   // One matrix [3 heads size, in] that has each head's queries, keys and values behind one another, to all heads' queries, then keys, then values. Of biases
   // there are those of queries and values, [heads size] under names of their own.
   void interleaved(Linear& to, const std::string& name, const std::string& query_bias, const std::string& value_bias, std::size_t heads, std::size_t size,
@@ -41,15 +44,15 @@ class Binder {
   // What quantising may know about the matrix bound last: it reads what `norm` gives, if it is not null.
   void reads_norm(const Norm* norm) { matrices_.back().norm = norm; }
   // And it reads attention's averages of the values that `query_key_value`, bound just before it, gives.
-  void reads_values() { matrices_.back().reads_values = true; }
+  void reads_values(const ValueHeads& heads) { matrices_.back().values = heads; }
 
   // A convolution over rows as a product: output o of row t is the sum over j and c of weight[o, j * in + c] * x[t + j - width / 2, c]. Stored as
   // `name`.weight [out, in / groups, width].
   void convolution(Linear& to, const std::string& name, std::size_t size, std::size_t width, std::size_t groups);
 
-  // Old checkpoints call a norm's tensors gamma and beta.
-  void norm(Norm& to, const std::string& name, std::size_t size, bool bias = true) {
-    vectors_.push_back({&to.weight, find({name + ".weight", name + ".gamma"}, {size})});
+  // Old checkpoints call a norm's tensors gamma and beta. `plus` is added to the weights.
+  void norm(Norm& to, const std::string& name, std::size_t size, bool bias = true, float plus = 0.0F) {
+    vectors_.push_back({&to.weight, find({name + ".weight", name + ".gamma"}, {size}), plus});
     if (bias) vectors_.push_back({&to.bias, find({name + ".bias", name + ".beta"}, {size})});
   }
 
@@ -78,12 +81,13 @@ class Binder {
     Linear* to;
     LinearSource source;
     const Norm* norm = nullptr;
-    bool reads_values = false;  // of the job before
+    ValueHeads values = {};  // of the job before, where it reads them
     WeightFactors factors = {};
   };
   struct VectorJob {
     Vector* to;
     const loaders::TensorView* tensor;
+    float plus = 0.0F;
   };
   struct ConvolutionJob {
     Linear* to;
@@ -99,6 +103,8 @@ class Binder {
   };
 
   const loaders::TensorView* find(std::vector<std::string> names, const std::vector<std::uint64_t>& shape);
+  // Rows [first, first + rows) of a matrix, or values of a vector.
+  const loaders::TensorView* part(const loaders::TensorView& whole, std::size_t first, std::size_t rows);
   void pack_vector(const VectorJob& job);
   void choose_factors(std::size_t job);
   void pack_matrix(const MatrixJob& job);

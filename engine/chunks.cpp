@@ -143,7 +143,7 @@ bool prepare_chunks(const Compute& compute, const ModelConfig& config, const Mod
   for (std::size_t slot = 0; slot < slots; ++slot) {
     Workspace& part = *workspace.parts[slot];
     part.reserve(plan);
-    part.positions.reserve(config, weights.relative_bias.data(), batch.longest());
+    part.positions.reserve(config, weights.relative_bias, batch.longest());
     part.shares.reserve(1);
     part.batch.ids.reserve(most);
     part.batch.type_ids.reserve(most);

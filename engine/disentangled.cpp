@@ -86,7 +86,7 @@ void bind_positions(ModelWeights& weights, const ModelConfig& config, const load
     if (!names.relative_embeddings_norm.empty()) binder.norm(norm, prefix + std::string(names.relative_embeddings_norm), config.hidden_size);
     const auto [parameters, bytes] = binder.finish(tensors.label());
     weights.parameters += parameters;
-    if (norm.present()) run_layer_norm(compute, norm, config.layer_norm_epsilon, positions.data(), positions.data(), rows, config.hidden_size, nullptr, {});
+    if (norm.present()) run_norm(compute, norm, config.layer_norm_epsilon, positions.data(), positions.data(), rows, config.hidden_size, nullptr, {});
   }
   for (std::size_t i = 0; i < config.stored_layers; ++i) {
     // One layer at a time: its projections in FP32 live only here.

@@ -25,7 +25,7 @@ class Positions {
   std::size_t count_ = 0;
 };
 
-// out [tokens, embedding size] = word[id] + token_type[type] + position[place in its row] + task_type[0].
+// out [tokens, embedding size] = scale * word[id] + token_type[type] + position[place in its row] + task_type[0].
 void look_up(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, const RaggedBatch& batch, float* out) noexcept {
   const std::size_t size = config.embedding_size;
   const auto add = [&](float* to, const TableView& table, std::size_t index) {
@@ -36,6 +36,7 @@ void look_up(const Compute& compute, const ModelConfig& config, const ModelWeigh
     for (std::size_t t = batch.cumulative_lengths[row]; t < batch.cumulative_lengths[row + 1]; ++t) {
       float* to = out + t * size;
       compute.kernels.load_row(to, weights.word_embeddings.row(static_cast<std::size_t>(batch.ids[t])), weights.word_embeddings.type, size);
+      if (config.embedding_scale != 1.0F) compute.kernels.scale(to, config.embedding_scale, size);
       add(to, weights.token_type_embeddings, static_cast<std::size_t>(batch.type_ids[t]));
       add(to, weights.position_embeddings, positions.next(batch.ids[t]));
       add(to, weights.task_type_embeddings, 0);
@@ -60,7 +61,9 @@ void embed(const Compute& compute, const ModelConfig& config, const ModelWeights
   float* normed = projects_first ? hidden : found;
   const std::size_t size = projects_first ? config.hidden_size : config.embedding_size;
   const bool last = !projects || projects_first;
-  run_layer_norm(compute, weights.embedding_norm, config.layer_norm_epsilon, normed, normed, tokens, size, last ? reader : nullptr, workspace.low());
+  const Norm& norm = weights.embedding_norm;
+  if (norm.present()) run_norm(compute, norm, config.layer_norm_epsilon, normed, normed, tokens, size, last ? reader : nullptr, workspace.low());
+  if (last && !norm.present() && reader != nullptr) lower_rows(compute, *reader, normed, tokens, workspace.low());
   if (last) return;
   run_linear(compute, weights.embedding_projection, {.x = found, .y = hidden, .rows = tokens});
   if (reader != nullptr) lower_rows(compute, *reader, hidden, tokens, workspace.low());

@@ -44,29 +44,31 @@ class LayerRun {
   void before_attention() noexcept {
     const float* in = block_input(layer_.attention_norm, layer_.query_key_value);
     if (attends_bf16_rows(compute_, config_, layer_, plan_, precision_)) {
-      run_linear(compute_, layer_.query_key_value,
-                 {.low = low_, .y_bf16 = bf16_rows(workspace_.wide_bf16(), 3 * config_.hidden_size), .rows = slice_.count, .next = &layer_.attention_output});
+      run_linear(
+          compute_, layer_.query_key_value,
+          {.low = low_, .y_bf16 = bf16_rows(workspace_.wide_bf16(), config_.query_key_value_size()), .rows = slice_.count, .next = &layer_.attention_output});
       return;
     }
     run_linear(compute_, layer_.query_key_value,
-               {.x = in, .low = low_, .y = rows(workspace_.wide(), 3 * config_.hidden_size), .rows = slice_.count, .next = &layer_.attention_output});
-    norm_heads(layer_.query_norm, 0);
-    norm_heads(layer_.key_norm, 1);
+               {.x = in, .low = low_, .y = rows(workspace_.wide(), config_.query_key_value_size()), .rows = slice_.count, .next = &layer_.attention_output});
+    norm_heads(layer_.query_norm, 0, config_.query_size());
+    norm_heads(layer_.key_norm, config_.query_size(), config_.key_size());
   }
 
   // What attention gives to the layer's result.
   void after_attention() noexcept {
-    const std::size_t size = config_.hidden_size;
+    const std::size_t size = config_.query_size();
+    const float* residual = residual_before(layer_.attention_result_norm);
     if (attends_bf16_rows(compute_, config_, layer_, plan_, precision_)) {
       const LowRows mixed = lower_bf16_rows(compute_, layer_.attention_output, bf16_rows(workspace_.mixed_bf16(), size), slice_.count, low_);
-      run_linear(compute_, layer_.attention_output, {.low = mixed, .y = summed_, .rows = slice_.count, .residual = x_, .next = &layer_.intermediate});
+      run_linear(compute_, layer_.attention_output, {.low = mixed, .y = summed_, .rows = slice_.count, .residual = residual, .next = &layer_.intermediate});
     } else {
       const float* mixed = rows(workspace_.mixed(), size);
       lower_rows(compute_, layer_.attention_output, mixed, slice_.count, low_);
       run_linear(compute_, layer_.attention_output,
-                 {.x = mixed, .low = low_, .y = summed_, .rows = slice_.count, .residual = x_, .next = &layer_.intermediate});
+                 {.x = mixed, .low = low_, .y = summed_, .rows = slice_.count, .residual = residual, .next = &layer_.intermediate});
     }
-    end_block(layer_.attention_norm, layer_.attention_outer_norm, &layer_.intermediate);
+    end_block(layer_.attention_norm, layer_.attention_outer_norm, layer_.attention_result_norm, &layer_.intermediate);
     feed_forward_block();
   }
 
@@ -80,13 +82,14 @@ class LayerRun {
     const std::size_t inner = config_.intermediate_size;
     const bool gated = config_.body.gate != Gate::none;
     const float* in = block_input(layer_.output_norm, layer_.intermediate);
+    const float* residual = residual_before(layer_.output_result_norm);
     if (keeps_bf16_inner(compute_, config_, precision_)) {
       std::uint16_t* activated = workspace_.inner_bf16() + slice_.scratch * low_row_bytes(Precision::bf16, inner) / sizeof(*activated);
       run_linear(compute_, layer_.intermediate,
                  {.low = low_, .y_bf16 = activated, .rows = slice_.count, .activation = config_.activation, .next = &layer_.output});
       const LowRows lowered = lower_bf16_rows(compute_, layer_.output, activated, slice_.count, low_);
-      run_linear(compute_, layer_.output, {.low = lowered, .y = summed_, .rows = slice_.count, .residual = x_, .next = next_});
-      end_block(layer_.output_norm, {}, next_);
+      run_linear(compute_, layer_.output, {.low = lowered, .y = summed_, .rows = slice_.count, .residual = residual, .next = next_});
+      end_block(layer_.output_norm, {}, layer_.output_result_norm, next_);
       return;
     }
     float* wide = rows(workspace_.wide(), gated ? 2 * inner : inner);
@@ -99,8 +102,8 @@ class LayerRun {
       lower_rows(compute_, layer_.output, wide, slice_.count, low_);
     }
     run_linear(compute_, layer_.output,
-               {.x = wide, .x_stride = gated ? 2 * inner : inner, .low = low_, .y = summed_, .rows = slice_.count, .residual = x_, .next = next_});
-    end_block(layer_.output_norm, {}, next_);
+               {.x = wide, .x_stride = gated ? 2 * inner : inner, .low = low_, .y = summed_, .rows = slice_.count, .residual = residual, .next = next_});
+    end_block(layer_.output_norm, {}, layer_.output_result_norm, next_);
   }
 
   // What the block's first product, `reader`, reads: the stream, which the norm before has lowered, or its norm.
@@ -114,8 +117,16 @@ class LayerRun {
     return rows(workspace_.mixed(), config_.hidden_size);
   }
 
-  // The block's result with the stream added is in `summed`. `reader` is what comes next.
-  void end_block(const Norm& norm, const Norm& outer, const Linear* reader) noexcept {
+  // What the block's last product adds: the stream, unless a norm of the block's result comes first.
+  const float* residual_before(const Norm& result_norm) const noexcept { return result_norm.present() ? nullptr : x_; }
+
+  // The block's result with residual_before(result) added is in `summed`. `reader` is what comes next.
+  void end_block(const Norm& norm, const Norm& outer, const Norm& result, const Linear* reader) noexcept {
+    if (result.present()) {
+      run_norm(result, summed_, summed_, nullptr);
+      add_rows(compute_, x_, summed_, slice_.count * config_.hidden_size);
+      return;
+    }
     if (config_.body.pre_norm) {
       std::swap(x_, summed_);  // back in place behind the second block
       return;
@@ -130,24 +141,27 @@ class LayerRun {
   }
 
   void run_norm(const Norm& norm, const float* from, float* to, const Linear* reader) noexcept {
-    run_layer_norm(compute_, norm, config_.layer_norm_epsilon, from, to, slice_.count, config_.hidden_size, reader, low_);
+    engine::run_norm(compute_, norm, config_.layer_norm_epsilon, from, to, slice_.count, config_.hidden_size, reader, low_);
   }
 
-  // Over the queries (part 0) or keys (1) of all heads together, where they are in [tokens, 3 hidden].
-  void norm_heads(const Norm& norm, std::size_t part) noexcept {
+  // Over values [begin, begin + size) of each token's queries, keys and values: as many together as the norm has weights, all heads or one.
+  void norm_heads(const Norm& norm, std::size_t begin, std::size_t size) noexcept {
     if (!norm.present()) return;
-    const std::size_t size = config_.hidden_size;
+    const std::size_t stride = config_.query_key_value_size();
+    float* all = rows(workspace_.wide(), stride) + begin;
     for_row_blocks(compute_.pool, slice_.count, size, [&](std::size_t first, std::size_t count, std::size_t) noexcept {
-      kernels::LayerNormArgs args;
-      args.out = rows(workspace_.wide(), 3 * size) + first * 3 * size + part * size;
-      args.x = args.out;
-      args.stride = 3 * size;
+      kernels::NormArgs args;
+      args.stride = stride;
       args.weight = norm.weight.data();
       args.bias = norm.bias.data();
       args.rows = count;
-      args.size = size;
+      args.size = norm.weight.size();
       args.epsilon = config_.layer_norm_epsilon;
-      compute_.kernels.layer_norm(args);
+      for (std::size_t head = 0; head < size; head += args.size) {
+        args.out = all + first * stride + head;
+        args.x = args.out;
+        norm_kernel(compute_, norm)(args);
+      }
     });
   }
 
@@ -168,7 +182,7 @@ class LayerRun {
 void add_convolution(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, const Linear* reader, Workspace& workspace) noexcept {
   float* x = workspace.hidden();
   add_rows(compute, x, workspace.convolved(), workspace.batch.tokens() * config.hidden_size);
-  run_layer_norm(compute, weights.convolution_norm, config.layer_norm_epsilon, x, x, workspace.batch.tokens(), config.hidden_size, reader, workspace.low());
+  run_norm(compute, weights.convolution_norm, config.layer_norm_epsilon, x, x, workspace.batch.tokens(), config.hidden_size, reader, workspace.low());
 }
 
 // All that is between two attentions, slice by slice, one thread each: an activation stays in that core's cache from one product to the next, in memory
@@ -262,7 +276,7 @@ void prepare(const Compute& compute, const ModelConfig& config, const ModelWeigh
   const RaggedBatch& batch = workspace.batch;
   if (prepare_chunks(compute, config, weights, workspace)) return;
   workspace.reserve(plan_workspace(config, weights.layer_precision, compute, batch.tokens(), batch.longest()));
-  workspace.positions.reserve(config, weights.relative_bias.data(), batch.longest());
+  workspace.positions.reserve(config, weights.relative_bias, batch.longest());
   workspace.shares.reserve(static_cast<std::size_t>(compute.pool.threads()));
 }
 
@@ -276,8 +290,8 @@ void run_encoder(const Compute& compute, const ModelConfig& config, const ModelW
   if (convolves) convolve(compute, config, weights, workspace);
   run_layers(compute, config, weights, end, workspace);
   if (!layers && weights.final_norm.present())
-    run_layer_norm(compute, weights.final_norm, config.layer_norm_epsilon, workspace.hidden(), workspace.hidden(), workspace.batch.tokens(), config.hidden_size,
-                   nullptr, workspace.low());
+    run_norm(compute, weights.final_norm, config.layer_norm_epsilon, workspace.hidden(), workspace.hidden(), workspace.batch.tokens(), config.hidden_size,
+             nullptr, workspace.low());
 }
 
 }  // namespace berth::engine

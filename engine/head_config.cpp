@@ -72,10 +72,15 @@ bool stored(const ModelConfig& config, const loaders::TensorStore& tensors, cons
   return tensors.find(prefix + std::string(step.name) + ".weight") != nullptr;
 }
 
-// Whether the file has what tells this head from others. A masked-language-model's class is named and its decoder is the embeddings, so its first step does.
-// Without a name all steps do: a token classifier is what a pooled classifier ends with.
-bool stored(const HeadSpec& spec, const ModelConfig& config, const loaders::TensorStore& tensors) {
-  if (spec.steps.empty()) return false;
+bool ties_decoder(const JsonObject& json, const ModelConfig& config) {
+  return json.boolean_or("tie_word_embeddings", config.architecture->defaults.tie_word_embeddings);
+}
+
+// Whether the file has what tells this head from others. A masked-language-model's class is named and its decoder is the embeddings, so its first step does;
+// without steps a decoder of its own. Without a name all steps do: a token classifier is what a pooled classifier ends with.
+bool stored(const HeadSpec& spec, const JsonObject& json, const ModelConfig& config, const loaders::TensorStore& tensors) {
+  if (spec.steps.empty())
+    return spec.kind == HeadKind::masked_lm && (ties_decoder(json, config) || tensors.find(std::string(spec.decoder) + ".weight") != nullptr);
   if (spec.kind == HeadKind::masked_lm) return stored(config, tensors, spec.steps.front());
   return std::all_of(spec.steps.begin(), spec.steps.end(), [&](const DenseStep& step) { return stored(config, tensors, step); });
 }
@@ -85,7 +90,7 @@ void use_head(const HeadSpec& spec, const JsonObject& json, ModelConfig& config)
   config.head.steps = resolve(json, spec.steps);
   if (spec.kind == HeadKind::masked_lm) {
     config.head.outputs = config.vocab_size;
-    if (!json.boolean_or("tie_word_embeddings", true)) config.head.decoder = spec.decoder;
+    if (!ties_decoder(json, config)) config.head.decoder = spec.decoder;
     const std::string key(spec.decoder_bias_key);
     if (key.empty() || json.boolean_or(key.c_str(), true)) config.head.decoder_bias = spec.decoder_bias;
     if (spec.read != nullptr) spec.read(json, config.head);
@@ -128,7 +133,7 @@ void read_head(const JsonObject& json, const loaders::TensorStore& tensors, Mode
     const bool discriminator = spec.kind == HeadKind::token_classifier && spec.outputs > 0;
     if (named ? !names_class(json, spec.class_suffix) : masked_lm || discriminator) continue;
     // A base model's directory often keeps the class it was trained as ("RobertaForMaskedLM") without that head: then there is none.
-    if ((!named || masked_lm) && !stored(spec, config, tensors)) continue;
+    if ((!named || masked_lm) && !stored(spec, json, config, tensors)) continue;
     use_head(spec, json, config);
     return;
   }

@@ -19,10 +19,17 @@ std::size_t run_steps(const Compute& compute, const ModelConfig& config, std::sp
     size = step.linear.out;
     to.resize(rows * size);
     run_linear(compute, step.linear, {.x = from.data(), .y = to.data(), .rows = rows, .activation = step.activation});
-    if (step.norm.present()) run_layer_norm(compute, step.norm, config.layer_norm_epsilon, to.data(), to.data(), rows, size, nullptr, {});
+    if (step.norm.present()) run_norm(compute, step.norm, config.layer_norm_epsilon, to.data(), to.data(), rows, size, nullptr, {});
     from.swap(to);
   }
   return size;
+}
+
+// workspace.pooled = the steps over every token.
+std::size_t run_token_steps(const Compute& compute, const ModelConfig& config, std::span<const DenseLayer> steps, Workspace& workspace) {
+  const std::size_t tokens = workspace.batch.tokens();
+  workspace.pooled.assign(workspace.hidden(), workspace.hidden() + tokens * config.hidden_size);
+  return run_steps(compute, config, steps, tokens, config.hidden_size, workspace);
 }
 
 // out[i, v] = x[i] . table[v] + bias[v]. The table's rows are read once, in their own type.
@@ -41,26 +48,31 @@ void decode(const Compute& compute, const ModelWeights& weights, std::size_t siz
 
 }  // namespace
 
-void run_row_head(const Compute& compute, const ModelConfig& config, std::span<const DenseLayer> steps, bool mean_pooling, Workspace& workspace, float* out) {
+void run_row_head(const Compute& compute, const ModelConfig& config, std::span<const DenseLayer> steps, HeadPooling pooling, Workspace& workspace, float* out) {
   const std::size_t rows = workspace.batch.rows();
-  workspace.pooled.resize(rows * config.hidden_size);
-  const loaders::PoolingMode mode = mean_pooling ? loaders::PoolingMode::mean : loaders::PoolingMode::cls;
-  pool(compute, {&mode, 1}, config.hidden_size, workspace, workspace.pooled.data());
-  const std::size_t size = run_steps(compute, config, steps, rows, config.hidden_size, workspace);
+  std::size_t size = config.hidden_size;
+  const loaders::PoolingMode mode = pooling == HeadPooling::first ? loaders::PoolingMode::cls : loaders::PoolingMode::mean;
+  if (pooling == HeadPooling::late) {
+    size = run_token_steps(compute, config, steps.first(steps.size() - 1), workspace);
+    workspace.pooled2.resize(rows * size);
+    pool(compute, {&mode, 1}, size, workspace.batch, workspace.pooled.data(), workspace.pooled2.data());
+    workspace.pooled.swap(workspace.pooled2);
+    steps = steps.last(1);  // the mean of its outputs is its output of the mean
+  } else {
+    workspace.pooled.resize(rows * size);
+    pool(compute, {&mode, 1}, size, workspace.batch, workspace.hidden(), workspace.pooled.data());
+  }
+  size = run_steps(compute, config, steps, rows, size, workspace);
   std::copy_n(workspace.pooled.data(), rows * size, out);
 }
 
 void run_token_head(const Compute& compute, const ModelConfig& config, std::span<const DenseLayer> steps, Workspace& workspace, float* out) {
-  const std::size_t tokens = workspace.batch.tokens();
-  workspace.pooled.assign(workspace.hidden(), workspace.hidden() + tokens * config.hidden_size);
-  const std::size_t size = run_steps(compute, config, steps, tokens, config.hidden_size, workspace);
-  std::copy_n(workspace.pooled.data(), tokens * size, out);
+  const std::size_t size = run_token_steps(compute, config, steps, workspace);
+  std::copy_n(workspace.pooled.data(), workspace.batch.tokens() * size, out);
 }
 
 std::size_t run_masked_steps(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, Workspace& workspace) {
-  const std::size_t tokens = workspace.batch.tokens();
-  workspace.pooled.assign(workspace.hidden(), workspace.hidden() + tokens * config.hidden_size);
-  return run_steps(compute, config, weights.head, tokens, config.hidden_size, workspace);
+  return run_token_steps(compute, config, weights.head, workspace);
 }
 
 void run_masked_head(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::span<const std::size_t> tokens, Workspace& workspace,

@@ -13,8 +13,8 @@ namespace berth::engine {
 
 // All of these read the hidden states in `workspace` and throw std::bad_alloc when its vectors have to grow.
 
-// out [batch rows, last step's outputs]: the steps over each row's first token, or over the mean of its tokens.
-void run_row_head(const Compute& compute, const ModelConfig& config, std::span<const DenseLayer> steps, bool mean_pooling, Workspace& workspace, float* out);
+// out [batch rows, last step's outputs].
+void run_row_head(const Compute& compute, const ModelConfig& config, std::span<const DenseLayer> steps, HeadPooling pooling, Workspace& workspace, float* out);
 
 // out [batch tokens, last step's outputs].
 void run_token_head(const Compute& compute, const ModelConfig& config, std::span<const DenseLayer> steps, Workspace& workspace, float* out);

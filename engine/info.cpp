@@ -45,6 +45,8 @@ std::string describe_model(const ModelFacts& facts) {
   info["hidden_size"] = config.hidden_size;
   info["num_layers"] = config.num_layers;
   info["num_heads"] = config.num_heads;
+  info["num_key_value_heads"] = config.num_key_value_heads;
+  info["head_size"] = config.head_size;
   info["intermediate_size"] = config.intermediate_size;
   info["vocab_size"] = config.vocab_size;
   info["max_positions"] = config.max_positions;
@@ -77,8 +79,9 @@ std::string describe_model(const ModelFacts& facts) {
     info["queries"]["directory"] = facts.directory.queries->encoder.string();
   }
   // A row of n tokens costs n * flop_per_token + n * n * flop_per_token_squared: the linear layers, and the two products of attention.
-  info["flop_per_token"] = layers * 2.0 * (4.0 * hidden * hidden + inner_products * hidden * static_cast<double>(config.intermediate_size));
-  info["flop_per_token_squared"] = layers * 4.0 * hidden;
+  const double attention = static_cast<double>(config.query_key_value_size() + config.query_size());
+  info["flop_per_token"] = layers * 2.0 * hidden * (attention + inner_products * static_cast<double>(config.intermediate_size));
+  info["flop_per_token_squared"] = layers * 4.0 * static_cast<double>(config.query_size());
   return base::dump(info);
 }
 

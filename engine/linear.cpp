@@ -263,13 +263,14 @@ LowRows lower_bf16_rows(const Compute& compute, const Linear& reader, std::uint1
   return low;
 }
 
-void run_layer_norm(const Compute& compute, const Norm& norm, float epsilon, const float* x, float* out, std::size_t rows, std::size_t size,
-                    const Linear* reader, const LowRows& low) noexcept {
+void run_norm(const Compute& compute, const Norm& norm, float epsilon, const float* x, float* out, std::size_t rows, std::size_t size, const Linear* reader,
+              const LowRows& low) noexcept {
+  const auto kernel = norm_kernel(compute, norm);
   for_row_blocks(compute.pool, rows, size, [&](std::size_t first, std::size_t count, std::size_t) noexcept {
     constexpr std::size_t kRowsInCache = 8;  // what the norm wrote is lowered while it is in L1
     for (std::size_t row = first; row < first + count; row += kRowsInCache) {
       const std::size_t rows_now = std::min(kRowsInCache, first + count - row);
-      kernels::LayerNormArgs args;
+      kernels::NormArgs args;
       args.x = x + row * size;
       args.out = out + row * size;
       args.stride = size;
@@ -278,7 +279,7 @@ void run_layer_norm(const Compute& compute, const Norm& norm, float epsilon, con
       args.rows = rows_now;
       args.size = size;
       args.epsilon = epsilon;
-      compute.kernels.layer_norm(args);
+      kernel(args);
       if (reader != nullptr) lower_block(compute, *reader, args.out, size, row, rows_now, low);
     }
   });

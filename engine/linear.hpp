@@ -51,9 +51,14 @@ inline bool uses_bf16_attention(const Compute& compute, Precision precision) noe
 // Whether activations between a layer's products are kept in BF16: in low precision, where the instruction set has BF16 products.
 inline bool keeps_bf16_rows(const Compute& compute, Precision precision) noexcept { return precision != Precision::fp32 && compute.low.gemm_bf16 != nullptr; }
 
-// out = LayerNorm(x) for [rows, size], dense; and low = out as `reader` reads it, while it is at hand. Null: nothing reads it so.
-void run_layer_norm(const Compute& compute, const Norm& norm, float epsilon, const float* x, float* out, std::size_t rows, std::size_t size,
-                    const Linear* reader, const LowRows& low) noexcept;
+// The kernel of a norm.
+inline auto norm_kernel(const Compute& compute, const Norm& norm) noexcept {
+  return norm.kind == NormKind::rms ? compute.kernels.rms_norm : compute.kernels.layer_norm;
+}
+
+// out = norm(x) for [rows, size], dense; and low = out as `reader` reads it, while it is at hand. Null: nothing reads it so.
+void run_norm(const Compute& compute, const Norm& norm, float epsilon, const float* x, float* out, std::size_t rows, std::size_t size, const Linear* reader,
+              const LowRows& low) noexcept;
 
 // Calls body(first, count, slot) over [0, rows) in stretches that take `cost` operations a row: few enough to be worth a thread's attention.
 template <class Body>

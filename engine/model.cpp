@@ -282,7 +282,7 @@ void Model::row_scores(std::span<const berth_input> inputs, const RunOptions& op
           const float* embeddings = finish_dense(workspace, first, count, {.normalize = sentence_head_->normalize}, nullptr);
           run_sentence_head(compute(), *sentence_head_, embeddings, count, scores);
         } else {
-          run_row_head(compute(), config_, weights_.head, config_.head.mean_pooling, workspace, scores);
+          run_row_head(compute(), config_, weights_.head, config_.head.pooling, workspace, scores);
         }
         check_finite(scores, count, labels, first);
         if (function == ScoreFunction::sigmoid) kernels_->activate(scores, count * labels, kernels::Activation::sigmoid);
@@ -300,8 +300,9 @@ void Model::need_head(std::initializer_list<HeadKind> kinds, std::string_view wh
   std::string classes;
   for (const HeadSpec& spec : config_.architecture->heads)
     if (std::find(kinds.begin(), kinds.end(), spec.kind) != kinds.end()) classes += (classes.empty() ? "..." : " or ...") + std::string(spec.class_suffix);
-  throw Error(ErrorCode::unsupported, "the model has no " + std::string(what) + " head: config.json field \"architectures\" does not name a class " + classes +
-                                          ", or its weights are not there");
+  const std::string reason = classes.empty() ? "berth runs none of model_type " + base::quoted(std::string(config_.architecture->model_type))
+                                             : "config.json field \"architectures\" does not name a class " + classes + ", or its weights are not there";
+  throw Error(ErrorCode::unsupported, "the model has no " + std::string(what) + " head: " + reason);
 }
 
 void Model::token_logits(std::span<const berth_input> inputs, const RunOptions& options, TokenValues& out, berth_row* rows) const {
@@ -353,7 +354,7 @@ void Model::hidden_states(std::span<const berth_input> inputs, std::size_t layer
 
 void Model::pooler_output(std::span<const berth_input> inputs, float* out) const {
   run(inputs, {}, {}, nullptr, [&](Workspace& workspace, std::size_t first, std::size_t) {
-    run_row_head(compute(), config_, weights_.pooler, false, workspace, out + first * config_.hidden_size);
+    run_row_head(compute(), config_, weights_.pooler, HeadPooling::first, workspace, out + first * config_.hidden_size);
   });
 }
 

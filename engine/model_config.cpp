@@ -19,6 +19,7 @@ using base::JsonObject;
 using kernels::Activation;
 
 constexpr std::int64_t kMaxHidden = 16384;
+constexpr std::size_t kMaxQueries = 4 * kMaxHidden;
 constexpr std::int64_t kMaxLayers = 256;
 constexpr std::int64_t kMaxVocabulary = 1 << 24;
 constexpr std::int64_t kMaxPositions = 1 << 20;
@@ -96,16 +97,35 @@ const ArchitectureSpec& choose_architecture(const JsonObject& config, const load
   refuse(config, "model_type", std::string(supported_model_types()));
 }
 
+// How many heads, how large, and how many of them have keys and values of their own.
+void read_heads(const JsonObject& config, ModelConfig& to) {
+  const ConfigKeys& keys = to.architecture->keys;
+  const ConfigDefaults& defaults = to.architecture->defaults;
+  const std::string num_heads(keys.num_heads);
+  to.num_heads = size_field(config, num_heads, kMaxHidden);
+  to.head_size = defaults.head_size;
+  if (const std::string key(keys.head_size); !key.empty() && config.has(key.c_str())) to.head_size = size_field(config, key, kMaxHidden);
+  if (to.head_size == 0) {
+    if (to.hidden_size % to.num_heads != 0)
+      config.fail(num_heads.c_str(), "must divide \"" + std::string(keys.hidden_size) + "\" (" + std::to_string(to.hidden_size) + ")");
+    to.head_size = to.hidden_size / to.num_heads;
+  }
+  if (to.num_heads * to.head_size > kMaxQueries)
+    config.fail(num_heads.c_str(), "heads of " + std::to_string(to.head_size) + " values are more than " + std::to_string(kMaxQueries) + " together");
+  to.num_key_value_heads = to.num_heads;
+  if (const std::string key(keys.num_key_value_heads); !key.empty()) {
+    const std::size_t fallback = defaults.num_key_value_heads == 0 ? to.num_heads : defaults.num_key_value_heads;
+    to.num_key_value_heads = size_or(config, key.c_str(), fallback, 1, to.num_heads);
+    if (to.num_heads % to.num_key_value_heads != 0) config.fail(key.c_str(), "must divide \"" + num_heads + "\" (" + std::to_string(to.num_heads) + ")");
+  }
+}
+
 void read_sizes(const JsonObject& config, ModelConfig& to) {
   const ConfigKeys& keys = to.architecture->keys;
   const ConfigDefaults& defaults = to.architecture->defaults;
   to.hidden_size = size_field(config, keys.hidden_size, kMaxHidden);
   to.num_layers = size_field(config, keys.num_layers, kMaxLayers);
-  to.num_heads = size_field(config, keys.num_heads, kMaxHidden);
-  if (to.hidden_size % to.num_heads != 0) {
-    config.fail(std::string(keys.num_heads).c_str(), "must divide \"" + std::string(keys.hidden_size) + "\" (" + std::to_string(to.hidden_size) + ")");
-  }
-  to.head_size = to.hidden_size / to.num_heads;
+  read_heads(config, to);
   if (!keys.intermediate_size.empty()) to.intermediate_size = size_field(config, keys.intermediate_size, 4 * kMaxHidden);
   to.vocab_size = size_field(config, "vocab_size", kMaxVocabulary);
   to.embedding_size = to.hidden_size;
@@ -113,7 +133,7 @@ void read_sizes(const JsonObject& config, ModelConfig& to) {
     const std::size_t fallback = defaults.embedding_size == 0 ? to.hidden_size : defaults.embedding_size;
     to.embedding_size = size_or(config, std::string(keys.embedding_size).c_str(), fallback, 1, kMaxHidden);
   }
-  to.position_rows = size_field(config, keys.max_positions, kMaxPositions);
+  to.position_rows = keys.max_positions.empty() ? kMaxPositions : size_field(config, keys.max_positions, kMaxPositions);
   to.max_positions = to.position_rows;
   if (!keys.type_vocab_size.empty())
     to.type_vocab_size = size_or(config, std::string(keys.type_vocab_size).c_str(), defaults.type_vocab_size, defaults.types_optional ? 0 : 1, kMaxVocabulary);
@@ -165,7 +185,9 @@ std::size_t size_or(const JsonObject& json, const char* key, std::size_t fallbac
 
 void expect_pairs(const JsonObject& json, const ModelConfig& config) {
   if (config.head_size % 2 == 0) return;
-  json.fail(std::string(config.architecture->keys.num_heads).c_str(), "heads of " + std::to_string(config.head_size) + " values cannot be rotated in pairs");
+  const std::string head_size(config.architecture->keys.head_size);
+  const std::string key = !head_size.empty() && json.has(head_size.c_str()) ? head_size : std::string(config.architecture->keys.num_heads);
+  json.fail(key.c_str(), "heads of " + std::to_string(config.head_size) + " values cannot be rotated in pairs");
 }
 
 void use_rotary(ModelConfig& config, RotarySpec rotary) {

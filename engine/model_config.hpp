@@ -28,6 +28,14 @@ struct RotarySpec {
 // What a relative position adds to an attention score.
 enum class RelativeBias : unsigned char { none, buckets, alibi };
 
+// T5's buckets of relative positions: half of them for either side, half of those for one distance each, the others for logarithmic ranges.
+struct BucketSpec {
+  std::size_t count = 32;
+  std::size_t max_distance = 128;  // that the ranges spread over
+
+  std::size_t near() const noexcept { return count / 2 / 2; }  // distances with a bucket of their own
+};
+
 // DeBERTa's disentangled attention: scores gain query x position and key x position, by buckets of relative positions.
 struct DisentangledSpec {
   std::size_t span = 0;              // 2 span embeddings; 0: the model has none
@@ -53,13 +61,17 @@ struct LayerPlan {
   std::size_t weights = 0;         // which stored layer
   std::size_t window = kWholeRow;  // a token sees tokens up to so far away
   std::size_t rotary = kNoRotary;  // index into ModelConfig::rotaries
+  std::size_t relative_table = 0;  // of RelativeBias::buckets
 };
+
+// Where a sequence classifier goes from tokens to rows: it reads the first token or the mean of all, or its last step reads the mean of what the others give.
+enum class HeadPooling : unsigned char { first, mean, late };
 
 struct HeadConfig {
   HeadKind kind = HeadKind::none;
   std::vector<DenseStep> steps;
   std::size_t outputs = 0;                     // of each token or row; for masked_lm the vocabulary
-  bool mean_pooling = false;                   // sequence_classifier: reads the mean of the tokens, not the first
+  HeadPooling pooling = HeadPooling::first;    // sequence_classifier
   std::string_view decoder;                    // masked_lm: empty where it is the word embeddings
   std::vector<std::string_view> decoder_bias;  // empty: none
 };
@@ -71,6 +83,7 @@ struct ModelConfig {
   std::size_t embedding_size = 0;  // of the tables
   std::size_t num_layers = 0;      // as config.json counts them
   std::size_t num_heads = 0;
+  std::size_t num_key_value_heads = 0;  // each is read by as many heads of queries
   std::size_t head_size = 0;
   std::size_t intermediate_size = 0;
   std::size_t vocab_size = 0;
@@ -87,10 +100,13 @@ struct ModelConfig {
   std::size_t stored_layers = 0;
   std::vector<LayerPlan> plan;  // [num_layers * inner_layers], in running order
 
+  float embedding_scale = 1.0F;  // of the word embeddings
   float attention_scale = 0.0F;
   std::vector<RotarySpec> rotaries;
   RelativeBias relative_bias = RelativeBias::none;
-  std::size_t relative_buckets = 0;  // rows of the table of RelativeBias::buckets
+  std::size_t relative_buckets = 0;  // rows of each table of RelativeBias::buckets
+  std::size_t relative_tables = 1;
+  BucketSpec buckets;
   DisentangledSpec disentangled;
   ConvolutionSpec convolution;
 
@@ -100,6 +116,12 @@ struct ModelConfig {
   ScoreFunction rerank_function{};        // sentence-transformers' for pairs of a query and a text
   std::string unsupported_head;           // what the directory has for a head beside its weights, where berth cannot run it
   std::string unknown_rerank_activation;  // what the directory names instead, where berth does not have it
+
+  // Values of a token: queries, and what attention gives; keys, and as many values; all three.
+  std::size_t query_size() const noexcept { return num_heads * head_size; }
+  std::size_t key_size() const noexcept { return num_key_value_heads * head_size; }
+  std::size_t query_key_value_size() const noexcept { return query_size() + 2 * key_size(); }
+  std::size_t queries_a_key() const noexcept { return num_heads / num_key_value_heads; }  // heads that share one's keys
 
   bool has_sequence_classifier() const noexcept { return head.kind == HeadKind::sequence_classifier; }
 };

@@ -75,7 +75,7 @@ void Model::pool_rows(Workspace& workspace, std::span<const std::size_t> unpoole
                   input_name(first + row) + ": the prompt's " + std::to_string(unpooled[row]) + " tokens, which the pooling leaves out, are all that fits");
   if (static_) return pool_static_embedding(compute(), *static_, config_.hidden_size, workspace);
   workspace.pooled.resize(workspace.batch.rows() * pooled_size());
-  pool(compute(), modes, config_.hidden_size, workspace, workspace.pooled.data(), unpooled);
+  pool(compute(), modes, config_.hidden_size, workspace.batch, workspace.hidden(), workspace.pooled.data(), unpooled);
 }
 
 // The mean of the windows' pooled vectors, weighted by the tokens pooled, stands for the pooled vector of the text: with mean pooling, what pooling over

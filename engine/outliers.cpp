@@ -31,10 +31,9 @@ Vector largest_weights(TensorRows& reader, const LinearSource& source) {
 }
 
 // Of every value: b + sum of W_i x_i, where x_i has the norm's weight as deviation and the norm's bias as mean.
-Vector value_sizes(TensorRows& reader, const Norm& norm, const LinearSource& query_key_value) {
+Vector value_sizes(TensorRows& reader, const Norm& norm, const LinearSource& query_key_value, std::size_t count) {
   const std::size_t in = query_key_value.in;
   const std::size_t outputs = query_key_value.out * query_key_value.weights.size();
-  const std::size_t count = outputs / 3;
   Vector sizes(count);
   std::fill_n(sizes.data(), count, 0.0F);
   if (!query_key_value.biases.empty()) {
@@ -43,7 +42,7 @@ Vector value_sizes(TensorRows& reader, const Norm& norm, const LinearSource& que
     std::copy_n(biases.data() + biases.size() - count, count, sizes.data());
   }
   // The last rows of one tensor, or the last tensors.
-  const std::size_t tensors = std::max<std::size_t>(1, query_key_value.weights.size() / 3);
+  const std::size_t tensors = std::max<std::size_t>(1, count / query_key_value.out);
   const std::size_t rows_each = count / tensors;
   const auto values = std::span<const TensorView* const>(query_key_value.weights).last(tensors);
   reader.for_each(values, query_key_value.out - rows_each, rows_each, in, [&](const RowChunk& chunk, const float* rows, std::uint16_t*, std::size_t) noexcept {
@@ -100,8 +99,12 @@ Vector input_factors(TensorRows& reader, const Norm& norm, const LinearSource& r
   return channel_factors(expected_sizes(norm, reads.in).span(), largest_weights(reader, reads).span());
 }
 
-Vector value_factors(TensorRows& reader, const Norm& norm, const LinearSource& query_key_value, const LinearSource& reads) {
-  return channel_factors(value_sizes(reader, norm, query_key_value).span(), largest_weights(reader, reads).span());
+Vector value_factors(TensorRows& reader, const Norm& norm, const LinearSource& query_key_value, const LinearSource& reads, const ValueHeads& heads) {
+  const Vector of_inputs = largest_weights(reader, reads);
+  Vector largest(heads.count * heads.size);
+  std::fill_n(largest.data(), largest.size(), 0.0F);
+  for (std::size_t i = 0; i < of_inputs.size(); ++i) largest[heads.value_of(i)] = std::max(largest[heads.value_of(i)], of_inputs[i]);
+  return channel_factors(value_sizes(reader, norm, query_key_value, largest.size()).span(), largest.span());
 }
 
 }  // namespace berth::engine

@@ -48,15 +48,13 @@ void normalize_rows(const kernels::KernelTable& kernels, float* x, std::size_t r
   }
 }
 
-void pool(const Compute& compute, std::span<const PoolingMode> modes, std::size_t size, Workspace& workspace, float* out,
+void pool(const Compute& compute, std::span<const PoolingMode> modes, std::size_t size, const RaggedBatch& batch, const float* states, float* out,
           std::span<const std::size_t> unpooled) noexcept {
-  const RaggedBatch& batch = workspace.batch;
-  const float* hidden = workspace.hidden();
   const std::size_t cost = (batch.tokens() / batch.rows() + 1) * size * modes.size();
   for_row_blocks(compute.pool, batch.rows(), cost, [&](std::size_t first, std::size_t count, std::size_t) noexcept {
     for (std::size_t row = first; row < first + count; ++row)
       for (std::size_t m = 0; m < modes.size(); ++m)
-        pool_row(compute.kernels, modes[m], hidden + batch.cumulative_lengths[row] * size, unpooled.empty() ? 0 : unpooled[row], batch.length(row), size,
+        pool_row(compute.kernels, modes[m], states + batch.cumulative_lengths[row] * size, unpooled.empty() ? 0 : unpooled[row], batch.length(row), size,
                  out + (row * modes.size() + m) * size);
   });
 }
@@ -80,7 +78,7 @@ void run_dense_modules(const Compute& compute, std::span<const SentenceModule> m
       size = linear.out;
     } else if (module.type == ModuleType::layer_norm) {
       constexpr float kEpsilon = 1e-5F;  // torch's, which the module leaves as it is
-      run_layer_norm(compute, module.norm, kEpsilon, workspace.pooled.data(), workspace.pooled.data(), rows, size, nullptr, {});
+      run_norm(compute, module.norm, kEpsilon, workspace.pooled.data(), workspace.pooled.data(), rows, size, nullptr, {});
     } else if (module.type == ModuleType::normalize) {
       normalize_rows(compute.kernels, workspace.pooled.data(), rows, size);
     }

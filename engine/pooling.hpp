@@ -21,9 +21,9 @@ struct SentenceModule {
 // Values a row has behind `modules`, given the encoder's hidden size.
 std::size_t embedding_size(std::span<const SentenceModule> modules, std::size_t hidden_size);
 
-// out [batch rows, modes.size() * size] from the hidden states in `workspace`. unpooled: [rows], how many of a row's first tokens take no part, fewer than
+// out [batch rows, modes.size() * size] from what is there for every token, `states` [batch tokens, size]. unpooled: [rows], how many of a row's first tokens take no part, fewer than
 // it has (but for the first one, which the cls mode takes whatever that says); empty: none.
-void pool(const Compute& compute, std::span<const loaders::PoolingMode> modes, std::size_t size, Workspace& workspace, float* out,
+void pool(const Compute& compute, std::span<const loaders::PoolingMode> modes, std::size_t size, const RaggedBatch& batch, const float* states, float* out,
           std::span<const std::size_t> unpooled = {}) noexcept;
 
 // x / max(|x|, 1e-12) for each row of x [rows, size].

@@ -47,16 +47,16 @@ std::vector<float> alibi_slopes(std::size_t heads) {
   return slopes;
 }
 
-std::size_t t5_bucket(std::int64_t key_minus_query) {
-  constexpr std::int64_t kHalf = 16;  // buckets of either direction
-  constexpr std::int64_t kExact = 8;  // distances with a bucket of their own
-  constexpr double kMaxDistance = 128.0;
-  const std::int64_t side = key_minus_query > 0 ? kHalf : 0;
+std::size_t t5_bucket(std::int64_t key_minus_query, const BucketSpec& spec) {
+  const auto half = static_cast<std::int64_t>(spec.count / 2);  // buckets of either direction
+  const auto exact = static_cast<std::int64_t>(spec.near());
+  const std::int64_t side = key_minus_query > 0 ? half : 0;
   const std::int64_t distance = key_minus_query < 0 ? -key_minus_query : key_minus_query;
-  if (distance < kExact) return static_cast<std::size_t>(side + distance);
-  const float logarithm = std::log(static_cast<float>(distance) / static_cast<float>(kExact));
-  const float scaled = logarithm / static_cast<float>(std::log(kMaxDistance / static_cast<double>(kExact))) * static_cast<float>(kHalf - kExact);
-  return static_cast<std::size_t>(side + std::min(kHalf - 1, kExact + static_cast<std::int64_t>(scaled)));
+  if (distance < exact) return static_cast<std::size_t>(side + distance);
+  const float logarithm = std::log(static_cast<float>(distance) / static_cast<float>(exact));
+  const auto whole = static_cast<float>(std::log(static_cast<double>(spec.max_distance) / static_cast<double>(exact)));
+  const float scaled = logarithm / whole * static_cast<float>(half - exact);
+  return static_cast<std::size_t>(side + std::min(half - 1, exact + static_cast<std::int64_t>(scaled)));
 }
 
 std::size_t disentangled_bucket(std::int64_t query_minus_key, const DisentangledSpec& spec) {
@@ -73,7 +73,7 @@ std::size_t disentangled_bucket(std::int64_t query_minus_key, const Disentangled
   return static_cast<std::size_t>(std::clamp<std::int64_t>(bucket + span, 0, 2 * span - 1));
 }
 
-void PositionTables::reserve(const ModelConfig& config, const float* relative_bias, std::size_t longest) {
+void PositionTables::reserve(const ModelConfig& config, std::span<const base::AlignedBuffer<float>> relative_bias, std::size_t longest) {
   if (longest <= length_) return;
   std::size_t length = kFirstLength;
   while (length < longest) length *= 2;
@@ -107,15 +107,19 @@ void PositionTables::make_angles(const ModelConfig& config) {
   }
 }
 
-void PositionTables::make_bias(const ModelConfig& config, const float* table) {
+void PositionTables::make_bias(const ModelConfig& config, std::span<const base::AlignedBuffer<float>> tables) {
   const std::size_t width = 2 * length_ - 1;
-  bias_ = base::AlignedBuffer<float>(config.num_heads * width);
-  const std::vector<float> slopes = config.relative_bias == RelativeBias::alibi ? alibi_slopes(config.num_heads) : std::vector<float>();
+  const std::size_t heads = config.num_heads;
+  const bool alibi = config.relative_bias == RelativeBias::alibi;
+  const std::vector<float> slopes = alibi ? alibi_slopes(heads) : std::vector<float>();
+  bias_ = base::AlignedBuffer<float>((alibi ? 1 : tables.size()) * heads * width);
   for (std::size_t i = 0; i < width; ++i) {
     const auto offset = static_cast<std::int64_t>(i) - static_cast<std::int64_t>(length_ - 1);
-    const std::size_t bucket = slopes.empty() ? t5_bucket(offset) : 0;
-    for (std::size_t head = 0; head < config.num_heads; ++head)
-      bias_[head * width + i] = slopes.empty() ? table[bucket * config.num_heads + head] : -slopes[head] * std::abs(static_cast<float>(offset));
+    for (std::size_t head = 0; head < slopes.size(); ++head) bias_[head * width + i] = -slopes[head] * std::abs(static_cast<float>(offset));
+    if (alibi) continue;
+    const std::size_t bucket = t5_bucket(offset, config.buckets);
+    for (std::size_t table = 0; table < tables.size(); ++table)
+      for (std::size_t head = 0; head < heads; ++head) bias_[(table * heads + head) * width + i] = tables[table][bucket * heads + head];
   }
 }
 

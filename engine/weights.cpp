@@ -24,7 +24,10 @@ struct BodyBinder {
   const std::string prefix;
 
   std::string full(std::string_view name) const { return prefix + std::string(name); }
-  void norm(Norm& to, const std::string& name, std::size_t size) const { binder.norm(to, name, size, config.body.biases.norms); }
+  void norm(Norm& to, const std::string& name, std::size_t size) const {
+    to.kind = config.body.norms;
+    binder.norm(to, name, size, config.body.biases.norms && to.kind == NormKind::layer, config.body.norms_store_excess ? 1.0F : 0.0F);
+  }
 
   void embeddings(ModelWeights& weights) const {
     const std::size_t size = config.embedding_size;
@@ -58,23 +61,26 @@ struct BodyBinder {
     LayerWeights& to = weights.layers[index];
     const auto at = [&](std::string_view pattern) { return full(layer_name(pattern, index, config.inner_layers)); };
     const std::size_t hidden = config.hidden_size;
+    const std::size_t queries = config.query_size();
     const std::size_t inner = config.intermediate_size;
     const Biases& biases = config.body.biases;
     if (config.body.heads_interleaved) {
       binder.interleaved(to.query_key_value, at(names.query_key_value), at(names.query_bias), at(names.value_bias), config.num_heads, config.head_size, hidden,
                          precision);
     } else if (names.query_key_value.empty()) {
-      binder.linear(to.query_key_value, std::array{at(names.query), at(names.key), at(names.value)}, hidden, hidden, precision, biases.query_key_value);
+      binder.grouped(to.query_key_value, {at(names.query), at(names.key), at(names.value)}, config.queries_a_key(), config.key_size(), hidden, precision,
+                     biases.query_key_value);
     } else {
-      binder.linear(to.query_key_value, at(names.query_key_value), 3 * hidden, hidden, precision, biases.query_key_value);
+      binder.linear(to.query_key_value, at(names.query_key_value), config.query_key_value_size(), hidden, precision, biases.query_key_value);
     }
     binder.reads_norm(layer_input_norm(weights, index));
-    binder.linear(to.attention_output, at(names.attention_output), hidden, hidden, precision, biases.attention_output);
-    binder.reads_values();
-    if (!names.query_norm.empty()) norm(to.query_norm, at(names.query_norm), hidden);
-    if (!names.key_norm.empty()) norm(to.key_norm, at(names.key_norm), hidden);
+    binder.linear(to.attention_output, at(names.attention_output), hidden, queries, precision, biases.attention_output);
+    binder.reads_values({.count = config.num_key_value_heads, .size = config.head_size, .queries_a_key = config.queries_a_key()});
+    if (!names.query_norm.empty()) norm(to.query_norm, at(names.query_norm), config.body.norms_each_head ? config.head_size : queries);
+    if (!names.key_norm.empty()) norm(to.key_norm, at(names.key_norm), config.body.norms_each_head ? config.head_size : config.key_size());
     if (index > 0 || config.body.first_attention_norm) norm(to.attention_norm, at(names.attention_norm), hidden);
     if (!names.attention_outer_norm.empty()) norm(to.attention_outer_norm, at(names.attention_outer_norm), hidden);
+    if (!names.attention_result_norm.empty()) norm(to.attention_result_norm, at(names.attention_result_norm), hidden);
     if (!names.intermediate_value.empty()) {
       binder.linear(to.intermediate, std::array{at(names.intermediate), at(names.intermediate_value)}, inner, hidden, precision, biases.intermediate);
     } else {
@@ -83,12 +89,14 @@ struct BodyBinder {
     binder.reads_norm(&inner_input_norm(to));
     binder.linear(to.output, at(names.output), hidden, inner, precision, biases.output);
     norm(to.output_norm, at(names.output_norm), hidden);
+    if (!names.output_result_norm.empty()) norm(to.output_result_norm, at(names.output_result_norm), hidden);
   }
 
   void behind_layers(ModelWeights& weights) const {
     if (!names.final_norm.empty()) norm(weights.final_norm, full(names.final_norm), config.hidden_size);
-    if (config.relative_bias == RelativeBias::buckets)
-      binder.values(weights.relative_bias, {full(names.relative_bias) + ".weight"}, {config.relative_buckets, config.num_heads});
+    if (config.relative_bias == RelativeBias::buckets) weights.relative_bias.resize(config.relative_tables);
+    for (std::size_t i = 0; i < weights.relative_bias.size(); ++i)
+      binder.values(weights.relative_bias[i], {full(layer_name(names.relative_bias, i, 1)) + ".weight"}, {config.relative_buckets, config.num_heads});
     if (config.convolution.width > 0) {
       binder.convolution(weights.convolution, full(names.convolution), config.hidden_size, config.convolution.width, config.convolution.groups);
       norm(weights.convolution_norm, full(names.convolution_norm), config.hidden_size);

@@ -39,6 +39,7 @@ struct Linear {
 };
 
 struct Norm {
+  NormKind kind = NormKind::layer;
   Vector weight;  // [size]; empty: there is no norm
   Vector bias;    // [size], or empty
 
@@ -56,15 +57,17 @@ struct TableView {
 };
 
 struct LayerWeights {
-  Linear query_key_value;  // [3 hidden, hidden]: one product instead of three
+  Linear query_key_value;  // [queries + keys + values, hidden]: one product instead of three
   Norm query_norm;
   Norm key_norm;
   Linear attention_output;
   Norm attention_norm;
   Norm attention_outer_norm;
+  Norm attention_result_norm;
   Linear intermediate;  // [intermediate, hidden]; twice as many outputs where there is a gate
   Linear output;
   Norm output_norm;
+  Norm output_result_norm;
   // Disentangled attention: the relative positions as keys and as queries, [2 span, head_size], of each head or of all of them together; or empty.
   std::vector<kernels::PackedF32> position_keys;
   std::vector<kernels::PackedF32> position_queries;
@@ -90,8 +93,8 @@ struct ModelWeights {
   Linear embedding_projection;       // from the tables' size to the hidden size; or none, with out 0
   std::vector<LayerWeights> layers;  // as stored
   Norm final_norm;
-  Vector relative_bias;  // [buckets, heads], or empty
-  Linear convolution;    // [hidden, width * hidden], or none
+  std::vector<Vector> relative_bias;  // [buckets, heads] each; or none
+  Linear convolution;                 // [hidden, width * hidden], or none
   Norm convolution_norm;
   std::vector<DenseLayer> pooler;               // empty when the file has none
   std::vector<DenseLayer> head;                 // empty when the model has none

@@ -16,18 +16,18 @@ std::size_t whole_lines(std::size_t floats) { return (floats + kLine - 1) / kLin
 WorkspacePlan plan_workspace(const ModelConfig& config, Precision precision, const Compute& compute, std::size_t tokens, std::size_t longest) {
   WorkspacePlan plan;
   const std::size_t inner = config.body.gate == Gate::none ? config.intermediate_size : 2 * config.intermediate_size;
+  const std::size_t widest = std::max({config.hidden_size, config.query_size(), config.intermediate_size});  // input of a product
   plan.hidden = whole_lines(tokens * config.hidden_size);
-  plan.wide = whole_lines(tokens * std::max({3 * config.hidden_size, inner, config.embedding_size, config.convolution.width * config.hidden_size}));
-  plan.mixed = plan.hidden;
+  plan.wide = whole_lines(tokens * std::max({config.query_key_value_size(), inner, config.embedding_size, config.convolution.width * config.hidden_size}));
+  plan.mixed = whole_lines(tokens * std::max(config.hidden_size, config.query_size()));
   plan.summed = plan.hidden;
   plan.threads = static_cast<std::size_t>(compute.pool.threads());
   plan.convolved = config.convolution.width == 0 ? 0 : plan.hidden;
   plan.attention = whole_lines(attention_scratch(compute, config, precision, longest));
-  if (precision == Precision::fp32 && compute.low.gemm_f32 != nullptr)
-    plan.tiles = whole_lines(compute.low.gemm_f32_scratch(tokens, std::max(config.hidden_size, config.intermediate_size)));
+  if (precision == Precision::fp32 && compute.low.gemm_f32 != nullptr) plan.tiles = whole_lines(compute.low.gemm_f32_scratch(tokens, widest));
   if (precision != Precision::fp32) {
     const std::size_t rows = (tokens + kernels::kLowRows - 1) / kernels::kLowRows * kernels::kLowRows;
-    plan.low_row_bytes = std::max(low_row_bytes(precision, config.hidden_size), low_row_bytes(precision, config.intermediate_size));
+    plan.low_row_bytes = low_row_bytes(precision, widest);
     std::size_t of_slices = 0;
     if (tokens >= plan.threads * kLeastSliceRows)
       of_slices = plan.threads * ThreadShares::largest_piece(tokens, plan.threads, slice_unit(tokens, plan.threads), kSliceRows);
@@ -37,10 +37,10 @@ WorkspacePlan plan_workspace(const ModelConfig& config, Precision precision, con
     plan.summed = whole_lines(scratch_rows * config.hidden_size);
     // A row of the batch may begin anywhere, and its queries are read in whole tiles from there.
     const auto bf16_floats = [&](std::size_t size) { return whole_lines((rows + kernels::kLowRows) * low_row_bytes(Precision::bf16, size) / sizeof(float)); };
-    plan.wide = std::max({plan.wide, bf16_floats(3 * config.hidden_size)});
+    plan.wide = std::max({plan.wide, bf16_floats(config.query_key_value_size())});
     if (keeps_bf16_inner(compute, config, precision))
       plan.inner = whole_lines(scratch_rows * low_row_bytes(Precision::bf16, config.intermediate_size) / sizeof(float));
-    plan.mixed = std::max(plan.mixed, bf16_floats(config.hidden_size));
+    plan.mixed = std::max(plan.mixed, bf16_floats(config.query_size()));
   }
   return plan;
 }

@@ -25,15 +25,15 @@ namespace berth::engine {
 struct WorkspacePlan {
   std::size_t hidden = 0;  // [tokens, hidden]: the residual stream
   // wide and mixed hold FP32 or BF16, whose rows are readable up to whole tiles.
-  std::size_t wide = 0;       // [tokens, max(3 hidden, ...)]: queries, keys and values; later the inner activation, before its gate
-  std::size_t mixed = 0;      // [tokens, hidden]: what attention gives; a block's input where its norm comes first
+  std::size_t wide = 0;       // [tokens, max(queries + keys + values, ...)]: queries, keys and values; later the inner activation, before its gate
+  std::size_t mixed = 0;      // [tokens, max(queries, hidden)]: what attention gives; a block's input where its norm comes first
   std::size_t summed = 0;     // [tokens, hidden]: a block's output plus residual, before its norm
   std::size_t convolved = 0;  // [tokens, hidden]: the convolution of the embeddings, where there is one
   std::size_t attention = 0;  // per thread: scratch of the longest row's attention
   std::size_t threads = 0;
   std::size_t inner = 0;          // [tokens, intermediate] in BF16, where it is kept so
   std::size_t low_row_bytes = 0;  // of the widest row
-  std::size_t low = 0;            // [tokens, padded max(hidden, intermediate)]: a product's input in low precision; rows up to whole tiles
+  std::size_t low = 0;            // [tokens, padded max(hidden, queries, intermediate)]: a product's input in low precision; rows up to whole tiles
   std::size_t scales = 0;         // [tokens]: of the 8-bit rows
   std::size_t tiles = 0;          // per thread: scratch of FP32 products by tiles
 

@@ -168,9 +168,9 @@ struct GateArgs {
   Activation activation = Activation::none;
 };
 
-// out[i] = (x[i] - mean) / sqrt(variance + epsilon) * weight + bias for each row; the variance is the biased one, taken from the deviations.
-// out may be x.
-struct LayerNormArgs {
+// out[i] = (x[i] - mean) / sqrt(variance + epsilon) * weight + bias for each row; the variance is the biased one, taken from the deviations. RMSNorm
+// has 0 in the mean's place. out may be x.
+struct NormArgs {
   const float* x = nullptr;  // [rows, size], row stride `stride`; so is out
   float* out = nullptr;
   std::size_t stride = 0;
@@ -194,7 +194,8 @@ struct KernelTable {
   std::size_t (*attention_f32_scratch)(std::size_t tokens, std::size_t head_size) noexcept;
   void (*attention_f32)(const AttentionArgs&) noexcept;
 
-  void (*layer_norm)(const LayerNormArgs&) noexcept;
+  void (*layer_norm)(const NormArgs&) noexcept;
+  void (*rms_norm)(const NormArgs&) noexcept;
 
   void (*rotary)(const RotaryArgs&) noexcept;
   void (*gate)(const GateArgs&) noexcept;

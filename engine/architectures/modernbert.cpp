@@ -1,47 +1,24 @@
 // ModernBERT (Warner et al. 2024), as transformers' ModernBertModel: rotary positions, GeGLU, norms before the blocks, and layers that see the whole row
 // in turn with layers that see a window.
-#include <array>
 #include <string>
+#include <vector>
 
-#include "base/error.hpp"
 #include "engine/architectures/common.hpp"
+#include "engine/architectures/layer_kinds.hpp"
 #include "engine/architectures/registry.hpp"
-#include "engine/architectures/rope.hpp"
 #include "engine/model_config.hpp"
 
 namespace berth::engine {
 
 namespace {
 
-constexpr const char* kFull = "full_attention";
-constexpr const char* kSliding = "sliding_attention";
-
-// Which layers see a window: by "layer_types" (transformers 5) or all but every n-th.
+// By "layer_types" (transformers 5), or all but every n-th.
 std::vector<bool> read_sliding(const base::JsonObject& json, std::size_t layers) {
+  if (const auto types = read_layer_types(json, layers)) return *types;
+  const std::size_t every = size_or(json, "global_attn_every_n_layers", 3, 1, 1 << 16);
   std::vector<bool> sliding(layers);
-  const base::Json* types = json.find("layer_types");
-  if (types == nullptr) {
-    const std::size_t every = size_or(json, "global_attn_every_n_layers", 3, 1, 1 << 16);
-    for (std::size_t i = 0; i < layers; ++i) sliding[i] = i % every != 0;
-    return sliding;
-  }
-  if (!types->is_array() || types->size() != layers) json.fail("layer_types", "expected one string for each of " + std::to_string(layers) + " layers");
-  for (std::size_t i = 0; i < layers; ++i) {
-    const base::Json& type = (*types)[i];
-    if (type != kFull && type != kSliding)
-      json.fail("layer_types", "entry " + std::to_string(i) + " is " + base::describe(type) + ", expected " + kFull + " or " + kSliding);
-    sliding[i] = type == kSliding;
-  }
+  for (std::size_t i = 0; i < layers; ++i) sliding[i] = i % every != 0;
   return sliding;
-}
-
-// The rotary frequencies of one kind of layer, which "rope_parameters" (transformers 5) has by kind; what is there for no kind is nobody's. `theta` is what they
-// have without.
-std::vector<double> read_rope(const base::JsonObject& json, const char* kind, double theta, std::size_t dims) {
-  if (!json.has("rope_parameters")) return rotary_frequencies(theta, dims);
-  const base::JsonObject parameters = json.object("rope_parameters");
-  if (parameters.has(kind)) return rope_frequencies(parameters.object(kind), theta, dims);
-  return rotary_frequencies(theta, dims);
 }
 
 void read_modernbert(const base::JsonObject& json, const loaders::TensorStore&, ModelConfig& config) {
@@ -58,15 +35,11 @@ void read_modernbert(const base::JsonObject& json, const loaders::TensorStore&, 
   const double global_theta = json.number_or("global_rope_theta", 160000.0, 1.0, 1e12);
   const bool stated_as_null = json.json().contains("local_rope_theta");  // which means the global one
   const double local_theta = json.number_or("local_rope_theta", stated_as_null ? global_theta : 10000.0, 1.0, 1e12);
-  config.rotaries = {{.frequencies = read_rope(json, kFull, global_theta, config.head_size)},
-                     {.frequencies = read_rope(json, kSliding, local_theta, config.head_size)}};
-  for (std::size_t i = 0; i < config.num_layers; ++i) {
-    config.plan[i].rotary = sliding[i] ? 1 : 0;
-    if (sliding[i]) config.plan[i].window = window;
-  }
+  use_layer_kinds(sliding, window, read_kind_frequencies(json, kFullAttention, global_theta, config.head_size),
+                  read_kind_frequencies(json, kSlidingAttention, local_theta, config.head_size), config);
   const std::string pooling = json.string_or("classifier_pooling", "cls");
   if (pooling != "cls" && pooling != "mean") refuse(json, "classifier_pooling", "cls, mean");
-  config.head.mean_pooling = pooling == "mean";
+  config.head.pooling = pooling == "mean" ? HeadPooling::mean : HeadPooling::first;
 }
 
 // The prediction head that all of ModernBERT's heads begin with.

@@ -15,6 +15,8 @@
   entry(kDistilBert)               \
   entry(kElectra)                  \
   entry(kErnie)                    \
+  entry(kEuroBert)                 \
+  entry(kGemma3Text)               \
   entry(kGteNew)                   \
   entry(kGte)                      \
   entry(kJinaEmbeddingsV3)         \
@@ -22,10 +24,13 @@
   entry(kJinaBert)                 \
   entry(kModernBert)               \
   entry(kMpnet)                    \
+  entry(kMt5)                      \
   entry(kNomicBert)                \
   entry(kNomicBertNative)          \
   entry(kRoberta)                  \
   entry(kRoFormer)                 \
+  entry(kT5)                       \
+  entry(kUmt5)                     \
   entry(kXlmRoberta)
 // clang-format on
 

@@ -4,7 +4,7 @@
 #include "kernels/generic/attention_f32.hpp"
 #include "kernels/generic/gate.hpp"
 #include "kernels/generic/gemm_f32.hpp"
-#include "kernels/generic/layer_norm.hpp"
+#include "kernels/generic/norm.hpp"
 #include "kernels/generic/quantize.hpp"
 #include "kernels/generic/rotary.hpp"
 #include "kernels/generic/vector_ops.hpp"
@@ -21,7 +21,8 @@ constexpr KernelTable make_table() {
       .gemm_f32 = &GemmF32<Isa>::run,
       .attention_f32_scratch = &AttentionF32<Isa>::scratch,
       .attention_f32 = &AttentionF32<Isa>::run,
-      .layer_norm = &LayerNorm<Isa>::run,
+      .layer_norm = &RowNorm<Isa, true>::run,
+      .rms_norm = &RowNorm<Isa, false>::run,
       .rotary = &Rotary<Isa>::run,
       .gate = &Gate<Isa>::run,
       .activate = &VectorOps<Isa>::activate,

@@ -75,6 +75,16 @@ struct Parameter {
 };
 void PrintTo(const Parameter& parameter, std::ostream* out) { *out << parameter.model << " " << parameter.precision << " " << parameter.threads; }
 
+template <class Call>
+long in_steady_state(const Call& call) {
+  for (int i = 0; i < 200; ++i) call();  // workspaces, oneTBB's threads and pools of tasks grow; what a larger call needed is let go
+  allocations = 0;
+  counting = true;
+  for (int i = 0; i < 20; ++i) call();
+  counting = false;
+  return allocations;
+}
+
 class Allocations : public testing::TestWithParam<Parameter> {
  protected:
   // Rows of several lengths, the same number of tokens at a time; so large that they are run as chunks, too, in low precision.
@@ -85,16 +95,6 @@ class Allocations : public testing::TestWithParam<Parameter> {
       for (std::size_t i = 0; i < length; ++i) row[i] = static_cast<std::int32_t>(5 + (i * 37) % 1000);
     }
     return rows;
-  }
-
-  template <class Call>
-  static long in_steady_state(const Call& call) {
-    for (int i = 0; i < 200; ++i) call();  // workspaces, oneTBB's threads and pools of tasks grow; what a larger call needed is let go
-    allocations = 0;
-    counting = true;
-    for (int i = 0; i < 20; ++i) call();
-    counting = false;
-    return allocations;
   }
 
   static Model load(const Parameter& parameter) {
@@ -116,6 +116,23 @@ TEST_P(Allocations, OfIdsIntoTheCallersMemory) {
   EXPECT_EQ(in_steady_state([&] { model_.encode(inputs, embeddings, facts); }), 0) << "a batch";
   const std::span<const Input> one(inputs.data() + 1, 1);
   EXPECT_EQ(in_steady_state([&] { model_.encode(one, std::span(embeddings).first(model_.embedding_size()), {}); }), 0) << "a row";
+}
+
+// Layers that are built otherwise: keys that heads share, norms of heads and behind blocks, windows, a table of relative positions for each layer.
+TEST(AllocationsOfReferenceCases, OfIdsIntoTheCallersMemory) {
+  for (const char* name : {"eurobert", "gemma3", "umt5"})
+    for (const char* precision : {"fp32", "bf16", "int8"}) {
+      LoadOptions options;
+      options.threads = 2;
+      options.precision = precision;
+      const Model model = Model::load(std::string(BERTH_SOURCE_DIR) + "/tests/reference/" + name, options);
+      std::vector<std::vector<std::int32_t>> rows;
+      for (const std::size_t length : {5, 40, 17, 2}) rows.emplace_back(length, static_cast<std::int32_t>(length + 7));
+      std::vector<Input> inputs;
+      for (const auto& row : rows) inputs.push_back(Input::from_ids(row));
+      std::vector<float> embeddings(inputs.size() * model.embedding_size());
+      EXPECT_EQ(in_steady_state([&] { model.encode(inputs, embeddings, {}); }), 0) << name << " " << precision;
+    }
 }
 
 TEST(AllocationCount, SeesAllocations) {

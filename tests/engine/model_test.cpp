@@ -217,8 +217,8 @@ TEST(ModelClassify, AHeadInTheWeightsIsEnoughWhereTheConfigNamesNoClass) {
 
 TEST(ModelFiles, UnsupportedModelTypeListsTheSupportedOnes) {
   EditedModel edited("bert");
-  edited.replace("config.json", "\"model_type\": \"bert\"", "\"model_type\": \"t5\"");
-  expect_error(ErrorCode::unsupported, {"config.json", "model_type", "\"t5\"", "albert, bert, camembert"}, [&] { load(edited.directory()); });
+  edited.replace("config.json", "\"model_type\": \"bert\"", "\"model_type\": \"gpt2\"");
+  expect_error(ErrorCode::unsupported, {"config.json", "model_type", "\"gpt2\"", "albert, bert, camembert"}, [&] { load(edited.directory()); });
 }
 
 TEST(ModelFiles, ImpossibleConfigValues) {

@@ -125,10 +125,33 @@ TEST_F(Packing, RowsOfTheValueProjectionThatStandOutAreSeen) {
   heads.weights = {tensors.find("v1"), tensors.find("v1"), tensors.find("v1"), tensors.find("v1"), tensors.find("v0"), tensors.find("v1")};
   heads.biases = {tensors.find("b"), nullptr, tensors.find("b")};
   for (const LinearSource* source : {&separate, &together, &heads}) {
-    const Vector factors = value_factors(reader_, norm, *source, from(tensors, "w", kOut));
+    const Vector factors = value_factors(reader_, norm, *source, from(tensors, "w", kOut), {.count = 2, .size = kIn / 2});
     ASSERT_EQ(factors.size(), kIn);
     for (std::size_t i = 0; i < kIn; ++i) EXPECT_EQ(factors[i], i == 17 ? 1.0F / 32 : 1.0F) << i;
   }
+}
+
+// Two heads of values of 24, each read by two heads of queries: what stands out in one reader's inputs is the value's, and its other reader's, too.
+TEST_F(Packing, ValuesThatHeadsShareAreSeen) {
+  constexpr std::size_t kSize = 24;
+  constexpr std::size_t kValues = 2 * kSize;
+  constexpr std::size_t kPlanted = kSize + 5;
+  auto value = normals(kValues * kIn, 1, 0.1F);
+  auto weights = normals(kOut * kIn, 2, 0.1F);
+  for (std::size_t i = 0; i < kIn; ++i) value[kPlanted * kIn + i] *= 32.0F;
+  for (std::size_t i = 0; i < kOut; ++i)
+    for (const std::size_t head : {2U, 3U}) weights[i * kIn + head * kSize + 5] /= 32.0F;
+  const auto tensors = store({f32("q", {2 * kValues, kIn}, normals(2 * kValues * kIn, 3, 0.1F)), f32("k", {kValues, kIn}, normals(kValues * kIn, 4, 0.1F)),
+                              f32("v", {kValues, kIn}, value), f32("w", {kOut, kIn}, weights)});
+  const Norm norm{.kind = NormKind::rms, .weight = vector_of(std::vector<float>(kIn, 1.0F)), .bias = {}};
+  LinearSource source = from(tensors, "v", kValues);
+  source.weights = {tensors.find("k"), tensors.find("k"), tensors.find("k"), tensors.find("v")};
+  const ValueHeads heads{.count = 2, .size = kSize, .queries_a_key = 2};
+  const Vector factors = value_factors(reader_, norm, source, from(tensors, "w", kOut), heads);
+  ASSERT_EQ(factors.size(), kValues);
+  for (std::size_t i = 0; i < kValues; ++i) EXPECT_EQ(factors[i], i == kPlanted ? 1.0F / 32 : 1.0F) << i;
+  for (const std::size_t input : {2 * kSize + 5, 3 * kSize + 5}) EXPECT_EQ(heads.value_of(input), kPlanted);
+  EXPECT_EQ(heads.value_of(kSize + 5), 5U);
 }
 
 // Rows times powers of two, biases with them: every output is what it was times its power, to the bit.

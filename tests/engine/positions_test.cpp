@@ -59,7 +59,19 @@ TEST(Positions, AlibiSlopes) {
 TEST(Positions, T5Buckets) {
   const auto expected = Tables().values("mpnet.bucket");
   for (std::int64_t offset = -600; offset <= 600; ++offset)
-    ASSERT_EQ(t5_bucket(offset), static_cast<std::size_t>(expected[static_cast<std::size_t>(offset + 600)])) << offset;
+    ASSERT_EQ(t5_bucket(offset, {}), static_cast<std::size_t>(expected[static_cast<std::size_t>(offset + 600)])) << offset;
+}
+
+// Of 13 buckets 6 for either side, 3 of them for one distance each; the others reach to 20, and the last beyond.
+TEST(Positions, OtherT5Buckets) {
+  const engine::BucketSpec spec{.count = 13, .max_distance = 20};
+  const std::vector<std::size_t> near = {0, 1, 2, 3, 3, 3, 4, 4, 4, 4, 4, 5, 5, 5};  // 3 (20 / 3)^(1 / 3) = 5.6, 3 (20 / 3)^(2 / 3) = 10.6
+  for (std::size_t distance = 0; distance < near.size(); ++distance) {
+    const auto offset = static_cast<std::int64_t>(distance);
+    EXPECT_EQ(t5_bucket(-offset, spec), near[distance]) << distance;
+    EXPECT_EQ(t5_bucket(offset, spec), near[distance] + (distance > 0 ? 6 : 0)) << distance;
+  }
+  for (const std::int64_t distance : {19, 20, 21, 1000, 1 << 20}) EXPECT_EQ(t5_bucket(-distance, spec), 5U);
 }
 
 TEST(Positions, DisentangledBuckets) {
@@ -106,7 +118,7 @@ TEST(Positions, RotaryFrequenciesAndAngles) {
     ASSERT_EQ(got.size(), expected.size());
     for (std::size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(double{got[i]}, expected[i], 1.2e-7 * expected[i]) << name << ", " << i;
     PositionTables own;
-    own.reserve(config, nullptr, 9000);
+    own.reserve(config, {}, 9000);
     const auto cosines = tables.values("rotary.cos." + name);
     const auto sines = tables.values("rotary.sin." + name);
     for (std::size_t p = 0; p < positions.size(); ++p) {
@@ -126,7 +138,7 @@ TEST(Positions, AnglesOfFloat64WhereTheyAreNotRounded) {
   const std::vector<double> frequencies = {1.0, 0.5623413251903491, 0.31622776601683794};
   config.rotaries = {{.frequencies = frequencies, .float_angles = false}, {.frequencies = frequencies}};
   PositionTables tables;
-  tables.reserve(config, nullptr, 5000);
+  tables.reserve(config, {}, 5000);
   double worst_rounded = 0.0;
   for (std::size_t position = 0; position < 5000; ++position)
     for (std::size_t i = 0; i < frequencies.size(); ++i) {
@@ -157,7 +169,7 @@ TEST(Positions, TablesGrow) {
   config.relative_bias = RelativeBias::alibi;
   PositionTables tables;
   for (const std::size_t length : {1U, 100U, 128U, 129U, 1000U, 7U}) {
-    tables.reserve(config, nullptr, length);
+    tables.reserve(config, {}, length);
     const auto slopes = alibi_slopes(3);
     for (std::size_t head = 0; head < 3; ++head)
       for (std::ptrdiff_t offset = -static_cast<std::ptrdiff_t>(length - 1); offset < static_cast<std::ptrdiff_t>(length); ++offset)

@@ -108,7 +108,7 @@ void expect_attention(const Head& head, const std::vector<float>& out, bool scor
 TEST_P(AttentionF32Test, IsCloseToTheDefinitionForEveryNumberOfTokens) {
   Random random(5);
   for (std::size_t tokens = 1; tokens <= 70; ++tokens)
-    for (const std::size_t head_size : {1U, 6U, 8U, 16U, 24U, 32U, 64U, 65U, 80U, 128U}) {
+    for (const std::size_t head_size : {1U, 6U, 8U, 16U, 24U, 32U, 64U, 65U, 80U, 128U, 256U}) {
       const Head head = random_head(tokens, head_size, random);
       ASSERT_NO_FATAL_FAILURE(expect_attention(head, run(head, (tokens + head_size) % 5)));
     }

@@ -169,6 +169,21 @@ TEST_P(NonFiniteTest, LayerNormOfABadRowIsAllNaN) {
       }
 }
 
+// An infinite value makes the others zeros, as in PyTorch, and is NaN itself.
+TEST_P(NonFiniteTest, RmsNormOfABadRowKeepsIt) {
+  for (const std::size_t size : {1U, 3U, 16U, 31U, 33U})
+    for (std::size_t i = 0; i < size; ++i)
+      for (const float bad : {kNaN, kInfinity, -kInfinity}) {
+        std::vector<float> x(3 * size);
+        for (std::size_t j = 0; j < x.size(); ++j) x[j] = static_cast<float>(j % 5);
+        x[size + i] = bad;
+        const std::vector<float> ones(size, 1.0F);
+        kernels().rms_norm({x.data(), x.data(), size, ones.data(), nullptr, 3, size, 1e-12F});
+        ASSERT_TRUE(is_nan(x[size + i])) << bad << " at " << i << " of " << size;
+        for (std::size_t j = 0; j < x.size(); ++j) ASSERT_TRUE(j / size == 1 || std::isfinite(x[j])) << bad << " at " << i << " of " << size;
+      }
+}
+
 // Pooling: a token that went wrong may not vanish behind the others.
 TEST_P(NonFiniteTest, PoolingKeepsNaN) {
   for (std::size_t size = 1; size <= 35; ++size)

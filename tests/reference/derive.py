@@ -12,11 +12,15 @@ import sys
 
 import numpy as np
 
+import derive_gemma as gemma
 import derive_models as models
+import derive_rms as rms
+import derive_t5 as t5
 import derive_weights as weights
 
 HERE = pathlib.Path(__file__).parent
 ROWS = (17, 23, 2, 9, 5)  # tokens of the rows of a batch
+LONGEST = 160  # tokens of a row, where a model says nothing of it
 
 
 def config_of(model_type, name, **more):
@@ -73,12 +77,15 @@ CASES = {
     "deberta": dict(
         config=config_of("deberta", "DebertaModel", **{**DEBERTA, "position_biased_input": True}, max_relative_positions=-1, pos_att_type=["p2c"]),
         make=weights.make_deberta, run=models.deberta, prefix="", head=None, outputs=lambda model, x: {}, notes="p2c alone, absolute positions"),
+    **gemma.CASES,
+    **rms.CASES,
+    **t5.CASES,
 }
 
 DESCRIPTIONS = {
     "input_ids": "token ids, padded on the right", "attention_mask": "1 for tokens, 0 for padding", "token_type_ids": "segment ids",
     "last_hidden_state": "[B,S,H]", "pooler_output": "[B,H]", "logits": "raw head output, before any softmax or sigmoid",
-    "scores": "what the Hugging Face pipeline would report for these logits (see score_function)",
+    "sentence_embedding": "what the modules give", "scores": "what the Hugging Face pipeline would report for these logits (see score_function)",
 }
 
 
@@ -108,23 +115,28 @@ def save(path, tensors):
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
-def write_case(name, config, make, run, prefix, head, outputs, notes, published=None):
+def write_case(name, config, make, run, prefix, head, outputs, notes, published=None, kind=models.Model, files=None):
     maker = weights.Maker(sum(name.encode()), prefix)
     make(maker, config)
     if head:
         head(maker, config)
-    model = models.Model(config, maker.tensors, prefix)
+    model = kind(config, maker.tensors, prefix)
     expected, scales = {}, {}
-    for group, lengths in (("", ROWS), ("long.", (config["max_position_embeddings"] - 2,))):
+    for group, lengths in (("", ROWS), ("long.", (config.get("max_position_embeddings", LONGEST) - 2,))):
         width = max(lengths)
-        inputs = {key: np.zeros((len(lengths), width), np.int64) for key in ("input_ids", "attention_mask", "token_type_ids")}
+        types_there = "type_vocab_size" in config
+        inputs = {key: np.zeros((len(lengths), width), np.int64) for key in ("input_ids", "attention_mask") + ("token_type_ids",) * types_there}
         inputs["input_ids"][:] = config["pad_token_id"]
         values = {}
         for row, length in enumerate(lengths):
-            ids, types = maker.random.integers(5, config["vocab_size"], length), np.sort(maker.random.integers(0, config["type_vocab_size"], length))
-            inputs["input_ids"][row, :length], inputs["token_type_ids"][row, :length], inputs["attention_mask"][row, :length] = ids, types, 1
+            ids, types = maker.random.integers(5, config["vocab_size"], length), None
+            inputs["input_ids"][row, :length], inputs["attention_mask"][row, :length] = ids, 1
+            if types_there:
+                types = np.sort(maker.random.integers(0, config["type_vocab_size"], length))
+                inputs["token_type_ids"][row, :length] = types
             states = run(model, ids, types)
-            given = {"last_hidden_state": states[-1], **outputs(model, states[-1])}
+            last = model.finish(states[-1])
+            given = {"last_hidden_state": last, **outputs(model, last)}
             if group == "":
                 given.update({f"hidden_states.{i}": state for i, state in enumerate(states)})
             for key, value in given.items():
@@ -138,6 +150,15 @@ def write_case(name, config, make, run, prefix, head, outputs, notes, published=
     folder = HERE / name
     folder.mkdir(exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    beside = {}  # tensors of modules, which are in files of their own: "2_Dense/linear.weight"
+    for key in [key for key in maker.tensors if "/" in key]:
+        module, tensor = key.split("/")
+        beside.setdefault(module, {})[tensor] = maker.tensors.pop(key)
+    for path, value in (files or {}).items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(json.dumps(value, indent=2) + "\n")
+    for module, tensors in beside.items():
+        save(folder / module / "model.safetensors", tensors)
     save(folder / "model.safetensors", publish(maker.tensors, published) if published else maker.tensors)
     save(folder / "expected.safetensors", expected)
     description = {

@@ -41,6 +41,9 @@ class Model:
         x = x / np.sqrt((x**2).mean(axis=-1, keepdims=True) + self.config["layer_norm_eps"])
         return x * self.tensor(name + ".weight") + self.tensor(name + ".bias")
 
+    def finish(self, x):  # what comes behind the layers
+        return x
+
     def activation(self, x):
         return ACTIVATIONS[self.config["hidden_act"]](x)
 

@@ -57,6 +57,41 @@ TEST(ModelLoading, Bpe) {
   EXPECT_EQ(load_model(changed(bpe(), [](Json& m) { m["merges"] = Json::array(), m["ignore_merges"] = true; })).encode("abab").ids, (Ids{4}));
 }
 
+// The whole of Gemma's file in small: no word ends at a space, and a character without a token of its own is its bytes.
+TEST(ModelLoading, BpeOfGemma) {
+  const Tokenizer gemma = Tokenizer::from_json(R"({
+    "added_tokens": [{"id": 1, "content": "<eos>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true},
+      {"id": 2, "content": "<bos>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}],
+    "normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "▁"},
+    "pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": false},
+    "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<bos>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+      {"SpecialToken": {"id": "<eos>", "type_id": 0}}], "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+      "special_tokens": {"<bos>": {"id": "<bos>", "ids": [2], "tokens": ["<bos>"]}, "<eos>": {"id": "<eos>", "ids": [1], "tokens": ["<eos>"]}}},
+    "model": {"type": "BPE", "unk_token": "<unk>", "fuse_unk": true, "byte_fallback": true, "ignore_merges": false,
+      "vocab": {"<pad>": 0, "<eos>": 1, "<bos>": 2, "<unk>": 3, "<0xC3>": 4, "<0xA9>": 5, "▁": 6, "a": 7, "b": 8, "ab": 9, "▁ab": 10},
+      "merges": [["a", "b"], ["▁", "ab"]]}})",
+                                               "tokenizer.json");
+  EXPECT_EQ(gemma.encode("ab ab é").ids, (Ids{2, 9, 10, 6, 4, 5, 1}));
+  EXPECT_EQ(gemma.encode("xyab").ids, (Ids{2, 3, 9, 1}));
+}
+
+// And of Llama 3's, which EuroBERT has: a word of the vocabulary is one token whatever the merges.
+TEST(ModelLoading, BpeOfLlama) {
+  const Tokenizer llama = Tokenizer::from_json(R"({
+    "added_tokens": [{"id": 5, "content": "<s>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}],
+    "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Split", "behavior": "Isolated", "invert": false, "pattern": {"Regex":
+      "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"}},
+      {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false}]},
+    "post_processor": {"type": "Sequence", "processors": [{"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": false, "use_regex": true},
+      {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+      "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+      "special_tokens": {"<s>": {"id": "<s>", "ids": [5], "tokens": ["<s>"]}}}]},
+    "model": {"type": "BPE", "ignore_merges": true, "vocab": {"a": 0, "b": 1, "Ġ": 2, "Ġab": 3, "ab": 4, "<s>": 5, "1": 6, "111": 7}, "merges": []}})",
+                                               "tokenizer.json");
+  EXPECT_EQ(llama.encode("ab ab b").ids, (Ids{5, 4, 3, 2, 1}));
+  EXPECT_EQ(llama.encode("1111ab").ids, (Ids{5, 7, 6, 4})) << "three digits at a time";
+}
+
 TEST(ModelLoading, BpeRefusesCraftedMerges) {
   const auto with = [](const char* merges) { return changed(bpe(), [&](Json& m) { m["merges"] = Json::parse(merges); }); };
   expect_refused(with(R"(["a z"])"), {"model.merges", "\"z\"", "not in the vocabulary"});
