@@ -1,5 +1,6 @@
 #include "engine/weights.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <tuple>
@@ -51,6 +52,10 @@ struct BodyBinder {
     if (place == 0) return projected ? nullptr : &weights.embedding_norm;
     return place == 1 && config.convolution.width > 0 ? &weights.convolution_norm : &weights.layers[config.plan[place - 1].weights].output_norm;
   }
+  // A turned value is a mix of two: what one of them is multiplied with cannot be taken back behind attention.
+  bool turns_values() const {
+    return std::any_of(config.rotaries.begin(), config.rotaries.end(), [](const RotarySpec& rotary) { return rotary.turns_values; });
+  }
   // Of its feed-forward block.
   const Norm& inner_input_norm(const LayerWeights& layer) const {
     if (config.body.pre_norm) return layer.output_norm;
@@ -75,7 +80,7 @@ struct BodyBinder {
     }
     binder.reads_norm(layer_input_norm(weights, index));
     binder.linear(to.attention_output, at(names.attention_output), hidden, queries, precision, biases.attention_output);
-    binder.reads_values({.count = config.num_key_value_heads, .size = config.head_size, .queries_a_key = config.queries_a_key()});
+    if (!turns_values()) binder.reads_values({.count = config.num_key_value_heads, .size = config.head_size, .queries_a_key = config.queries_a_key()});
     if (!names.query_norm.empty()) norm(to.query_norm, at(names.query_norm), config.body.norms_each_head ? config.head_size : queries);
     if (!names.key_norm.empty()) norm(to.key_norm, at(names.key_norm), config.body.norms_each_head ? config.head_size : config.key_size());
     if (index > 0 || config.body.first_attention_norm) norm(to.attention_norm, at(names.attention_norm), hidden);

@@ -77,38 +77,56 @@ TEST(RmsArchitectures, MisshapenKeysAreNamed) {
                [&] { engine::Model::load(edited.directory().string(), {.threads = 1}); });
 }
 
+// A square matrix in FP32 with row `row` times 32 where its name ends with `values`, and with the columns that read it divided by as much where with `reader`.
+void plant(const Edited& edited, std::size_t size, const char* values, std::size_t row, const char* reader, const std::vector<std::size_t>& columns) {
+  edited.rewrite([&](TensorToWrite tensor) {
+    std::vector<float> numbers(tensor.data.size() / sizeof(float));
+    std::memcpy(numbers.data(), tensor.data.data(), tensor.data.size());
+    if (tensor.name.ends_with(values))
+      for (std::size_t i = 0; i < size; ++i) numbers[row * size + i] *= 32.0F;
+    if (tensor.name.ends_with(reader))
+      for (std::size_t out = 0; out < size; ++out)
+        for (const std::size_t column : columns) numbers[out * size + column] /= 32.0F;
+    std::memcpy(tensor.data.data(), numbers.data(), tensor.data.size());
+    return std::vector{tensor};
+  });
+}
+
+std::vector<float> hidden_states(const std::filesystem::path& directory, const char* name, const char* precision) {
+  const auto model = engine::Model::load(directory.string(), {.threads = 1, .precision = precision});
+  const std::vector<ReferenceInputs> sets = ReferenceCase(reference(name)).input_sets();
+  engine::TokenValues tokens;
+  model->encode(sets.front().inputs(), {}, nullptr, nullptr, &tokens);
+  return tokens.values;
+}
+
+double cosine(const std::vector<float>& a, const std::vector<float>& b) {
+  double ab = 0.0, aa = 0.0, bb = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    ab += double{a[i]} * double{b[i]};
+    aa += double{a[i]} * double{a[i]};
+    bb += double{b[i]} * double{b[i]};
+  }
+  return ab / std::sqrt(aa * bb);
+}
+
 // One value of a head of keys 32 times as large, and what reads it, in each of the three heads that share it, so much smaller: the same function, which
 // INT8 keeps.
 TEST(RmsArchitectures, SharedValuesThatStandOutCostNoAccuracy) {
-  constexpr std::size_t kHidden = 48;
-  const Edited planted("eurobert", [](Json&) {});
-  planted.rewrite([](TensorToWrite tensor) {
-    std::vector<float> values(tensor.data.size() / sizeof(float));
-    std::memcpy(values.data(), tensor.data.data(), tensor.data.size());
-    if (tensor.name.ends_with("v_proj.weight"))
-      for (std::size_t i = 0; i < kHidden; ++i) values[11 * kHidden + i] *= 32.0F;
-    if (tensor.name.ends_with("o_proj.weight"))
-      for (std::size_t row = 0; row < kHidden; ++row)
-        for (const std::size_t head : {3U, 4U, 5U}) values[row * kHidden + head * 8 + 3] /= 32.0F;
-    std::memcpy(tensor.data.data(), values.data(), tensor.data.size());
-    return std::vector{tensor};
-  });
-  const auto inputs = ReferenceCase(reference("eurobert")).input_sets();
-  const auto run = [&](const std::filesystem::path& directory, const char* precision) {
-    const auto model = engine::Model::load(directory.string(), {.threads = 1, .precision = precision});
-    return outputs(*model, inputs.front().inputs());
-  };
-  const auto plain = run(reference("eurobert"), "fp32");
-  const auto exact = run(planted.directory(), "fp32");
-  const auto low = run(planted.directory(), "int8");
-  double ab = 0.0, aa = 0.0, bb = 0.0;
-  for (std::size_t i = 0; i < exact.size(); ++i) {
-    ASSERT_NEAR(exact[i], plain[i], 1e-4);
-    ab += double{exact[i]} * double{low[i]};
-    aa += double{exact[i]} * double{exact[i]};
-    bb += double{low[i]} * double{low[i]};
-  }
-  EXPECT_GT(ab / std::sqrt(aa * bb), 0.9993) << "without factors it is 0.99";
+  const Edited edited("eurobert", [](Json&) {});
+  plant(edited, 48, "v_proj.weight", 11, "o_proj.weight", {3 * 8 + 3, 4 * 8 + 3, 5 * 8 + 3});
+  const auto plain = hidden_states(reference("eurobert"), "eurobert", "fp32");
+  const auto exact = hidden_states(edited.directory(), "eurobert", "fp32");
+  for (std::size_t i = 0; i < exact.size(); ++i) ASSERT_NEAR(exact[i], plain[i], 1e-4);
+  EXPECT_GT(cosine(exact, hidden_states(edited.directory(), "eurobert", "int8")), 0.9993) << "without factors it is 0.99";
+}
+
+// Of two values that are turned together one stands out: behind attention both do.
+TEST(RmsArchitectures, TurnedValuesThatStandOutStayAsTheyAre) {
+  const Edited edited("roformer-seqcls", [](Json&) {});
+  plant(edited, 32, "self.value.weight", 10, "attention.output.dense.weight", {10});
+  const auto exact = hidden_states(edited.directory(), "roformer-seqcls", "fp32");
+  EXPECT_GT(cosine(exact, hidden_states(edited.directory(), "roformer-seqcls", "int8")), 0.995);
 }
 
 TEST(RmsArchitectures, T5sFeedForwardBlock) {
