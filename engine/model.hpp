@@ -114,6 +114,7 @@ class Model {
   const ModelWeights& weights() const noexcept { return weights_; }
   const tokenizer::Tokenizer* tokenizer() const noexcept { return tokenizer_ ? &*tokenizer_ : nullptr; }
   std::size_t full_embedding_size() const noexcept { return engine::embedding_size(modules_, config_.hidden_size); }
+  std::size_t token_vector_size() const noexcept { return token_vectors_ ? token_vectors_->size : 0; }  // of late interaction; 0: the model has none
   std::size_t embedding_size() const noexcept { return truncate_dim_ == 0 ? full_embedding_size() : truncate_dim_; }
   // base::Error{invalid_argument} when there are not so many values.
   std::size_t embedding_size(const RunOptions& options) const;

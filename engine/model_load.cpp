@@ -117,10 +117,13 @@ void check_words(const tokenizer::Tokenizer& tokenizer, const loaders::ModelDire
                                               ", which this model's own tokenizer finds by jieba; berth does not. Without tokenizer files the model takes ids");
 }
 
-// A query's vector is compared with a document's.
+// A query's vectors are compared with a document's.
 void check_routes(const Model& documents, const Model& queries, const loaders::ModelDirectory& directory) {
-  const bool dense = documents.default_vector_kind() == BERTH_DENSE;
-  if (documents.default_vector_kind() == queries.default_vector_kind() && (!dense || documents.full_embedding_size() == queries.full_embedding_size())) return;
+  const auto size_of = [](const Model& model) -> std::size_t {
+    if (model.default_vector_kind() == BERTH_DENSE) return model.full_embedding_size();
+    return model.default_vector_kind() == BERTH_MULTI ? model.token_vector_size() : 0;
+  };
+  if (documents.default_vector_kind() == queries.default_vector_kind() && size_of(documents) == size_of(queries)) return;
   throw Error(ErrorCode::corrupt_file, base::display(directory.root / "modules.json") + ": the Router's queries (" + base::display(directory.queries->encoder) +
                                            ") have other vectors than its documents");
 }
@@ -165,8 +168,10 @@ std::unique_ptr<Model> Model::build(const loaders::ModelDirectory& directory, co
   if (model->tokenizer_ && !is_static) check_vocabulary(*model->tokenizer_, model->config_, directory);
   if (model->tokenizer_ && !is_static && model->config_.architecture->words_by_jieba) check_words(*model->tokenizer_, directory);
   model->modules_ = bind_modules(directory, model->config_, model->compute());
-  model->token_vectors_ = bind_token_vectors(directory, *model->tensors_, model->config_, model->tokenizer(), model->compute(), access);
-  model->token_weights_ = bind_token_weights(directory, model->config_, model->tokenizer(), model->compute(), access);
+  if (!is_static) {  // a table has no hidden states for them
+    model->token_vectors_ = bind_token_vectors(directory, *model->tensors_, model->config_, model->tokenizer(), model->compute(), access);
+    model->token_weights_ = bind_token_weights(directory, model->config_, model->tokenizer(), model->compute(), access);
+  }
   if (directory.sentence_transformers && directory.sentence_transformers->splade) {
     model->splade_ = directory.sentence_transformers->splade;
     model->need_head({HeadKind::masked_lm}, "masked-language-model");

@@ -119,6 +119,9 @@ TEST_F(SparseRouter, TheTableAlone) {
   expect_error(ErrorCode::unsupported, {"sparse"}, [&] { model->encode(text_inputs({"cat"}), {}, out.data(), nullptr, nullptr); });
   expect_error(ErrorCode::unsupported, {"tokens"}, [&] { model->encode(text_inputs({"cat"}), {}, nullptr, nullptr, &tokens); });
   expect_error(ErrorCode::unsupported, {"static", "windows"}, [&] { encode(*model, text_inputs({"cat"}), {.long_text = engine::LongText::window}); });
+  // A layer over hidden states, which a table does not have.
+  write("colbert_linear.safetensors", safetensors({zeros("weight", {2, 6}), zeros("bias", {2})}));
+  EXPECT_EQ(load()->vector_kinds(), unsigned{BERTH_SPARSE});
 }
 
 TEST_F(SparseRouter, WhatIsRefused) {
@@ -236,6 +239,45 @@ TEST_F(DenseRouter, RoutesThatGiveTheSame) {
 TEST_F(DenseRouter, RoutesThatDoNotFit) {
   table(size + 1);
   expect_error(ErrorCode::corrupt_file, {"modules.json", "query_0_StaticEmbedding", "other vectors"}, [&] { load(); });
+}
+
+TEST_F(DenseRouter, LayersOverHiddenStatesAreOfTheRouteThatHasSome) {
+  write("colbert_linear.safetensors", safetensors({zeros("weight", {2, size}), zeros("bias", {2})}));
+  write("sparse_linear.safetensors", safetensors({zeros("weight", {1, size}), zeros("bias", {1})}));
+  const auto model = load();
+  EXPECT_EQ(model->vector_kinds(), unsigned{BERTH_DENSE | BERTH_SPARSE | BERTH_MULTI});
+  const std::vector<std::string> texts = {"cat"};
+  engine::TokenValues multi;
+  SparseVectors sparse;
+  expect_error(ErrorCode::unsupported, {"late-interaction"}, [&] { model->encode_vectors(text_inputs(texts), {.query = true}, {.multi = &multi}, nullptr); });
+  expect_error(ErrorCode::unsupported, {"head"}, [&] { model->encode_vectors(text_inputs(texts), {.query = true}, {.sparse = &sparse}, nullptr); });
+}
+
+// Documents and queries of late interaction, whose vectors MaxSim multiplies.
+TEST(LateRouter, VectorsOfOneSize) {
+  const TempDirectory files;
+  const auto route = [&](const std::string& folder, const char* name) {
+    std::filesystem::create_directories(files / folder);
+    for (const char* file : {"config.json", "model.safetensors"}) std::filesystem::copy(reference(name) / file, files / folder / file);
+  };
+  route("model/document", "t5");
+  route("model/query", "bert");
+  files.write("model/modules.json", kRouterModule);
+  files.write("model/config_sentence_transformers.json", R"({"model_type":"ColBERT"})");
+  const auto router = [&](const std::string& query) {
+    const std::string type = R"(:"sentence_transformers.models.Transformer")", quoted = '"' + query + '"';
+    files.write("model/router_config.json",
+                R"({"types":{"document")" + type + "," + quoted + type + R"(},"structure":{"document":["document"],"query":[)" + quoted + "]}}");
+  };
+  router("query");
+  expect_error(ErrorCode::corrupt_file, {"modules.json", "model/query", "other vectors"}, [&] { Model::load((files / "model").string(), {.threads = 1}); });
+  route("model/same", "t5");
+  router("same");
+  const auto model = Model::load((files / "model").string(), {.threads = 1});
+  const std::vector<std::int32_t> ids = {3, 4, 5}, others = {7, 8};
+  std::vector<float> scores(2);
+  model->rerank_late(ids_input(ids), std::vector{ids_input(ids), ids_input(others)}, {}, scores.data(), nullptr);
+  EXPECT_GT(scores[0], scores[1]);
 }
 
 }  // namespace
