@@ -25,7 +25,7 @@ struct ConfigKeys {
   std::string_view num_key_value_heads = "";  // where several heads may share their keys and values
   std::string_view head_size = "";            // where it need not be hidden_size by num_heads
   std::string_view intermediate_size = "intermediate_size";
-  std::string_view max_positions = "max_position_embeddings";  // without a key any number: the tokenizer has its own limit
+  std::string_view max_positions = "max_position_embeddings";  // without a key any number: texts have the limit that other files state, or 8192 tokens
   std::string_view embedding_size = "";                        // of the tables, where it may differ from hidden_size
   std::string_view type_vocab_size = "type_vocab_size";
   std::string_view activation = "hidden_act";

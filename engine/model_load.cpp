@@ -84,13 +84,18 @@ bool pools_prompts(const loaders::SentenceTransformersSpec& spec) {
                       [](const loaders::ModuleSpec& module) { return module.type == ModuleType::pooling && !module.pooling.include_prompt; });
 }
 
+// Without positions that run out, and without a number in the files, a text would be as long as whoever sends it likes, and attention takes the square of
+// that: one text of a few megabytes, for hours that nothing ends.
+constexpr std::size_t kUnstatedLength = 8192;
+
 std::size_t text_limit(const loaders::ModelDirectory& directory, const ModelConfig& config, const tokenizer::Tokenizer* tokenizer) {
-  std::size_t limit = config.max_positions;
+  std::optional<std::size_t> stated;
+  if (tokenizer != nullptr) stated = tokenizer->model_max_length();
   // sentence-transformers puts its own number in the tokenizer's place.
-  if (directory.sentence_transformers && directory.sentence_transformers->max_seq_length)
-    return std::min(limit, *directory.sentence_transformers->max_seq_length);
-  if (tokenizer != nullptr && tokenizer->model_max_length()) limit = std::min(limit, *tokenizer->model_max_length());
-  return limit;
+  if (directory.sentence_transformers && directory.sentence_transformers->max_seq_length) stated = directory.sentence_transformers->max_seq_length;
+  if (stated) return std::min(config.max_positions, *stated);
+  const bool any_length = directory.static_kind == loaders::StaticKind::none && config.architecture->keys.max_positions.empty();
+  return any_length ? std::min(config.max_positions, kUnstatedLength) : config.max_positions;
 }
 
 void check_vocabulary(const tokenizer::Tokenizer& tokenizer, const ModelConfig& config, const loaders::ModelDirectory& directory) {

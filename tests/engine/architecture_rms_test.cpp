@@ -195,6 +195,17 @@ TEST(RmsArchitectures, CausalGemmaIsRefused) {
   expect_refused("gemma3", "attn_logit_softcapping", 50.0, {"50", "null"});
 }
 
+TEST(RmsArchitectures, TextsOfT5HaveTheLimitThatIsStatedOrOneAllTheSame) {
+  const Edited plain("t5", [](Json&) {}), sentences("st-t5", [](Json&) {});
+  const auto limit_of = [](const Edited& edited) { return engine::Model::load(edited.directory().string(), {.threads = 1})->max_length(); };
+  EXPECT_EQ(limit_of(plain), 8192U);
+  EXPECT_EQ(limit_of(sentences), 256U);
+  std::ofstream(sentences.directory() / "sentence_bert_config.json") << R"({"max_seq_length":20000})";
+  EXPECT_EQ(limit_of(sentences), 20000U);
+  std::ofstream(sentences.directory() / "sentence_bert_config.json") << "{}";
+  EXPECT_EQ(limit_of(sentences), 8192U);
+}
+
 TEST(RmsArchitectures, HeadsThatNoModelOfTheTypeHasAreSaidToBeNone) {
   const auto model = engine::Model::load(reference("gemma3").string(), {.threads = 1});
   const std::vector<std::int32_t> ids = {5, 7, 11};
