@@ -41,6 +41,7 @@ void ServedModel::describe(const base::Json& info) {
   max_length = info.value("max_length", std::size_t{0});
   hidden_size = info.value("hidden_size", std::size_t{0});
   bytes = info.value("model_size_bytes", std::size_t{0});
+  if (info.contains("queries")) bytes += info["queries"].value("model_size_bytes", std::size_t{0});
   threads = info.value("threads", 0);
 }
 
@@ -68,6 +69,7 @@ ServedModel::ServedModel(std::string name_, const std::string& directory_, Model
   pools_prompts = info.value("include_prompt", true);
   routes_queries = info.contains("queries");
   normalizes_queries = routes_queries ? ends_in_normalize(info["queries"]) : normalizes;
+  max_length_queries = routes_queries ? info["queries"].value("max_length", std::size_t{0}) : max_length;
   embedding_size = model->embedding_size();
   vocab_size = model->vocab_size();
 }

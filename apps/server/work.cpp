@@ -200,8 +200,10 @@ void Work::check_ids(Item& item) const {
   item.tokens = static_cast<std::uint32_t>(item.ids.size());
 }
 
+std::size_t Work::max_length() const noexcept { return job_->lane.for_query ? job_->lane.model->max_length_queries : job_->lane.model->max_length; }
+
 void Work::limit_characters(std::string& text) const {
-  const std::size_t limit = job_->lane.model->max_length * kCharactersAToken;
+  const std::size_t limit = max_length() * kCharactersAToken;
   if (text.size() <= limit) return;
   const std::size_t count = base::count_code_points(text);
   if (count <= limit) return;
@@ -245,8 +247,8 @@ void Work::prepare(Item& item) {
     item.tokens = about_tokens(bytes, model.windows ? 0 : model.max_length);
     return;
   }
-  if (lane.task == Task::embed_chunks && bytes > model.max_length * kCharactersAToken)  // its stretches are places of the whole
-    fail_validation(plural_limit(model.max_length * kCharactersAToken, "bytes", bytes));
+  if (lane.task == Task::embed_chunks && bytes > max_length() * kCharactersAToken)  // its stretches are places of the whole
+    fail_validation(plural_limit(max_length() * kCharactersAToken, "bytes", bytes));
   limit_characters(item.text);
   if (item.pair) limit_characters(*item.pair);
   item.truncated = bytes != item.text.size() + (item.pair ? item.pair->size() : 0);
@@ -269,7 +271,7 @@ void Work::prepare(Item& item) {
     if (item.truncated && policy_.left)
       fail_validation("`truncation_direction`: texts of this task, and those with a prompt that the pooling leaves out, are cut on the right only");
   } else {
-    item.tokens = about_tokens(bytes + prompt_.size(), lane.windows ? 0 : model.max_length);
+    item.tokens = about_tokens(bytes + prompt_.size(), lane.windows ? 0 : max_length());
     if (lane.windows && item.pair) item.tokens = about_window_tokens(item.text.size() + prompt_.size(), item.pair->size(), model.max_length);
   }
   item.tokens *= times;

@@ -50,6 +50,7 @@ class Work {
   bool find_cached(Item& item, std::string& key);
   void prepare(Item& item);
   Encoding tokenize(Item& item, const Input& input);
+  std::size_t max_length() const noexcept;  // of the model that the texts run through
   void limit_characters(std::string& text) const;
   void check_ids(Item& item) const;
   std::size_t fill_mask_bytes() const;

@@ -152,6 +152,13 @@ class SameAsTheCommandLine(Shared):
                              [[(each["index"], each["value"]) for each in row] for row in got], role)
         ids = self.good("/embed", {"inputs": [[1, 2], [4]], "model": "routed", "role": "query"}).json
         self.assertEqual(ids, self.good("/embed", {"inputs": ["play music", "card"], "model": "routed", "role": "query"}).json)
+        # Longer than the model for documents takes: the one for queries has another limit, and the end counts as well.
+        text = "play " * 6400 + "music " * 6400
+        (expected,) = cli("encode", "--model", self.directories["routed"], "--role", "query", "--normalize", text)
+        (got,) = self.good("/embed", {"inputs": text, "model": "routed", "role": "query", "truncate": False}).json
+        self.assertEqual(bits(expected["embedding"]), bits(got))
+        loaded = {line.split("model=")[1].split()[0]: int(line.split("bytes=")[1].split()[0]) for line in self.server.lines if "model loaded" in line}
+        self.assertEqual(loaded["routed"], loaded["intent"] + 4 * 5 * 192, "with the weights of queries")
         # Of a model that does not tell them apart it says nothing.
         self.assertEqual(self.good("/embed", {"inputs": "x", "role": "query"}).json, self.good("/embed", {"inputs": "x"}).json)
         for path, body, word in [("/embed", {"role": "other"}, "role"), ("/embed_all", {"role": "query"}, "role"), ("/embed", {"inputs": [[9]], "role": "query"}, "ids[0]"),
