@@ -42,10 +42,9 @@ void end_on_signals_as_first_process() {
 // Started without standard streams, the first file that is opened would become one of them, and messages would be written into it. What stands in
 // their place can be neither read nor written.
 void keep_standard_streams() {
-  int descriptor = 0;
-  do descriptor = ::open("/", O_PATH | O_CLOEXEC);
-  while (descriptor >= 0 && descriptor <= STDERR_FILENO);
-  if (descriptor >= 0) ::close(descriptor);
+  for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; ++stream) {
+    if (::fcntl(stream, F_GETFD) < 0) ::open("/", O_PATH | O_CLOEXEC);  // the lowest that is free: this one
+  }
 }
 
 int parse_and_run(std::vector<std::string> arguments) {
