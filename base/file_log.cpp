@@ -24,6 +24,10 @@ FileStamp FileStamp::of(const std::filesystem::path& path) noexcept {
   return ::stat(path.c_str(), &status) == 0 ? FileStamp(status) : FileStamp();
 }
 
+bool unchanged(std::span<const LoggedFile> files) noexcept {
+  return std::all_of(files.begin(), files.end(), [](const LoggedFile& file) { return FileStamp::of(file.path) == file.stamp; });
+}
+
 FileLog::FileLog() noexcept : outer_(std::exchange(innermost, this)) {}
 FileLog::~FileLog() { innermost = outer_; }
 

@@ -6,6 +6,7 @@
 #include <compare>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <vector>
 
 namespace berth::base {
@@ -30,6 +31,9 @@ struct LoggedFile {
   bool opened = false;  // else only asked for by file_exists()
   friend auto operator<=>(const LoggedFile&, const LoggedFile&) = default;
 };
+
+// Whether the names stand for the very same files now, and those that were missed are still not there.
+bool unchanged(std::span<const LoggedFile> files) noexcept;
 
 // While one exists, it is told what this thread opens through base/files.hpp. (Loading a model is the work of one thread, and many functions deep.)
 class FileLog {

@@ -35,8 +35,8 @@ tokenizer::Encoding encode_own_tokens(std::string_view text, const berth_input& 
     end = 0;
     for (std::size_t i = 0; i < rules.max_code_points && end < text.size(); ++i) end += base::decode_utf8(text, end).length;
   }
-  // These libraries use the tokenizer as its file describes it.
   tokenizer::EncodeOptions options{.add_special_tokens = false, .truncation = rules.tokenizer->file_truncation()};
+  if (!rules.cut_by_file) options.truncation = {.max_length = rules.max_length, .side = rules.side.value_or(rules.tokenizer->truncation_side())};
   const tokenizer::Encoding all = tokenize(*rules.tokenizer, text.substr(0, end), std::nullopt, options, index);
   tokenizer::Encoding kept;
   kept.truncated = end < text.size() || all.truncated;

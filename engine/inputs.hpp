@@ -68,6 +68,7 @@ struct InputRules {
 
   // Of texts of static models:
   bool only_own_tokens = false;              // no special ones, and there may be none at all
+  bool cut_by_file = false;                  // first as tokenizer.json says, which other models' texts are not
   std::optional<std::int32_t> dropped = {};  // these tokens are left out before anything is cut
   std::size_t max_code_points = 0;           // texts are cut to before they are tokenized; 0: they are not
 

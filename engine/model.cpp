@@ -36,6 +36,7 @@ InputRules Model::input_rules(std::size_t limit, std::string_view prompt) const 
   InputRules rules{.config = config_, .tokenizer = tokenizer(), .prompt = prompt, .strip_text = strip_text_, .lower_text = lower_text_, .max_length = limit};
   if (static_) {
     rules.only_own_tokens = true;
+    rules.cut_by_file = !static_->is_sparse();  // transformers' tokenizers, which a table of weights has, cut to model_max_length alone
     rules.dropped = static_->dropped;
     rules.max_code_points = static_->code_points_a_token == 0 ? 0 : limit * static_->code_points_a_token;
   }

@@ -8,6 +8,7 @@ import struct
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WORDS = ["[UNK]", "play", "music", "some", "card"]
 WEIGHTS = [0.25, 1.5, 2.0, 0.0, 0.5]  # of these words
+LIMIT = 64  # of the tokens of a query of sparse_router
 
 
 def word_tokenizer(vocabulary, unknown):
@@ -41,6 +42,7 @@ def sparse_router(target, splade):
     (target / "1_SpladePooling").mkdir()
     (target / "1_SpladePooling" / "config.json").write_text("{}")
     write_queries(target / "queries", "weight", [len(WEIGHTS)], WEIGHTS)
+    (target / "queries" / "tokenizer_config.json").write_text(json.dumps({"model_max_length": LIMIT}))
     package = "sentence_transformers.sparse_encoder.models."
     write_router(target, "SparseEncoder", {"query": ["queries"], "document": ["", "1_SpladePooling"]},
                  {"queries": package + "SparseStaticEmbedding", "": package + "MLMTransformer", "1_SpladePooling": package + "SpladePooling"})

@@ -129,7 +129,7 @@ Encoding Encoder::encode(std::string_view text, const std::string_view* pair, co
                         "maximum length " + std::to_string(truncation.max_length) + " leaves no room for the " + std::to_string(added) + " special tokens");
     }
     const auto second = pair != nullptr ? std::optional(sequences[1].ids.size()) : std::nullopt;
-    const KeptLengths kept = kept_lengths(sequences[0].ids.size(), second, truncation.max_length - added, truncation.strategy);
+    const KeptLengths kept = kept_lengths(sequences[0].ids.size(), second, truncation.max_length - added, truncation.strategy, parts_.odd_token);
     windows[0] = make_windows(sequences[0].ids.size(), kept.first, truncation.stride, truncation.side, options.keep_overflow);
     windows[1] = make_windows(sequences[1].ids.size(), kept.second, truncation.stride, truncation.side, options.keep_overflow);
   }

@@ -9,6 +9,7 @@
 #include "tokenizer/added_vocabulary.hpp"
 #include "tokenizer/stages.hpp"
 #include "tokenizer/tokenizer.hpp"
+#include "tokenizer/truncation.hpp"
 
 namespace berth::tokenizer {
 
@@ -44,6 +45,7 @@ struct TokenizerParts {
   PostProcessor post_processor;
   std::unique_ptr<Decoder> decoder;      // may be null
   std::optional<Truncation> truncation;  // the file's own
+  OddToken odd_token = OddToken::longer;
 };
 
 class Encoder {

@@ -145,6 +145,7 @@ TokenizerParts load_fast_bpe(const DirectoryConfig& files) {
   for (AddedToken& token : added) token.normalized = false;  // all are looked for at once: there is no normal form
   parts.added = std::make_unique<AddedVocabulary>(std::move(added), parts.model->vocabulary(), nullptr);
   parts.decoder = make_fast_bpe_decoder();
+  parts.odd_token = OddToken::first;
   const auto id = [&](std::string_view role) { return parts.added->required_id(roles.at(role).content, label); };
   parts.post_processor = roberta_post_processor(id("cls_token"), id("sep_token"), false, false);
   return parts;

@@ -10,21 +10,21 @@ namespace {
 
 [[noreturn]] void reject(const std::string& message) { throw base::Error(base::ErrorCode::invalid_argument, message); }
 
-// The longer text gives way first; once both are equally long they share the room, the odd token going to the longer one
-// (to the second text when they were equally long).
-KeptLengths longest_first(std::size_t first, std::size_t second, std::size_t room) {
+// The longer text gives way first; once both are equally long they share the room.
+KeptLengths longest_first(std::size_t first, std::size_t second, std::size_t room, OddToken odd) {
   std::size_t shorter = std::min(first, second);
   std::size_t longer = shorter > room ? shorter : std::max(shorter, room - shorter);
-  if (shorter + longer > room) {
+  const bool shared = shorter + longer > room;
+  if (shared) {
     shorter = room / 2;
     longer = shorter + room % 2;
   }
-  return first > second ? KeptLengths{longer, shorter} : KeptLengths{shorter, longer};
+  return first > second || (shared && odd == OddToken::first) ? KeptLengths{longer, shorter} : KeptLengths{shorter, longer};
 }
 
 }  // namespace
 
-KeptLengths kept_lengths(std::size_t first, std::optional<std::size_t> second, std::size_t room, TruncationStrategy strategy) {
+KeptLengths kept_lengths(std::size_t first, std::optional<std::size_t> second, std::size_t room, TruncationStrategy strategy, OddToken odd) {
   const std::size_t total = first + second.value_or(0);
   if (total <= room) return {first, second.value_or(0)};
   if (room == 0) return {0, 0};
@@ -32,7 +32,7 @@ KeptLengths kept_lengths(std::size_t first, std::optional<std::size_t> second, s
   switch (strategy) {
     case TruncationStrategy::longest_first:
       if (!second) return {room, 0};
-      return longest_first(first, *second, room);
+      return longest_first(first, *second, room, odd);
     case TruncationStrategy::only_first:
       if (first <= excess)
         reject("truncation only_first: the first text has " + std::to_string(first) + " tokens, but " + std::to_string(excess) + " have to go");

@@ -51,13 +51,14 @@ std::string base64_of(std::span<const float> values) {
 
 // "spans": [[begin, end], …] in code points of the text.
 std::vector<Span> read_spans(const Fields& fields) {
-  constexpr const char* kExpected = "an array of [begin, end]";
+  const std::string expected = "an array of [begin, end]";
   const base::Json& list = fields.required("spans");
-  if (!list.is_array()) fields.reject("spans", kExpected);
+  if (!list.is_array()) fields.reject("spans", expected);
   std::vector<Span> spans;
   spans.reserve(list.size());
   for (const base::Json& each : list) {
-    if (!each.is_array() || each.size() != 2 || !each[0].is_number_unsigned() || !each[1].is_number_unsigned()) fields.reject("spans", kExpected);
+    if (!each.is_array() || each.size() != 2 || !each[0].is_number_unsigned() || !each[1].is_number_unsigned())
+      fields.reject("spans", expected + " in whole numbers from 0, which entry " + std::to_string(spans.size()) + " is not");
     const auto begin = each[0].get<std::uint64_t>(), end = each[1].get<std::uint64_t>();
     if (begin > end || end > std::numeric_limits<std::uint32_t>::max())
       fail_validation("`spans`: " + std::to_string(begin) + " to " + std::to_string(end) + " is no stretch of a text");

@@ -72,6 +72,7 @@ ServedModel::ServedModel(std::string name_, const std::string& directory_, Model
   max_length_queries = routes_queries ? info["queries"].value("max_length", std::size_t{0}) : max_length;
   embedding_size = model->embedding_size();
   vocab_size = model->vocab_size();
+  vocab_size_queries = routes_queries ? info["queries"].value("vocab_size", std::size_t{0}) : vocab_size;
 }
 
 ServedModel::ServedModel(std::string name_, const std::string& file, Classifier loaded)

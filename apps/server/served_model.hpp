@@ -45,9 +45,9 @@ struct ServedModel {
   bool windows = false;                       // a profile that runs long texts as windows
   std::optional<std::string> default_prompt;  // the text
   std::size_t max_length = 0, hidden_size = 0, embedding_size = 0, vocab_size = 0;
-  std::size_t max_length_queries = 0;  // of the model that queries run through
-  std::string mask_text;               // of fill-mask models, where the mask token is called as usual
-  std::size_t bytes = 0;               // of its weights, with those of a model of its own for queries
+  std::size_t max_length_queries = 0, vocab_size_queries = 0;  // of the model that queries run through
+  std::string mask_text;                                       // of fill-mask models, where the mask token is called as usual
+  std::size_t bytes = 0;                                       // of its weights, with those of a model of its own for queries
   int threads = 0;
 
  private:

@@ -148,9 +148,7 @@ void Work::add(Item item) {
   std::string key;
   job_->characters += base::count_code_points(item.text) + (item.pair ? base::count_code_points(*item.pair) : 0);
   if (!find_cached(item, key)) {
-    if (!item.ids.empty() && job_->lane.for_query) {
-      item.tokens = static_cast<std::uint32_t>(item.ids.size());  // the library knows the other model's limits
-    } else if (!item.ids.empty()) {
+    if (!item.ids.empty()) {
       check_ids(item);
     } else {
       prepare(item);
@@ -183,13 +181,14 @@ bool Work::find_cached(Item& item, std::string& key) {
 
 void Work::check_ids(Item& item) const {
   const ServedModel& model = *job_->lane.model;
+  const std::size_t vocabulary = job_->lane.for_query ? model.vocab_size_queries : model.vocab_size, limit = max_length();
   for (const std::int32_t id : item.ids)
-    if (static_cast<std::size_t>(id) >= model.vocab_size)
-      fail_validation("`inputs` has the token id " + std::to_string(id) + ", but the model has " + std::to_string(model.vocab_size));
-  if (item.ids.size() > model.max_length) {
-    if (policy_.windows) fail_validation("`long_text`: ids run as they are, and the model takes " + std::to_string(model.max_length));
-    if (!policy_.truncate) fail_validation(plural_limit(model.max_length, "tokens", item.ids.size()));
-    const auto cut = static_cast<std::ptrdiff_t>(item.ids.size() - model.max_length);
+    if (static_cast<std::size_t>(id) >= vocabulary)
+      fail_validation("`inputs` has the token id " + std::to_string(id) + ", but the model has " + std::to_string(vocabulary));
+  if (item.ids.size() > limit) {
+    if (policy_.windows) fail_validation("`long_text`: ids run as they are, and the model takes " + std::to_string(limit));
+    if (!policy_.truncate) fail_validation(plural_limit(limit, "tokens", item.ids.size()));
+    const auto cut = static_cast<std::ptrdiff_t>(item.ids.size() - limit);
     if (policy_.left) {
       item.ids.erase(item.ids.begin(), item.ids.begin() + cut);
     } else {

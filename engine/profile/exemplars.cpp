@@ -4,7 +4,9 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <optional>
 
+#include "base/file_log.hpp"
 #include "engine/linear.hpp"
 #include "engine/profile/content_hash.hpp"
 #include "engine/profile/example_cache.hpp"
@@ -20,9 +22,11 @@ namespace {
 constexpr std::size_t kSimilaritiesAtATime = std::size_t{1} << 22;  // floats: 16 MiB
 constexpr std::size_t kExamplesAtATime = 1024;
 
-// What vectors depend on besides their texts.
-ContentHash cache_key(const Model& model, const RunOptions& options, const std::filesystem::path& directory) {
+// What vectors depend on besides their texts; none where files are no longer those that the model was made from: its vectors must not be kept as theirs.
+std::optional<ContentHash> cache_key(const Model& model, const RunOptions& options, const std::filesystem::path& directory) {
+  if (!base::unchanged(model.files())) return std::nullopt;
   const ContentHash weights = hash_files(model.files(), directory);
+  if (!base::unchanged(model.files())) return std::nullopt;  // which takes its time
   ContentHasher hasher;
   hasher.add(BERTH_VERSION);
   hasher.add(weights.low);
@@ -77,9 +81,8 @@ Exemplars::Exemplars(const Model& model, const ProfileSpec& profile, const RunOp
       texts.push_back(example);
       hashes.push_back(content_hash(example));
     }
-  const bool caches = !cache_file.empty() && !texts.empty();
-  const ContentHash key = caches ? cache_key(model, options, directory) : ContentHash{};
-  const ExampleCache cache(caches ? cache_file : std::filesystem::path(), key, dimensions);
+  const std::optional<ContentHash> key = cache_file.empty() || texts.empty() ? std::nullopt : cache_key(model, options, directory);
+  const ExampleCache cache(key ? cache_file : std::filesystem::path(), key.value_or(ContentHash{}), dimensions);
 
   std::vector<float> vectors(texts.size() * dimensions);
   std::vector<std::size_t> missing;
@@ -102,7 +105,7 @@ Exemplars::Exemplars(const Model& model, const ProfileSpec& profile, const RunOp
     model.encode(inputs, options, computed.data(), nullptr, nullptr);
     for (std::size_t i = 0; i < count; ++i) std::copy_n(computed.data() + i * dimensions, dimensions, vectors.data() + missing[first + i] * dimensions);
   }
-  if (caches && (!missing.empty() || cache.size() != texts.size())) ExampleCache::write(cache_file, key, dimensions, hashes, vectors);
+  if (key && (!missing.empty() || cache.size() != texts.size())) ExampleCache::write(cache_file, *key, dimensions, hashes, vectors);
   build(profile, vectors, dimensions, model.compute());
 }
 

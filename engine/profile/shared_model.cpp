@@ -1,6 +1,5 @@
 #include "engine/profile/shared_model.hpp"
 
-#include <algorithm>
 #include <map>
 #include <mutex>
 
@@ -32,11 +31,6 @@ ContentHash key_of(const std::filesystem::path& directory, const LoadOptions& op
   return hasher.finish();
 }
 
-// Whether loading would meet the very files that the model was made from, and miss those it missed.
-bool is_current(const Model& model) {
-  return std::ranges::all_of(model.files(), [](const base::LoggedFile& file) { return base::FileStamp::of(file.path) == file.stamp; });
-}
-
 }  // namespace
 
 std::shared_ptr<const Model> shared_model(const std::filesystem::path& directory, const LoadOptions& options) {
@@ -49,7 +43,7 @@ std::shared_ptr<const Model> shared_model(const std::filesystem::path& directory
   };
   // Outside the lock, which other models do not wait for, and where a model may go that nobody else has any more.
   std::shared_ptr<const Model> model = find();
-  if (model && is_current(*model)) return model;
+  if (model && base::unchanged(model->files())) return model;
   model = Model::load(directory.native(), options);  // of two threads that load the same one at once, both have theirs
   const std::lock_guard lock(known.mutex);
   std::erase_if(known.models, [](const auto& entry) { return entry.second.expired(); });

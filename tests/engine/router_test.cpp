@@ -96,6 +96,21 @@ TEST_F(SparseRouter, QueriesAreTheWeightsOfTheirTokens) {
   expect_error(ErrorCode::invalid_argument, {"ids[0]", "6", "0 to 5"}, [&] { encode(*model, {ids_input(beyond)}, {.query = true}); });
 }
 
+// transformers' tokenizers do not ask what tokenizer.json says about that.
+TEST_F(SparseRouter, QueriesAreCutAsTheTokenizersConfigSays) {
+  const auto cut = [&](const char* config) {
+    write("query_0_SparseStaticEmbedding/tokenizer_config.json", config);
+    return encode(*load(), text_inputs({"cat sat mat a dog"}), {.query = true})[0];
+  };
+  std::string file = kTokenizer;
+  const std::string none = R"("truncation":null)";
+  file.replace(file.find(none), none.size(), R"("truncation":{"max_length":1,"strategy":"LongestFirst","stride":0,"direction":"Right"})");
+  write("query_0_SparseStaticEmbedding/tokenizer.json", file);
+  EXPECT_EQ(cut("{}"), (Weights{{0, 0.25F}, {3, 1.5F}, {4, -2.0F}, {5, 0.5F}}));
+  EXPECT_EQ(cut(R"({"model_max_length":2})"), (Weights{{3, 1.5F}, {4, -2.0F}}));
+  EXPECT_EQ(cut(R"({"model_max_length":3,"truncation_side":"left"})"), (Weights{{0, 0.25F}, {5, 0.5F}}));
+}
+
 TEST_F(SparseRouter, DocumentsAreWhatTheirModulesAloneGive) {
   const ReferenceInputs set = ReferenceCase(reference("bert-mlm")).input_sets().front();
   const auto routed = encode(*load(), set.inputs());

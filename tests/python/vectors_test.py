@@ -62,11 +62,13 @@ class Chunks(unittest.TestCase):
 
     def test_what_is_refused(self):
         for spans, error, words in [([(0, 1000)], ValueError, "spans\\[0\\].*67"), ([(3, 2)], ValueError, "span 0"), ([(-1, 2)], ValueError, "spans"),
-                                    ([("a", 2)], TypeError, "spans")]:
+                                    ([("a", 2)], TypeError, "spans"), ([(0, 1), 5], TypeError, "spans\\[1\\].*\\(begin, end\\), got int"),
+                                    ([(0, 1, 2)], berth.ArgumentError, "spans\\[0\\].*3 values")]:
             with self.assertRaisesRegex(error, words):
                 self.model.encode_chunks(self.text, spans)
-        with self.assertRaisesRegex(TypeError, "text"):
-            self.model.encode_chunks([self.text], [(0, 1)])
+        for text in [[self.text], None]:
+            with self.assertRaisesRegex(TypeError, "text"):
+                self.model.encode_chunks(text, [(0, 1)])
         self.assertEqual(self.model.encode_chunks(self.text, []).shape, (0, 192))
 
 

@@ -7,7 +7,7 @@ import struct
 import unittest
 
 from harness import CASES, WEIGHTS, Server, cli, fill_mask_model, message, read_response, temporary_folder, with_tokenizer
-from routers import dense_router, sparse_router  # which harness makes known
+from routers import LIMIT, dense_router, sparse_router  # which harness makes known
 
 TEXTS = ["How do I change my PIN?", "I want to set a new pin code", "Play some jazz in the kitchen", "Ünïcödé 日本語 😀", "word " * 400, "x"]
 
@@ -157,11 +157,20 @@ class SameAsTheCommandLine(Shared):
         (expected,) = cli("encode", "--model", self.directories["routed"], "--role", "query", "--normalize", text)
         (got,) = self.good("/embed", {"inputs": text, "model": "routed", "role": "query", "truncate": False}).json
         self.assertEqual(bits(expected["embedding"]), bits(got))
+        # Ids have the same limit as texts, from either side.
+        body = {"inputs": [[1] * LIMIT + [2]], "model": "routed-sparse", "role": "query"}
+        for side, left in [("right", [1]), ("left", [1, 2])]:
+            cut = self.good("/embed_sparse", {**body, "truncation_direction": side})
+            self.assertEqual((cut.headers["x-truncated-inputs"], cut.headers["x-compute-tokens"]), ("1", str(LIMIT)))
+            self.assertEqual([each["index"] for each in cut.json[0]], left)
+        refused = self.server.post("/embed_sparse", {**body, "truncate": False})
+        self.assertEqual(refused.status, 422, refused)
+        self.assertIn(f"less than {LIMIT} tokens", refused.json["error"])
         loaded = {line.split("model=")[1].split()[0]: int(line.split("bytes=")[1].split()[0]) for line in self.server.lines if "model loaded" in line}
         self.assertEqual(loaded["routed"], loaded["intent"] + 4 * 5 * 192, "with the weights of queries")
         # Of a model that does not tell them apart it says nothing.
         self.assertEqual(self.good("/embed", {"inputs": "x", "role": "query"}).json, self.good("/embed", {"inputs": "x"}).json)
-        for path, body, word in [("/embed", {"role": "other"}, "role"), ("/embed_all", {"role": "query"}, "role"), ("/embed", {"inputs": [[9]], "role": "query"}, "ids[0]"),
+        for path, body, word in [("/embed", {"role": "other"}, "role"), ("/embed_all", {"role": "query"}, "role"), ("/embed", {"inputs": [[9]], "role": "query"}, "token id 9"),
                                  ("/embed", {"role": "query", "truncation_direction": "Left"}, "truncation_direction")]:
             refused = self.server.post(path, {"inputs": "play", "model": "routed", **body})
             self.assertEqual(refused.status, 422, refused)

@@ -1,6 +1,7 @@
 // PhoBERT's and BERTweet's classes by what their files say. tests/cli/fast_bpe_test.py compares texts by the hundred with an independent reading of them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "base/json.hpp"
@@ -55,6 +56,21 @@ TEST_F(FastBpeFiles, TextsAndPairs) {
   EXPECT_EQ(tokenizer.num_special_tokens(true), 4u);
   EXPECT_EQ(ids(""), (Ids{0, 2}));
   EXPECT_EQ(ids(" \n\u00a0\u3000\x1c"), (Ids{0, 2}));
+}
+
+// The classes cut pairs by transformers' own rule, whose odd token is the first text's.
+TEST_F(FastBpeFiles, PairsAreCutAsInPython) {
+  const Tokenizer tokenizer = load();
+  const auto kept = [&](const char* first, const char* second, std::size_t length) {
+    const Ids ids = tokenizer.encode(first, second, {.truncation = Truncation{.max_length = length}}).ids;
+    return std::pair(std::count(ids.begin(), ids.end(), 4), std::count(ids.begin(), ids.end(), 9));
+  };
+  using Kept = std::pair<std::ptrdiff_t, std::ptrdiff_t>;
+  EXPECT_EQ(kept("tôi tôi tôi", ". . .", 9), (Kept{3, 2}));
+  EXPECT_EQ(kept("tôi tôi tôi", ". . . . .", 9), (Kept{3, 2}));
+  EXPECT_EQ(kept("tôi tôi tôi tôi tôi", ". . .", 9), (Kept{3, 2}));
+  EXPECT_EQ(kept("tôi tôi tôi", ". . . . .", 11), (Kept{3, 4})) << "the longer alone";
+  EXPECT_EQ(kept("tôi tôi tôi", ". . .", 5), (Kept{1, 0}));
 }
 
 TEST_F(FastBpeFiles, ALineFeedIsTheLastCharacterOfItsWord) {

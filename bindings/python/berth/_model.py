@@ -30,6 +30,16 @@ def string_only(text):
     return text
 
 
+def span(pair, name):
+    try:
+        values = tuple(pair)
+    except TypeError:
+        raise TypeError(f"{name}: expected (begin, end), got {type(pair).__name__}") from None
+    if len(values) != 2:
+        raise ArgumentError(f"{name}: expected (begin, end), got {len(values)} values")
+    return integer(values[0], name), integer(values[1], name)
+
+
 class Model(Tasks):
     """A Hugging Face or sentence-transformers directory, loaded.
 
@@ -176,15 +186,16 @@ class Model(Tasks):
         options = self._run_options(max_length, truncate_dim=truncate_dim if truncate_dim is not None else self.truncate_dim,
                                     normalize=bool(normalize_embeddings), prompt=self._prompt(prompt, prompt_name), query=is_query(task),
                                     long_text=c_string(long_text, "long_text"), stride=integer(stride, "stride"))
-        pairs = [(integer(begin, f"spans[{i}]"), integer(end, f"spans[{i}]")) for i, (begin, end) in enumerate(spans)]
+        length = len(string_only(text))
+        pairs = [span(pair, f"spans[{i}]") for i, pair in enumerate(spans)]
         for i, pair in enumerate(pairs):
-            if max(pair) > len(text):
-                raise ArgumentError(f"spans[{i}]: {pair} is beyond the text's {len(text)} code points")
+            if max(pair) > length:
+                raise ArgumentError(f"spans[{i}]: {pair} is beyond the text's {length} code points")
         places = np.array(pairs, dtype=np.uint32).reshape(-1, 2)
         values = np.empty((len(pairs), self._embedding_size(options)), dtype=np.float32)
         tokens = np.empty(len(pairs), dtype=np.uint32)
         count = ctypes.c_size_t(len(pairs))
-        Inputs([string_only(text)]).run(lambda pointer, begin, end: lib.berth_encode_chunks(
+        Inputs([text]).run(lambda pointer, begin, end: lib.berth_encode_chunks(
             self._handle, pointer, 1, places.ctypes.data, ctypes.byref(count), options, values.ctypes.data, tokens.ctypes.data, None))
         return (values, tokens) if return_tokens else values
 
