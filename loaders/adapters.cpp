@@ -291,8 +291,8 @@ fs::path adapter_folder(const ModelDirectory& directory, const std::string& name
   const fs::path path(name);
   for (const fs::path& folder : {directory.root / path, path})
     if (base::file_exists(folder / kConfig)) return folder;
-  throw Error(ErrorCode::invalid_argument, "adapter " + base::quoted(name) + ": no directory with an " + kConfig + ", neither in " + base::display(directory.root) +
-                                               " nor by itself");
+  throw Error(ErrorCode::invalid_argument,
+              "adapter " + base::quoted(name) + ": no directory with an " + kConfig + ", neither in " + base::display(directory.root) + " nor by itself");
 }
 
 void use_peft(TensorStore& tensors, const fs::path& folder, base::FileAccess access) {
@@ -324,11 +324,13 @@ void use_adapter(TensorStore& tensors, const ModelDirectory& directory, const st
   if (!name.empty()) return use_peft(tensors, adapter_folder(directory, name), access);
   // Whoever has an adapter beside the weights, or among them, means it to be added: without it every result would be another.
   if (const fs::path file = directory.encoder / kConfig; base::file_exists(file))
-    throw Error(ErrorCode::unsupported, base::display(file) + ": the directory is an adapter's: name the model that it was made for as the model, and this as the "
-                                                              "adapter; or merge it into the weights and save those");
+    throw Error(ErrorCode::unsupported, base::display(file) +
+                                            ": the directory is an adapter's: name the model that it was made for as the model, and this as the "
+                                            "adapter; or merge it into the weights and save those");
   for (const TensorView& tensor : tensors.tensors())
     for (const char* part : {".lora_A", ".lora_B", ".lora_embedding_", ".parametrizations."})
-      if (has(tensor, part)) fail(tensor, "is an adapter's, which berth does not take from there; merge it into the weights and save those", ErrorCode::unsupported);
+      if (has(tensor, part))
+        fail(tensor, "is an adapter's, which berth does not take from there; merge it into the weights and save those", ErrorCode::unsupported);
 }
 
 }  // namespace berth::loaders

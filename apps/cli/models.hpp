@@ -30,7 +30,8 @@ void add_model_directory_option(Command& command, ModelOptions& options, const s
 // Those besides the directory.
 void add_run_model_options(Command& command, ModelOptions& options);
 void add_model_options(Command& command, ModelOptions& options, const std::string& default_model);
-inline constexpr const char* kAdapterDescription = "Adapter (LoRA) that the model runs with: one of the directory's own, or the directory of one that PEFT saved";
+inline constexpr const char* kAdapterDescription =
+    "Adapter (LoRA) that the model runs with: one of the directory's own, or the directory of one that PEFT saved";
 
 struct RunLimits {
   std::size_t max_length = 0;    // 0: the model's own

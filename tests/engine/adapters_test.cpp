@@ -47,7 +47,8 @@ TensorToWrite sum(const TensorToWrite& matrix, const TensorToWrite& b, const Ten
   const std::size_t rank = a.shape[0], columns = a.shape[1];
   for (std::size_t i = 0; i < values.size(); ++i) {
     double total = static_cast<double>(values[i]);
-    for (std::size_t k = 0; k < rank; ++k) total += scale * static_cast<double>(left[i / columns * rank + k]) * static_cast<double>(right[k * columns + i % columns]);
+    for (std::size_t k = 0; k < rank; ++k)
+      total += scale * static_cast<double>(left[i / columns * rank + k]) * static_cast<double>(right[k * columns + i % columns]);
     values[i] = static_cast<float>(total);
   }
   return f32(matrix.name, matrix.shape, values);
@@ -94,8 +95,15 @@ struct Peft : testing::Test {
   const Edited merged{"bert", keep};
   TempDirectory files;
   Tensors stored;
-  Json config = {{"peft_type", "LORA"}, {"lora_alpha", kAlpha}, {"r", kRank}, {"target_modules", Json::array({"query"})}, {"bias", "none"},
-                 {"init_lora_weights", true}, {"use_dora", false}, {"alpha_pattern", Json::object()}, {"base_model_name_or_path", "someone/bert"}};
+  Json config = {{"peft_type", "LORA"},
+                 {"lora_alpha", kAlpha},
+                 {"r", kRank},
+                 {"target_modules", Json::array({"query"})},
+                 {"bias", "none"},
+                 {"init_lora_weights", true},
+                 {"use_dora", false},
+                 {"alpha_pattern", Json::object()},
+                 {"base_model_name_or_path", "someone/bert"}};
 
   std::filesystem::path directory() const { return files / "adapter"; }
   void write() const {
@@ -171,9 +179,12 @@ TEST_F(Peft, InTheModelsOwnDirectoryUnderItsName) {
 TEST_F(Peft, WhatIsMoreThanSumsIsRefused) {
   adapt("encoder.layer.0.attention.self.query", "");
   const Json plain = config;
-  const std::vector<std::pair<const char*, Json>> wrong = {{"peft_type", "IA3"},          {"use_dora", true},
-                                                           {"fan_in_fan_out", true},      {"alpha_pattern", {{"query", 3}}},
-                                                           {"init_lora_weights", "pissa"}, {"layer_replication", Json::array({Json::array({0, 1})})},
+  const std::vector<std::pair<const char*, Json>> wrong = {{"peft_type", "IA3"},
+                                                           {"use_dora", true},
+                                                           {"fan_in_fan_out", true},
+                                                           {"alpha_pattern", {{"query", 3}}},
+                                                           {"init_lora_weights", "pissa"},
+                                                           {"layer_replication", Json::array({Json::array({0, 1})})},
                                                            {"lora_bias", true}};
   for (const auto& [key, value] : wrong) {
     config = plain;
@@ -227,8 +238,8 @@ TEST(Adapters, AreNotForAMaskedLanguageModelsTiedTable) {
   files.write("adapter/adapter_config.json", R"({"peft_type":"LORA","lora_alpha":1})");
   const auto size = engine::Model::load(model.directory().string(), {.threads = 1});
   const std::string name = "base_model.model.bert.embeddings.word_embeddings";
-  files.write("adapter/adapter_model.safetensors",
-              safetensors({numbers(name + ".lora_embedding_A", {2, size->config().vocab_size}, 1), numbers(name + ".lora_embedding_B", {size->config().hidden_size, 2}, 2)}));
+  files.write("adapter/adapter_model.safetensors", safetensors({numbers(name + ".lora_embedding_A", {2, size->config().vocab_size}, 1),
+                                                                numbers(name + ".lora_embedding_B", {size->config().hidden_size, 2}, 2)}));
   expect_error(ErrorCode::corrupt_file, {"word_embeddings", "adapter"},
                [&] { engine::Model::load(model.directory().string(), {.threads = 1, .adapter = (files / "adapter").string()}); });
 }
@@ -354,7 +365,8 @@ TEST_F(StoredAdapters, OneIsAddedToEveryMatrix) {
 }
 
 TEST_F(StoredAdapters, NamesThatThereAreNotAreAnsweredWithThoseThereAre) {
-  expect_error(ErrorCode::invalid_argument, {"\"retrieval\"", "retrieval.query, retrieval.passage, text-matching"}, [&] { run(model.directory(), "retrieval"); });
+  expect_error(ErrorCode::invalid_argument, {"\"retrieval\"", "retrieval.query, retrieval.passage, text-matching"},
+               [&] { run(model.directory(), "retrieval"); });
 }
 
 TEST_F(StoredAdapters, FilesThatDoNotFitAreNamed) {
@@ -370,17 +382,19 @@ TEST_F(StoredAdapters, FilesThatDoNotFitAreNamed) {
     expect_error(code, fragments, [&] { load(wrong); });
   };
   const auto all = [](const TensorToWrite& tensor) -> Tensors { return {tensor}; };
-  edited(ErrorCode::corrupt_file, {"lora_adaptations"}, [](Json& json) { json.erase("lora_adaptations"); }, all);
-  edited(ErrorCode::corrupt_file, {"lora_adaptations"}, [](Json& json) { json["lora_adaptations"] = "text-matching"; }, all);
-  edited(ErrorCode::corrupt_file, {"lora_alpha"}, [](Json& json) { json.erase("lora_alpha"); }, all);
-  edited(ErrorCode::corrupt_file, {"lora_A", "[3, ", "4 names"}, [](Json& json) { json["lora_adaptations"].push_back("more"); }, all);
+  edited(
+      ErrorCode::corrupt_file, {"lora_adaptations"}, [](Json& json) { json.erase("lora_adaptations"); }, all);
+  edited(
+      ErrorCode::corrupt_file, {"lora_adaptations"}, [](Json& json) { json["lora_adaptations"] = "text-matching"; }, all);
+  edited(
+      ErrorCode::corrupt_file, {"lora_alpha"}, [](Json& json) { json.erase("lora_alpha"); }, all);
+  edited(
+      ErrorCode::corrupt_file, {"lora_A", "[3, ", "4 names"}, [](Json& json) { json["lora_adaptations"].push_back("more"); }, all);
   const std::string stem = "roberta.encoder.layers.0.mlp.fc1.parametrizations.weight.";
-  edited(ErrorCode::corrupt_file, {stem + "original", "lora_B"}, keep, [&](const TensorToWrite& tensor) -> Tensors {
-    return tensor.name == stem + "0.lora_B" ? Tensors{} : Tensors{tensor};
-  });
-  edited(ErrorCode::unsupported, {stem + "0.lora_"}, keep, [&](const TensorToWrite& tensor) -> Tensors {
-    return tensor.name == stem + "original" ? Tensors{} : Tensors{tensor};
-  });
+  edited(ErrorCode::corrupt_file, {stem + "original", "lora_B"}, keep,
+         [&](const TensorToWrite& tensor) -> Tensors { return tensor.name == stem + "0.lora_B" ? Tensors{} : Tensors{tensor}; });
+  edited(ErrorCode::unsupported, {stem + "0.lora_"}, keep,
+         [&](const TensorToWrite& tensor) -> Tensors { return tensor.name == stem + "original" ? Tensors{} : Tensors{tensor}; });
   edited(ErrorCode::corrupt_file, {"lora_A", "[3, 4, 31]"}, keep, [&](const TensorToWrite& tensor) -> Tensors {
     return {tensor.name == stem + "0.lora_A" ? numbers(tensor.name, {kAdapters, kRank, 31}, 1) : tensor};
   });
