@@ -36,7 +36,10 @@ const loaders::TensorView* Binder::part(const loaders::TensorView& whole, std::s
   parts_.push_back(whole);
   parts_.back().shape[0] = rows;
   parts_.back().data = whole.data.subspan(first * row_bytes, by_rows ? rows * row_bytes : std::dynamic_extent);
-  return &parts_.back();
+  loaders::TensorView& result = parts_.back();
+  if (whole.added != nullptr)
+    result.added = std::make_shared<const loaders::LowRank>(loaders::LowRank{*part(whole.added->b, first, rows), whole.added->a, whole.added->scale});
+  return &result;
 }
 
 void Binder::grouped(Linear& to, const std::array<std::string, 3>& names, std::size_t shared, std::size_t out, std::size_t in, Precision precision, bool bias) {
@@ -101,9 +104,12 @@ void Binder::pack_matrix(const MatrixJob& job) {
 void Binder::check_table(const TableJob& job) {
   constexpr std::size_t kPartBytes = std::size_t{4} << 20;
   const std::size_t part = std::max<std::size_t>(1, kPartBytes / job.to->row_bytes);
+  loaders::TensorView alone = *job.tensor;
+  alone.added = nullptr;
+  const loaders::TensorView* stored = &alone;
   for (std::size_t row = 0; row < job.to->rows; row += part) {
     const std::size_t rows = std::min(part, job.to->rows - row);
-    reader_.for_each(std::span(&job.tensor, 1), row, rows, job.columns, [](const RowChunk&, float*, std::uint16_t*, std::size_t) noexcept {});
+    reader_.for_each(std::span(&stored, 1), row, rows, job.columns, [](const RowChunk&, float*, std::uint16_t*, std::size_t) noexcept {});
     tensors_.release(job.tensor->data.subspan(row * job.to->row_bytes, rows * job.to->row_bytes));
   }
 }
@@ -151,6 +157,10 @@ std::pair<std::size_t, std::size_t> Binder::finish(const std::string& what) {
     const kernels::TableType type = *float_type(job.tensor->dtype);
     *job.to = {job.tensor->data.data(), type, static_cast<std::size_t>(job.tensor->shape[0]), job.columns * value_bytes(type)};
     bytes_ += job.tensor->data.size();
+    if (job.tensor->added != nullptr) {
+      job.to->added = std::make_shared<const LowRankRows>(reader_.compute(), *job.tensor->added);
+      bytes_ += job.to->added->bytes();
+    }
     check_table(job);
   }
   tensors_.check_whole();

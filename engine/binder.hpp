@@ -71,6 +71,12 @@ class Binder {
 
   void expect(const std::string& name, const std::vector<std::uint64_t>& shape) { find({name}, shape); }
 
+  // A matrix `of_what` that must be as it is stored.
+  void refuse_adapter(const std::string& name, const std::string& of_what) {
+    if (const loaders::TensorView* tensor = tensors_.find(name); tensor != nullptr && tensor->added != nullptr)
+      problems_.add("tensor \"" + name + "\" has an adapter, and is " + of_what);
+  }
+
   bool has(const std::string& name) const { return tensors_.find(name) != nullptr; }
 
   // Throws when anything was missing or misshapen; else allocates, converts and packs. Returns {elements, bytes}.

@@ -122,6 +122,7 @@ berth_status berth_model_load(const char* directory, const berth_model_options* 
     load.mmap = given.no_mmap == 0;
     if (given.precision != nullptr) load.precision = given.precision;
     if (given.isa != nullptr) load.isa = given.isa;
+    if (given.adapter != nullptr) load.adapter = given.adapter;
     auto handle = std::make_unique<berth_model>();
     handle->model = berth::engine::Model::load(directory, load);
     handle->tokenizer.tokenizer = handle->model->tokenizer();

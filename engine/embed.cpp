@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/linear.hpp"
+#include "engine/tensor_rows.hpp"
 
 namespace berth::engine {
 
@@ -28,14 +29,21 @@ class Positions {
 // out [tokens, embedding size] = scale * word[id] + token_type[type] + position[place in its row] + task_type[0].
 void look_up(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, const RaggedBatch& batch, float* out) noexcept {
   const std::size_t size = config.embedding_size;
-  const auto add = [&](float* to, const TableView& table, std::size_t index) {
-    if (table.data != nullptr) compute.kernels.add_row(to, table.row(index), table.type, size);
+  const auto adapt = [&](float* to, const TableView& table, std::size_t index) noexcept {
+    if (table.added != nullptr) table.added->add(compute.kernels, index, 1, to);
+  };
+  const auto add = [&](float* to, const TableView& table, std::size_t index) noexcept {
+    if (table.data == nullptr) return;
+    compute.kernels.add_row(to, table.row(index), table.type, size);
+    adapt(to, table, index);
   };
   const auto look_up_row = [&](std::size_t row) noexcept {
     Positions positions(config);
     for (std::size_t t = batch.cumulative_lengths[row]; t < batch.cumulative_lengths[row + 1]; ++t) {
       float* to = out + t * size;
-      compute.kernels.load_row(to, weights.word_embeddings.row(static_cast<std::size_t>(batch.ids[t])), weights.word_embeddings.type, size);
+      const auto id = static_cast<std::size_t>(batch.ids[t]);
+      compute.kernels.load_row(to, weights.word_embeddings.row(id), weights.word_embeddings.type, size);
+      adapt(to, weights.word_embeddings, id);
       if (config.embedding_scale != 1.0F) compute.kernels.scale(to, config.embedding_scale, size);
       add(to, weights.token_type_embeddings, static_cast<std::size_t>(batch.type_ids[t]));
       add(to, weights.position_embeddings, positions.next(batch.ids[t]));

@@ -6,6 +6,7 @@
 #include "base/files.hpp"
 #include "base/json.hpp"
 #include "kernels/dispatch.hpp"
+#include "loaders/adapters.hpp"
 
 namespace berth::engine {
 
@@ -67,6 +68,8 @@ std::string describe_model(const ModelFacts& facts) {
   info["precision"] = name(facts.precision);
   info["auto_precision"] = name(facts.automatic.precision);
   info["auto_precision_reason"] = facts.automatic.reason;
+  if (const std::vector<std::string> adapters = loaders::stored_adapters(facts.directory); !adapters.empty()) info["adapters"] = adapters;
+  if (!facts.adapter.empty()) info["adapter"] = facts.adapter;
   info["isa"] = kernels::name(facts.isa);
   info["threads"] = facts.threads;
   info["parameters"] = facts.weights.parameters;

@@ -25,6 +25,7 @@ struct ModelFacts {
   int threads;
   Precision precision;
   const AutoPrecision& automatic;
+  const std::string& adapter;  // that the model runs with; empty: none
   std::size_t max_length;
   std::size_t embedding_size;
   const std::string* queries;  // what this function gave for the model of queries; null: there is none

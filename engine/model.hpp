@@ -38,6 +38,7 @@ struct LoadOptions {
   bool mmap = true;
   std::string precision = "fp32";  // or "bf16", "int8", "auto" (engine/auto_precision.hpp)
   std::string isa = {};            // a cap; empty: BERTH_ISA
+  std::string adapter = {};        // which of the directory's adapters, or the directory of one (loaders/adapters.hpp); empty: none
 };
 
 struct RunOptions {

@@ -58,17 +58,6 @@ void refuse_variants(const JsonObject& config) {
     refuse(config, "pruned_heads", base::quoted(pruned->dump()), "{}");
 }
 
-// Whoever has an adapter beside the weights, or among them, means them to be added: without them every result would be another.
-void refuse_adapters(const loaders::ModelDirectory& directory, const loaders::TensorStore& tensors) {
-  const char* kProblem = "berth runs no adapters (LoRA and others); merge it into the weights and save those";
-  const std::filesystem::path file = directory.encoder / "adapter_config.json";
-  if (base::file_exists(file)) throw Error(ErrorCode::unsupported, base::display(file) + ": the model has an adapter: " + kProblem);
-  for (const loaders::TensorView& tensor : tensors.tensors())
-    for (const char* part : {".lora_A", ".lora_B", ".lora_embedding_", ".parametrizations."})
-      if (tensor.name.find(part) != std::string::npos)
-        throw Error(ErrorCode::unsupported, tensor.file + ": tensor " + base::quoted(tensor.name, 200) + " is an adapter's: " + kProblem);
-}
-
 bool has_tensor(const ArchitectureSpec& spec, const loaders::TensorStore& tensors, std::string_view name) {
   return std::any_of(spec.prefixes.begin(), spec.prefixes.end(),
                      [&](std::string_view prefix) { return tensors.find(std::string(prefix) + std::string(name)) != nullptr; });
@@ -226,7 +215,6 @@ Activation activation_by_name(const std::string& name, const std::string& label,
 
 ModelConfig read_model_config(const loaders::ModelDirectory& directory, const loaders::TensorStore& tensors) {
   const JsonObject config(directory.config, directory.config_label);
-  refuse_adapters(directory, tensors);
   ModelConfig result;
   result.architecture = &choose_architecture(config, tensors);
   const ArchitectureSpec& spec = *result.architecture;

@@ -11,6 +11,7 @@
 #include "engine/auto_precision.hpp"
 #include "engine/info.hpp"
 #include "kernels/dispatch.hpp"
+#include "loaders/adapters.hpp"
 #include "tokenizer/unicode.hpp"
 
 namespace berth::engine {
@@ -160,6 +161,10 @@ std::unique_ptr<Model> Model::build(const loaders::ModelDirectory& directory, co
   const base::FileAccess access = file_access(options);
   model->tensors_ = loaders::TensorStore::open(directory.encoder, access);
   const bool is_static = directory.static_kind != loaders::StaticKind::none;
+  if (!options.adapter.empty() && (is_static || directory.queries))
+    throw Error(ErrorCode::unsupported, base::display(directory.root) + ": adapter " + base::quoted(options.adapter) +
+                                            ": a static model has no layers that one is made for, and a Router's models would each need their own");
+  if (!is_static) loaders::use_adapter(*model->tensors_, directory, options.adapter, access);
   if (!is_static) model->config_ = read_model_config(directory, *model->tensors_);
   const AutoPrecision automatic =
       is_static ? AutoPrecision{.precision = Precision::fp32, .reason = "a static model has no layers"} : auto_precision(model->config_, model->isa_);
@@ -209,6 +214,7 @@ std::unique_ptr<Model> Model::build(const loaders::ModelDirectory& directory, co
                                  .threads = model->pool_->threads(),
                                  .precision = precision,
                                  .automatic = automatic,
+                                 .adapter = options.adapter,
                                  .max_length = model->max_length_,
                                  .embedding_size = model->embedding_size(),
                                  .queries = model->queries_ ? &model->queries_->info_ : nullptr,

@@ -45,7 +45,36 @@ void TensorRows::reserve(std::size_t columns) {
   slot_size_ = size;
 }
 
-bool TensorRows::read(const RowChunk& chunk, std::size_t columns, float* rows, std::uint16_t* scratch) const noexcept {
+LowRankRows::LowRankRows(const Compute& compute, const loaders::LowRank& added)
+    : rank_(static_cast<std::size_t>(added.a.shape[0])),
+      columns_(static_cast<std::size_t>(added.a.shape[1])),
+      b_(static_cast<std::size_t>(added.b.elements())),
+      a_(static_cast<std::size_t>(added.a.elements())) {
+  const TensorRows reader(compute);
+  reader.copy(added.b, b_.data());
+  reader.copy(added.a, a_.data());
+  compute.kernels.scale(b_.data(), added.scale, b_.size());
+}
+
+void LowRankRows::add(const kernels::KernelTable& kernels, std::size_t first, std::size_t count, float* rows) const noexcept {
+  for (std::size_t r = 0; r < count; ++r)
+    for (std::size_t k = 0; k < rank_; ++k) kernels.add_scaled(rows + r * columns_, a_.data() + k * columns_, b_[(first + r) * rank_ + k], columns_);
+}
+
+std::vector<std::optional<LowRankRows>> TensorRows::low_rank_rows(std::span<const loaders::TensorView* const> tensors) const {
+  std::vector<std::optional<LowRankRows>> added(tensors.size());
+  for (std::size_t i = 0; i < tensors.size(); ++i)
+    if (tensors[i]->added != nullptr) added[i].emplace(compute_, *tensors[i]->added);
+  return added;
+}
+
+bool TensorRows::read(const RowChunk& chunk, const std::optional<LowRankRows>& added, std::size_t columns, float* rows, std::uint16_t* scratch) const noexcept {
+  load(chunk, columns, rows, scratch);
+  if (added) added->add(compute_.kernels, chunk.first, chunk.rows, rows);
+  return compute_.kernels.all_finite(rows, chunk.rows * columns);
+}
+
+void TensorRows::load(const RowChunk& chunk, std::size_t columns, float* rows, std::uint16_t* scratch) const noexcept {
   const kernels::TableType type = *float_type(chunk.tensor->dtype);
   const std::size_t count = chunk.rows * columns;
   if (!chunk.tensor->strides.empty()) {
@@ -55,11 +84,10 @@ bool TensorRows::read(const RowChunk& chunk, std::size_t columns, float* rows, s
       gather(*chunk.tensor, chunk.first, chunk.rows, columns, scratch);
       compute_.kernels.load_row(rows, reinterpret_cast<const std::byte*>(scratch), type, count);
     }
-    return compute_.kernels.all_finite(rows, count);
+    return;
   }
   // Rows follow one another without gaps, so the chunk converts as one long row.
   compute_.kernels.load_row(rows, chunk.tensor->data.data() + chunk.first * columns * value_bytes(type), type, count);
-  return compute_.kernels.all_finite(rows, count);
 }
 
 void TensorRows::copy(const loaders::TensorView& tensor, float* to) const {
@@ -76,6 +104,7 @@ void TensorRows::copy(const loaders::TensorView& tensor, float* to) const {
       for (std::size_t d = index.size(); d-- > 0 && ++index[d] == tensor.shape[d];) index[d] = 0;
     }
   }
+  if (tensor.added != nullptr) LowRankRows(compute_, *tensor.added).add(compute_.kernels, 0, static_cast<std::size_t>(tensor.shape[0]), to);
   if (!compute_.kernels.all_finite(to, size)) throw_non_finite(tensor);
 }
 

@@ -126,6 +126,7 @@ struct BodyBinder {
     if (head.kind != HeadKind::masked_lm) return;
     const std::string decoder = head.decoder.empty() ? full(names.word_embeddings) : std::string(head.decoder);
     binder.table(weights.decoder, decoder, config.vocab_size, config.embedding_size);
+    binder.refuse_adapter(decoder + ".weight", "of a masked-language-model head, which libraries read with what is added to it or without");
     if (!head.decoder_bias.empty()) binder.values(weights.decoder_bias, {head.decoder_bias.begin(), head.decoder_bias.end()}, {config.vocab_size});
   }
 };

@@ -46,12 +46,15 @@ struct Norm {
   bool present() const noexcept { return weight.size() > 0; }
 };
 
-// A lookup table that stays where the file is mapped, in its own type; never owns.
+class LowRankRows;
+
+// A lookup table that stays where the file is mapped, in its own type; what an adapter adds to a row is added when the row is read.
 struct TableView {
   const std::byte* data = nullptr;  // null: the model has no such table
   kernels::TableType type{};
   std::size_t rows = 0;
   std::size_t row_bytes = 0;
+  std::shared_ptr<const LowRankRows> added = nullptr;
 
   const std::byte* row(std::size_t index) const noexcept { return data + index * row_bytes; }
 };

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "fuzz/fuzz.hpp"
+#include "loaders/adapters.hpp"
 #include "loaders/model_directory.hpp"
 #include "loaders/tensors.hpp"
 #include "tests/support/safetensors_writer.hpp"
@@ -44,6 +45,9 @@ void write_files(std::string_view input) {
       directory().write(kFiles[i], content);
     }
     if (i + 1 == kFiles.size()) directory().write("2_Dense/model.safetensors", content);
+    // The same folder as an adapter's.
+    if (i + 1 == kFiles.size()) directory().write("2_Dense/adapter_model.safetensors", content);
+    if (kFiles[i] == std::string_view("2_Dense/config.json")) directory().write("2_Dense/adapter_config.json", content);
     input.remove_prefix(std::min(end + 1, input.size()));
   }
 }
@@ -56,6 +60,33 @@ std::size_t sum(const loaders::TensorStore& store) {
     fuzz::require(store.find(tensor.name) != nullptr, "a tensor that cannot be found");
   }
   return total;
+}
+
+// Elements as far as a tensor's sizes and steps reach lie in its bytes.
+void require_inside(const loaders::TensorView& tensor) {
+  if (tensor.elements() == 0) return;
+  std::uint64_t last = tensor.strides.empty() ? tensor.elements() - 1 : 0;
+  for (std::size_t i = 0; i < tensor.strides.size(); ++i) last += (tensor.shape[i] - 1) * tensor.strides[i];
+  fuzz::require((last + 1) * loaders::size_in_bits(tensor.dtype) / 8 <= tensor.data.size(), "a tensor that is not inside its file");
+}
+
+// Without an adapter, with one that is among the weights, with one in a folder.
+void adapt(const loaders::ModelDirectory& model) {
+  for (const char* name : {"", "b", "2_Dense"})
+    fuzz::only_errors([&] {
+      auto tensors = loaders::TensorStore::open(model.encoder);
+      loaders::use_adapter(tensors, model, name, base::FileAccess::map);
+      for (const loaders::TensorView& tensor : tensors.tensors()) {
+        fuzz::require(tensors.find(tensor.name) != nullptr, "a tensor that cannot be found");
+        require_inside(tensor);
+        if (tensor.added == nullptr) continue;
+        require_inside(tensor.added->a);
+        require_inside(tensor.added->b);
+        fuzz::require(
+            tensor.added->b.shape == std::vector{tensor.shape.at(0), tensor.added->a.shape.at(0)} && tensor.added->a.shape.at(1) == tensor.shape.at(1),
+            "an addition of another shape");
+      }
+    });
 }
 
 std::string pack(const std::vector<std::string>& files) {
@@ -101,6 +132,14 @@ std::vector<std::string> berth::fuzz::seeds() {
       pack({new_modules, R"({"embedding_dimension":4,"pooling_mode":["mean","cls"],"include_prompt":false})", "", "",
             R"({"transformer_task":"feature-extraction"})", config, "", index, weights}),
       pack({"", "", "", "", "", config, "", index, weights}),
+      pack({"", "", R"({"peft_type":"LORA","lora_alpha":4,"use_rslora":true,"alpha_pattern":{}})", "", "", config, "", index,
+            test::safetensors({test::zeros("linear.weight", {2, 4}), test::zeros("base_model.model.linear.lora_A.weight", {1, 4}),
+                               test::zeros("base_model.model.linear.lora_B.weight", {2, 1}), test::zeros("linear.bias", {2})})}),
+      pack(
+          {R"([{"path":"","type":"custom_st.Transformer"}])", "", "", "", "", R"({"model_type":"xlm-roberta","lora_adaptations":["a","b"],"lora_alpha":1})", "",
+           R"({"weight_map":{"linear.bias":"model-1.safetensors"}})",
+           test::safetensors({test::zeros("linear.parametrizations.weight.original", {2, 4}), test::zeros("linear.parametrizations.weight.0.lora_A", {2, 1, 4}),
+                              test::zeros("linear.parametrizations.weight.0.lora_B", {2, 2, 1}), test::zeros("linear.bias", {2})})}),
       pack({router, R"({"pooling_strategy":"max"})", "", R"({"model_type":"SparseEncoder"})", "", config, routes, index, weights}),
       pack({R"([{"path":"../up","type":"sentence_transformers.models.Transformer"}])", "", "", "", "", config, "", R"({"weight_map":{"a":"/etc/passwd"}})",
             weights}),
@@ -110,7 +149,11 @@ std::vector<std::string> berth::fuzz::seeds() {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   write_files({reinterpret_cast<const char*>(data), size});
   std::filesystem::path encoder = directory().path();
-  fuzz::only_errors([&] { encoder = loaders::ModelDirectory::open(directory().path()).encoder; });
+  fuzz::only_errors([&] {
+    const auto model = loaders::ModelDirectory::open(directory().path());
+    encoder = model.encoder;
+    adapt(model);
+  });
   std::size_t mapped = 0;
   std::size_t copied = 0;
   const bool first = fuzz::only_errors([&] { mapped = sum(loaders::TensorStore::open(encoder, base::FileAccess::map)); });

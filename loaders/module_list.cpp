@@ -33,7 +33,15 @@ Module make_module(const JsonObject& object, const char* type_field, const fs::p
 
 bool is_router(const Module& module) { return module.type.starts_with("sentence_transformers.") && (module.kind == "Router" || module.kind == "Asym"); }
 
-// Only the library's own classes are known by name: one of another package ("custom_st.Transformer") may do anything.
+// The class that models with stored adapters (loaders/adapters.hpp) bring along: a Transformer that may be told which of them to run with.
+bool is_adapted_transformer(const Module& module) {
+  const fs::path file = module.folder / "config.json";
+  if (module.type != "custom_st.Transformer" || !base::file_exists(file)) return false;
+  const base::Json config = base::read_json_file(file);
+  return config.is_object() && config.contains("lora_adaptations") && config["lora_adaptations"].is_array();
+}
+
+// Only the library's own classes are known by name: one of another package may do anything.
 void check_types(const std::vector<Module>& modules, const std::string& label, bool in_route) {
   constexpr std::array kKnown = {
       "Transformer",     "MLMTransformer",       "Pooling", "Dense", "LayerNorm", "Normalize", "Dropout", "SpladePooling", "MultiVectorMask",
@@ -43,7 +51,7 @@ void check_types(const std::vector<Module>& modules, const std::string& label, b
     const Module& module = modules[i];
     const bool ours = module.type.starts_with("sentence_transformers.");
     if (ours && std::find(kKnown.begin(), kKnown.end(), module.kind) != kKnown.end()) continue;
-    if (module.type == kPylateDense || (i == 0 && !in_route && is_router(module))) continue;
+    if (module.type == kPylateDense || (i == 0 && !in_route && (is_router(module) || is_adapted_transformer(module)))) continue;
     unknown.add("field " + base::quoted(module.field, 200) + ": berth does not have the module " + base::quoted(module.type, 200) +
                 "; it has Transformer, MLMTransformer, Pooling, Dense, LayerNorm, Normalize, Dropout, SpladePooling, MultiVectorMask, StaticEmbedding and "
                 "SparseStaticEmbedding of sentence_transformers, a Router of these as the first module, and Dense of pylate");

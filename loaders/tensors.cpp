@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <map>
 #include <system_error>
 #include <utility>
@@ -173,6 +174,13 @@ std::optional<TensorStore> TensorStore::open_file(const fs::path& directory, std
     return store;
   }
   return std::nullopt;
+}
+
+void TensorStore::replace(std::vector<TensorView> tensors, TensorStore other) {
+  tensors_ = std::move(tensors);
+  sort();
+  std::move(other.files_.begin(), other.files_.end(), std::back_inserter(files_));
+  std::move(other.file_names_.begin(), other.file_names_.end(), std::back_inserter(file_names_));
 }
 
 const TensorView* TensorStore::find(std::string_view name) const {

@@ -20,7 +20,9 @@ enum class DType { boolean, u8, i8, u16, i16, u32, i32, u64, i64, f16, bf16, f32
 std::string_view name(DType dtype);     // as safetensors spells it: "F32"
 std::size_t size_in_bits(DType dtype);  // of one element; 0 for `other`
 
-// One tensor inside a mapped file; never owns. `data` has no alignment: read it with memcpy or unaligned loads.
+struct LowRank;
+
+// One tensor inside a mapped file; never owns the file's bytes. `data` has no alignment: read it with memcpy or unaligned loads.
 struct TensorView {
   std::string name;
   std::string file;  // its path, as messages show it
@@ -30,8 +32,15 @@ struct TensorView {
   // Empty: rows follow one another without gaps, as always in safetensors. Else how many elements further on each dimension's next index is.
   std::vector<std::uint64_t> strides;
   std::span<const std::byte> data;  // elements() * size_in_bits(dtype) / 8 bytes, with strides as many as they reach over; any number for `other`
+  std::shared_ptr<const LowRank> added = nullptr;  // to what is stored, a matrix by rows or by columns; or null
 
   std::uint64_t elements() const noexcept;
+};
+// What an adapter adds to a matrix: scale * b a.
+struct LowRank {
+  TensorView b;  // [rows, rank], of a float type, as is
+  TensorView a;  // [rank, columns]
+  float scale = 1.0F;
 };
 std::string shape_text(std::span<const std::uint64_t> shape);  // "[768, 3072]"
 
@@ -50,6 +59,9 @@ class TensorStore {
   std::uint64_t total_bytes() const noexcept;
   const std::string& label() const noexcept { return label_; }                    // the path of the file or of the index, as messages show it
   const std::vector<std::string>& files() const noexcept { return file_names_; }  // names inside the directory
+
+  // Puts other tensors in the place of all that there are, without two of one name: they lie in this store's files, or in those of `other`, which it keeps.
+  void replace(std::vector<TensorView> tensors, TensorStore other = {});
 
   // Throws corrupt_file when a mapped file was found cut short since it was opened: what its tensors hold is not what they held. In programs that survive that
   // (base::survive_lost_pages).

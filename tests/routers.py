@@ -18,16 +18,20 @@ def word_tokenizer(vocabulary, unknown):
             "model": {"type": "WordLevel", "unk_token": unknown, "vocab": vocabulary}}
 
 
-def write_tensor(file, name, shape, values):
-    """A safetensors file of one tensor of floats."""
-    header = json.dumps({name: {"dtype": "F32", "shape": shape, "data_offsets": [0, 4 * len(values)]}}).encode()
-    file.write_bytes(struct.pack("<Q", len(header)) + header + struct.pack(f"<{len(values)}f", *values))
+def write_tensors(file, tensors):
+    """A safetensors file of floats: {name: (shape, values)}."""
+    header, data = {}, b""
+    for name, (shape, values) in tensors.items():
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + 4 * len(values)]}
+        data += struct.pack(f"<{len(values)}f", *values)
+    header = json.dumps(header).encode()
+    file.write_bytes(struct.pack("<Q", len(header)) + header + data)
 
 
 def write_queries(folder, tensor, shape, values):
     folder.mkdir()
     (folder / "tokenizer.json").write_text(json.dumps(word_tokenizer({word: i for i, word in enumerate(WORDS)}, "[UNK]")))
-    write_tensor(folder / "model.safetensors", tensor, shape, values)
+    write_tensors(folder / "model.safetensors", {tensor: (shape, values)})
 
 
 def write_router(directory, model_type, structure, types):

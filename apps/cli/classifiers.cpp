@@ -10,6 +10,7 @@
 namespace berth::cli {
 
 ClassifierOptions classifier_options(const ModelOptions& model, bool precision_given, std::size_t batch_tokens) {
+  if (!model.adapter.empty()) throw UsageError("--adapter: the model of a profile runs without one");
   ClassifierOptions options;
   options.model = model.directory;
   options.threads = model.threads;

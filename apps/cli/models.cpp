@@ -37,6 +37,9 @@ void add_model_directory_option(Command& command, ModelOptions& options, const s
 
 void add_model_options(Command& command, ModelOptions& options, const std::string& default_model) {
   add_model_directory_option(command, options, default_model);
+  command.add_option("--adapter", options.adapter, kAdapterDescription).type_name("NAME|DIR").check([](const std::string& text) {
+    return text.empty() ? std::string("expected a name or a directory, got nothing") : std::string();
+  });
   add_run_model_options(command, options);
 }
 
@@ -117,6 +120,7 @@ Model load_model(const ModelOptions& options, const std::string& default_model) 
   load.precision = options.precision;
   load.isa = options.isa;
   load.mmap = !options.no_mmap;
+  load.adapter = options.adapter;
   try {
     return Model::load(model_directory(options, default_model), load);
   } catch (const Error& error) {

@@ -22,11 +22,16 @@ struct ModelOptions {
   std::string isa;
   int threads = 0;
   bool no_mmap = false;
+  std::string adapter;
+
+  std::string adapter_text() const { return adapter.empty() ? "" : " adapter " + adapter; }  // for Stream::open_output
 };
 void add_model_directory_option(Command& command, ModelOptions& options, const std::string& default_model);
 // Those besides the directory.
 void add_run_model_options(Command& command, ModelOptions& options);
 void add_model_options(Command& command, ModelOptions& options, const std::string& default_model);
+inline constexpr const char* kAdapterDescription =
+    "Adapter (LoRA) that the model runs with: one of the directory's own, or the directory of one that PEFT saved";
 
 struct RunLimits {
   std::size_t max_length = 0;    // 0: the model's own

@@ -55,9 +55,12 @@ ModelPointer Models::load_again(const ModelSource& source, const ModelPointer& o
 ModelPointer Models::load(const ModelSource& source) const {
   if (source.profile) return load_profile(source);
   const Clock::time_point begin = Clock::now();
-  auto model = std::make_shared<ServedModel>(source.name, source.directory, Model::load(source.directory, options_.load));
+  LoadOptions options = options_.load;
+  options.adapter = source.adapter;
+  auto model = std::make_shared<ServedModel>(source.name, source.directory, Model::load(source.directory, options));
   log_.info("model loaded", {{"model", source.name},
                              {"directory", source.directory},
+                             {"adapter", source.adapter},
                              {"architecture", model->architecture},
                              {"precision", model->precision},
                              {"threads", static_cast<std::uint64_t>(model->threads)},

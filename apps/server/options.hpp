@@ -19,6 +19,7 @@ struct ModelSource {
   std::string name;
   std::string directory;  // the file of a profile
   bool profile = false;
+  std::string adapter = {};
 };
 
 enum class LogFormat { text, json };

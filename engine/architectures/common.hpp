@@ -89,6 +89,15 @@ inline constexpr TensorNames kSeparateProjections{
     .attention_norm = "layers.{i}.post_attention_layernorm",
     .output_norm = "layers.{i}.post_mlp_layernorm",
 };
+// Those of jinaai's XLM-RoBERTa.
+inline constexpr TensorNames kMixerNames = [] {
+  TensorNames names = kPackedProjections;
+  names.query_key_value = "encoder.layers.{i}.mixer.Wqkv";
+  names.attention_output = "encoder.layers.{i}.mixer.out_proj";
+  names.intermediate = "encoder.layers.{i}.mlp.fc1";
+  names.output = "encoder.layers.{i}.mlp.fc2";
+  return names;
+}();
 // NomicBERT's published names.
 inline constexpr TensorNames kNomicNames = [] {
   TensorNames names = kPackedProjections;

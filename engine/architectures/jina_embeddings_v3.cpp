@@ -1,5 +1,5 @@
-// Jina embeddings v3 (Sturua et al. 2024), as transformers' JinaEmbeddingsV3Model: XLM-RoBERTa with rotary positions. Its adapters are files of their own,
-// which the library, too, loads only where somebody asks.
+// Jina embeddings v3 (Sturua et al. 2024): XLM-RoBERTa with rotary positions. As transformers' JinaEmbeddingsV3Model its adapters are directories of their own,
+// in the published files they are among the weights; either way none runs where nobody asks (loaders/adapters.hpp).
 #include "engine/architectures/common.hpp"
 #include "engine/architectures/registry.hpp"
 #include "engine/architectures/rope.hpp"
@@ -13,6 +13,11 @@ void read_jina_embeddings_v3(const base::JsonObject& json, const loaders::Tensor
   use_rope(json, 20000.0, config);
 }
 
+void read_published(const base::JsonObject& json, const loaders::TensorStore&, ModelConfig& config) {
+  expect_pairs(json, config);
+  use_rotary(config, {.frequencies = rotary_frequencies(json.number_or("rotary_emb_base", 10000.0, 1.0, 1e12), config.head_size)});
+}
+
 TensorNames jina_v3_names() {
   TensorNames names = kSeparateProjections;
   names.intermediate = "layers.{i}.mlp.fc1";
@@ -20,29 +25,31 @@ TensorNames jina_v3_names() {
   return names;
 }
 
-// Those of the model's own published file, which transformers writes, too.
-TensorNames published_jina_v3_names() {
-  TensorNames names = kPackedProjections;
-  names.query_key_value = "encoder.layers.{i}.mixer.Wqkv";
-  names.attention_output = "encoder.layers.{i}.mixer.out_proj";
-  names.intermediate = "encoder.layers.{i}.mlp.fc1";
-  names.output = "encoder.layers.{i}.mlp.fc2";
-  return names;
-}
-
 }  // namespace
 
 const ArchitectureSpec kJinaEmbeddingsV3{
     .model_type = "jina_embeddings_v3",
-    .summary = "XLM-RoBERTa with rotary positions; without adapters",
+    .summary = "XLM-RoBERTa with rotary positions",
     .prefixes = {"", "roberta."},
     .position_types = {},
     .defaults = {.layer_norm_epsilon = 1e-5, .type_vocab_size = 1},
     .body = {.names = jina_v3_names()},
-    .other_names = {published_jina_v3_names()},
+    .other_names = {kMixerNames},
     .pooler = kBertPooler,
     .heads = {two_layer_classifier(), token_classifier(), span_head(), roberta_masked_lm()},
     .read = read_jina_embeddings_v3,
+};
+
+const ArchitectureSpec kXlmRobertaRotary{
+    .model_type = "xlm-roberta",
+    .summary = "XLM-RoBERTa with rotary positions: Jina embeddings v3 as it was published",
+    .prefixes = {"roberta.", ""},
+    .position_types = {"rotary"},
+    .defaults = {.layer_norm_epsilon = 1e-5, .type_vocab_size = 1},
+    .body = {.names = kMixerNames},
+    .pooler = kBertPooler,
+    .heads = {two_layer_classifier(), token_classifier(), span_head(), roberta_masked_lm()},
+    .read = read_published,
 };
 
 }  // namespace berth::engine

@@ -31,7 +31,8 @@
   entry(kRoFormer)                 \
   entry(kT5)                       \
   entry(kUmt5)                     \
-  entry(kXlmRoberta)
+  entry(kXlmRoberta)               \
+  entry(kXlmRobertaRotary)
 // clang-format on
 
 namespace berth::engine {

@@ -8,6 +8,13 @@ namespace berth::engine {
 
 namespace {
 
+// Those of jinaai's reranker v2.
+TensorNames mixer_names() {
+  TensorNames names = kMixerNames;
+  names.position_embeddings = "embeddings.position_embeddings";
+  return names;
+}
+
 ArchitectureSpec roberta(std::string_view model_type, std::string_view summary, std::string_view prefix = "roberta.") {
   return {
       .model_type = model_type,
@@ -15,6 +22,7 @@ ArchitectureSpec roberta(std::string_view model_type, std::string_view summary, 
       .prefixes = {"", prefix},
       .position_types = kLearnedPositions,
       .body = {.names = kBertNames, .positions_skip_padding = true},
+      .other_names = {mixer_names()},
       .pooler = kBertPooler,
       .heads = {two_layer_classifier(), token_classifier(), span_head(), roberta_masked_lm()},
       .read = read_learned_positions,

@@ -27,6 +27,7 @@ ContentHash key_of(const std::filesystem::path& directory, const LoadOptions& op
   hasher.add(static_cast<std::uint64_t>(options.threads));
   hasher.add(std::uint64_t{options.mmap});
   hasher.add(options.precision);
+  hasher.add(options.adapter);
   hasher.add(kernels::name(kernels::select_isa(options.isa)));
   return hasher.finish();
 }

@@ -94,6 +94,8 @@ typedef struct berth_model_options {
   const char* precision; /* of the encoder's layers: "fp32", "bf16", "int8", or "auto", which the instruction set and the architecture decide and
                             berth_model_info explains; NULL: "fp32" */
   const char* isa;       /* caps the instruction set ("avx2"); NULL: BERTH_ISA, else the best this CPU has */
+  const char* adapter; /* one of the directory's own adapters ("retrieval.query"; berth_model_info lists them), or the directory of one that PEFT saved (LoRA).
+                            It is added to the weights while they are loaded: the model runs as fast as without. NULL: none */
 } berth_model_options;
 
 /* Loads a Hugging Face or sentence-transformers directory: config.json, model.safetensors (or its shards), the tokenizer and modules.json

@@ -85,6 +85,7 @@ struct LoadOptions {
   std::string precision = {};  // "fp32", "bf16", "int8" or "auto"; empty: fp32
   std::string isa = {};        // caps the instruction set; empty: BERTH_ISA, else the best this CPU has
   bool mmap = true;            // false: copy the files' tensors instead of mapping them
+  std::string adapter = {};    // one of the directory's own (LoRA), or the directory of one that PEFT saved; empty: none
 };
 
 struct RunOptions {
@@ -367,6 +368,7 @@ class Model {
     c_options.no_mmap = options.mmap ? 0 : 1;
     c_options.precision = options.precision.empty() ? nullptr : options.precision.c_str();
     c_options.isa = options.isa.empty() ? nullptr : options.isa.c_str();
+    c_options.adapter = options.adapter.empty() ? nullptr : options.adapter.c_str();
     berth_model* handle = nullptr;
     detail::check(berth_model_load(directory.c_str(), &c_options, &handle));
     return Model(std::shared_ptr<berth_model>(handle, berth_model_free));

@@ -30,12 +30,13 @@ static void test_structs(void) {
   FIELD(berth_row, tokens, 0);
   FIELD(berth_row, truncated, 4);
   FIELD(berth_row, windows, 8);
-  SIZE(berth_model_options, 32);
+  SIZE(berth_model_options, 40);
   FIELD(berth_model_options, size, 0);
   FIELD(berth_model_options, threads, 8);
   FIELD(berth_model_options, no_mmap, 12);
   FIELD(berth_model_options, precision, 16);
   FIELD(berth_model_options, isa, 24);
+  FIELD(berth_model_options, adapter, 32);
   SIZE(berth_run_options, 96);
   FIELD(berth_run_options, size, 0);
   FIELD(berth_run_options, max_length, 8);

@@ -10,6 +10,7 @@ import unittest
 
 from binary import WEIGHTS, berth, jsonl, lines
 from reference import CASES, Case
+from adapters import peft_adapter
 from routers import WORDS, dense_router, sparse_router, word_tokenizer
 
 TEXTS = ["play some music", "what's my balance?", "", "please set a new pin code for my card"]
@@ -261,6 +262,26 @@ class LateInteraction(unittest.TestCase):
         done = berth("rerank", "--model", WEIGHTS / "intent", "--maxsim", "--query", "a", "b")
         self.assertEqual(done.returncode, 1)
         self.assertIn("late-interaction", done.stderr)
+
+
+class Adapter(unittest.TestCase):
+    def test_one_beside_the_model(self):
+        with tempfile.TemporaryDirectory() as folder:
+            adapter = peft_adapter(pathlib.Path(folder) / "adapter")
+            nothing = peft_adapter(pathlib.Path(folder) / "nothing", strength=0.0)
+            plain, with_nothing, adapted = (lines("encode", *option, *TEXTS) for option in [(), ("--adapter", nothing), ("--adapter", adapter)])
+            self.assertEqual(plain, with_nothing)
+            for before, after in zip(plain, adapted):
+                self.assertLess(sum(a * b for a, b in zip(before["embedding"], after["embedding"])), 0.999)
+            (info,) = lines("info", "--model", WEIGHTS / "intent", "--adapter", adapter)
+            self.assertEqual(info["model"]["adapter"], str(adapter))
+            done = berth("encode", "--model", WEIGHTS / "intent", "--adapter", folder, "text")
+            self.assertEqual((done.returncode, done.stdout), (2, b""))
+            self.assertIn("adapter_config.json", done.stderr)
+            self.assertEqual(berth("encode", "--adapter", "", "text").returncode, 2)
+            done = berth("classify", "--profile", "none.toml", "--adapter", adapter, "text")
+            self.assertEqual((done.returncode, done.stdout), (2, b""))
+            self.assertIn("--adapter", done.stderr)
 
 
 class Static(unittest.TestCase):

@@ -1,5 +1,4 @@
 // Models that differ from others in names alone: a reference case under those names gives the same bits in every precision.
-#include <cstring>
 #include <map>
 #include <string>
 #include <utility>
@@ -17,14 +16,6 @@ namespace {
 using base::ErrorCode;
 using base::Json;
 
-using Replacements = std::vector<std::pair<std::string, std::string>>;
-
-TensorToWrite renamed(TensorToWrite tensor, const Replacements& replacements) {
-  for (const auto& [from, to] : replacements)
-    if (const std::size_t at = tensor.name.find(from); at != std::string::npos) tensor.name.replace(at, from.size(), to);
-  return tensor;
-}
-
 // The first part of the rows under names.front(), and so on.
 std::vector<TensorToWrite> cut(const TensorToWrite& tensor, const std::vector<std::string>& names) {
   std::vector<TensorToWrite> parts;
@@ -34,20 +25,6 @@ std::vector<TensorToWrite> cut(const TensorToWrite& tensor, const std::vector<st
     parts.back().shape.front() /= names.size();
   }
   return parts;
-}
-
-void expect_same_bits(const std::string& name, const Edited& edited) {
-  const ReferenceCase original(reference(name));
-  for (const char* precision : {"fp32", "bf16", "int8"}) {
-    const auto expected = engine::Model::load(original.directory().string(), {.threads = 1, .precision = precision});
-    const auto got = engine::Model::load(edited.directory().string(), {.threads = 1, .precision = precision});
-    for (const ReferenceInputs& set : original.input_sets()) {
-      const std::vector<float> a = outputs(*expected, set.inputs());
-      const std::vector<float> b = outputs(*got, set.inputs());
-      ASSERT_EQ(a.size(), b.size()) << name;
-      EXPECT_EQ(std::memcmp(a.data(), b.data(), a.size() * sizeof(float)), 0) << name << " " << precision;
-    }
-  }
 }
 
 // The case of the second DeBERTa without buckets and with c2p alone, as a file of the first: the biases that the first lacks add the same to all of a query's
@@ -201,18 +178,6 @@ TEST(ArchitectureNames, NomicBertOfTransformers5ReadsItsKeys) {
   });
   refused(
       "hidden_size", {}, [](Json& json) { json.erase("hidden_size"); }, ErrorCode::corrupt_file);
-}
-
-TEST(ArchitectureNames, AdaptersAreRefused) {
-  const auto load = [](const Edited& edited) { engine::Model::load(edited.directory().string(), {.threads = 1}); };
-  const Edited beside("bert", [](Json&) {});
-  std::ofstream(beside.directory() / "adapter_config.json") << "{}";
-  expect_error(ErrorCode::unsupported, {"adapter_config.json", "merge"}, [&] { load(beside); });
-  for (const char* name : {"encoder.layer.0.attention.self.query.lora_A.weight", "encoder.layer.0.output.dense.parametrizations.weight.original"}) {
-    const Edited among("bert", [](Json&) {});
-    among.add({zeros(name, {4, 4})});
-    expect_error(ErrorCode::unsupported, {"model.safetensors", name, "merge"}, [&] { load(among); });
-  }
 }
 
 }  // namespace

@@ -100,16 +100,6 @@ std::vector<float> hidden_states(const std::filesystem::path& directory, const c
   return tokens.values;
 }
 
-double cosine(const std::vector<float>& a, const std::vector<float>& b) {
-  double ab = 0.0, aa = 0.0, bb = 0.0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    ab += double{a[i]} * double{b[i]};
-    aa += double{a[i]} * double{a[i]};
-    bb += double{b[i]} * double{b[i]};
-  }
-  return ab / std::sqrt(aa * bb);
-}
-
 // One value of a head of keys 32 times as large, and what reads it, in each of the three heads that share it, so much smaller: the same function, which
 // INT8 keeps.
 TEST(RmsArchitectures, SharedValuesThatStandOutCostNoAccuracy) {

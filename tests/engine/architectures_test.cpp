@@ -42,7 +42,9 @@ std::string documentation() {
     for (const engine::HeadSpec& head : spec->heads) tasks.emplace(engine::task_name(head.kind));
     std::string list;
     for (const std::string& task : tasks) list += (list.empty() ? "" : ", ") + task;
-    std::string when = spec->position_types == std::vector<std::string_view>{"alibi"} ? ", `position_embedding_type` `alibi`" : "";
+    std::string when;
+    if (spec->position_types.size() == 1 && spec->position_types.front() != "absolute")
+      when = ", `position_embedding_type` `" + std::string(spec->position_types.front()) + "`";
     if (!spec->marker_key.empty()) when += ", with `" + std::string(spec->marker_key) + "`";
     lines.insert("| `" + std::string(spec->model_type) + "`" + when + " | " + std::string(spec->summary) + " | " + list + " |\n");
   }

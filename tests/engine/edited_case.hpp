@@ -1,15 +1,21 @@
 // Reference cases with another config.json, or with their tensors under other names.
 #pragma once
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "base/files.hpp"
 #include "base/json.hpp"
+#include "engine/model.hpp"
 #include "engine/model_config.hpp"
+#include "tests/engine/inputs.hpp"
 #include "tests/engine/reference_case.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/safetensors_writer.hpp"
@@ -68,6 +74,29 @@ inline void expect_refused(const std::string& name, const char* key, const base:
   std::vector<std::string> all = fragments;
   all.insert(all.begin(), {"config.json", std::string("\"") + key + "\""});
   expect_error(code, all, [&] { config_of(name, [&](base::Json& json) { json[key] = value; }); });
+}
+
+using Replacements = std::vector<std::pair<std::string, std::string>>;
+
+inline TensorToWrite renamed(TensorToWrite tensor, const Replacements& replacements) {
+  for (const auto& [from, to] : replacements)
+    if (const std::size_t at = tensor.name.find(from); at != std::string::npos) tensor.name.replace(at, from.size(), to);
+  return tensor;
+}
+
+// The edited case gives the bits of the one it was made from.
+inline void expect_same_bits(const std::string& name, const Edited& edited) {
+  const ReferenceCase original(reference(name));
+  for (const char* precision : {"fp32", "bf16", "int8"}) {
+    const auto expected = engine::Model::load(original.directory().string(), {.threads = 1, .precision = precision});
+    const auto got = engine::Model::load(edited.directory().string(), {.threads = 1, .precision = precision});
+    for (const ReferenceInputs& set : original.input_sets()) {
+      const std::vector<float> a = outputs(*expected, set.inputs());
+      const std::vector<float> b = outputs(*got, set.inputs());
+      ASSERT_EQ(a.size(), b.size()) << name;
+      EXPECT_EQ(std::memcmp(a.data(), b.data(), a.size() * sizeof(float)), 0) << name << " " << precision;
+    }
+  }
 }
 
 }  // namespace berth::test

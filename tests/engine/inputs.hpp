@@ -1,6 +1,8 @@
 // Inputs of engine::Model, and the instruction sets to run it with.
 #pragma once
 
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -73,6 +75,17 @@ inline std::vector<std::string> usable_isas() {
   for (const auto& status : kernels::isa_statuses())
     if (status.usable && (!kSanitized || names.empty() || status.isa == kernels::Isa::avx2)) names.emplace_back(kernels::name(status.isa));
   return names;
+}
+
+// Of two vectors of the same size.
+inline double cosine(const std::vector<float>& a, const std::vector<float>& b) {
+  double ab = 0.0, aa = 0.0, bb = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    ab += double{a[i]} * double{b[i]};
+    aa += double{a[i]} * double{a[i]};
+    bb += double{b[i]} * double{b[i]};
+  }
+  return ab / std::sqrt(aa * bb);
 }
 
 }  // namespace berth::test

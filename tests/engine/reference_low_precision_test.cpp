@@ -33,18 +33,6 @@ std::vector<Parameter> parameters(std::initializer_list<const char*> precisions)
   return all;
 }
 
-double cosine(const std::vector<float>& a, const std::vector<float>& b) {
-  double ab = 0.0;
-  double aa = 0.0;
-  double bb = 0.0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    ab += double{a[i]} * double{b[i]};
-    aa += double{a[i]} * double{a[i]};
-    bb += double{b[i]} * double{b[i]};
-  }
-  return ab / std::sqrt(aa * bb);
-}
-
 class ReferenceLowPrecision : public testing::TestWithParam<Parameter> {};
 
 // All that FP32 (which reference_test.cpp holds to the reference itself) gives for a set of inputs, beside all that low precision gives for it.

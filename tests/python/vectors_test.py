@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Queries through a Router, against the command line, and late chunking, against token embeddings. usage: vectors_test.py BERTH REPOSITORY, with the package on the path."""
 import pathlib
+import pickle
 import sys
 import tempfile
 import unittest
@@ -9,6 +10,7 @@ import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 from binary import WEIGHTS, lines  # noqa: E402
+from adapters import peft_adapter  # noqa: E402
 from routers import dense_router  # noqa: E402
 
 import berth  # noqa: E402
@@ -31,6 +33,20 @@ class Router(unittest.TestCase):
                 model.encode(texts, task="passage")
             with self.assertRaisesRegex(berth.UnsupportedError, "queries"):
                 model.encode_query(texts, output_value="token_embeddings")
+
+
+class Adapter(unittest.TestCase):
+    def test_as_on_the_command_line(self):
+        texts = ["play some music", "my card"]
+        with tempfile.TemporaryDirectory() as folder:
+            adapter = peft_adapter(pathlib.Path(folder) / "adapter")
+            model = berth.Model(WEIGHTS / "intent", adapter=adapter)
+            expected = [row["embedding"] for row in lines("encode", "--adapter", adapter, *texts)]
+            np.testing.assert_array_equal(model.encode(texts), np.array(expected, dtype=np.float32))
+            self.assertEqual(model.info["adapter"], str(adapter))
+            np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).encode(texts), model.encode(texts))
+            with self.assertRaisesRegex(berth.ArgumentError, "adapter_config.json"):
+                berth.Model(WEIGHTS / "intent", adapter="retrieval.query")
 
 
 class Chunks(unittest.TestCase):

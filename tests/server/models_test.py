@@ -6,13 +6,35 @@ import pathlib
 import shutil
 import signal
 import struct
+import subprocess
 import threading
 import time
 import unittest
 
-from harness import CASES, WEIGHTS, Server, cli, temporary_folder
+from harness import BERTH, CASES, WEIGHTS, Server, cli, temporary_folder
+from adapters import peft_adapter  # which harness makes known
 
 INTENT = f"intent={WEIGHTS / 'intent'}"
+
+
+class Adapters(unittest.TestCase):
+    def test_one_directory_twice(self):
+        with temporary_folder() as folder:
+            adapter = peft_adapter(pathlib.Path(folder) / "adapter")
+            server = Server("--model", f"plain={WEIGHTS / 'intent'}", "--model", f"adapted={WEIGHTS / 'intent'}", "--adapter", f"adapted={adapter}")
+            for name, option in [("plain", ()), ("adapted", ("--adapter", adapter))]:
+                (expected,) = cli("encode", "--model", WEIGHTS / "intent", *option, "play some music")
+                self.assertEqual(server.post("/embed", {"inputs": "play some music", "model": name}).json, [expected["embedding"]])
+            self.assertEqual(server.stop(), 0)
+
+    def test_what_is_refused(self):
+        for options, word in [(("--model", f"a={WEIGHTS / 'intent'}", "--model", f"b={WEIGHTS / 'intent'}", "--adapter", "x"), "NAME=ADAPTER"),
+                              (("--model", WEIGHTS / "intent", "--adapter", "x", "--adapter", "y"), "two"),
+                              (("--model", WEIGHTS / "intent", "--adapter", "intent="), "got nothing"),
+                              (("--model", WEIGHTS / "intent", "--adapter", "nowhere"), "adapter_config.json")]:
+            done = subprocess.run([BERTH, "serve", "--port", "0", *options], capture_output=True, text=True, timeout=60)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(word, done.stderr)
 
 
 class BrokenModels(unittest.TestCase):

@@ -115,7 +115,7 @@ void run(const ClassifyCommand& options, std::vector<std::string> arguments) {
   stream.open_output({"label", "score", "tokens", "truncated"},
                      "classify " + model_directory(options.model, kDefaultClassifier) + " " + options.model.precision + " " + std::to_string(options.top_k) +
                          " " + std::to_string(options.limits.max_length) + " " + options.limits.long_text_mode() + " " + std::to_string(options.limits.stride) +
-                         " " + options.limits.window_scores + (options.raw_scores ? " raw" : ""));
+                         " " + options.limits.window_scores + (options.raw_scores ? " raw" : "") + options.model.adapter_text());
   Output& output = stream.output();
   RunOptions run_options;
   run_options.max_length = options.limits.max_length;

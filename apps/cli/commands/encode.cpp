@@ -251,7 +251,7 @@ void run(const EncodeCommand& options, std::vector<std::string> arguments) {
                          (embedding.normalize ? " normalize " : " ") + embedding.prompt_name + " " + embedding.prompt.value_or("") + " " +
                          std::to_string(options.limits.max_length) + " " + options.limits.long_text_mode() + " " + std::to_string(options.limits.stride) + " " +
                          std::to_string(options.kinds()) + " " + (options.role == "query" ? "query" : "document") + " " +
-                         std::to_string(options.max_active_dims) + (options.tokens ? " tokens" : ""),
+                         std::to_string(options.max_active_dims) + (options.tokens ? " tokens" : "") + options.model.adapter_text(),
                      matrix);
   stream.run(encoder.limits(), encoder);
 }

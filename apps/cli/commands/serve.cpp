@@ -1,6 +1,7 @@
 // berth serve: the HTTP server; berth health: asks it whether it is well.
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdlib>
@@ -28,7 +29,7 @@ namespace {
 struct ServeCommand {
   server::ServerOptions server;
   ModelOptions model;  // without its directory
-  std::vector<std::string> models, profiles, key_values;
+  std::vector<std::string> models, adapters, profiles, key_values;
   std::string key_file, config, openai_errors = "flat", log_format = "text", default_prompt, default_prompt_name;
   double request_timeout = 60, header_timeout = 10, body_timeout = 30, write_timeout = 60, idle_timeout = 75, drain_timeout = 30, drain_delay = 0;
   std::string auto_truncate = "true", page;
@@ -150,6 +151,20 @@ server::ModelSource profile_of(const std::string& text) {
   return source;
 }
 
+// ADAPTER of the only model, or NAME=ADAPTER.
+void add_adapters(const std::vector<std::string>& adapters, std::vector<server::ModelSource>& models) {
+  for (const std::string& text : adapters) {
+    const auto named = std::find_if(models.begin(), models.end(), [&](const server::ModelSource& model) { return text.starts_with(model.name + "="); });
+    if (named == models.end() && models.size() != 1)
+      throw UsageError("--adapter: of several models NAME=ADAPTER says which one runs with it, got " + base::quoted(text));
+    server::ModelSource& model = named == models.end() ? models.front() : *named;
+    if (model.profile) throw UsageError("--adapter: " + model.name + " is a profile, whose model runs without one");
+    if (!model.adapter.empty()) throw UsageError("--adapter: there are two for the model " + model.name);
+    model.adapter = named == models.end() ? text : text.substr(model.name.size() + 1);
+    if (model.adapter.empty()) throw UsageError("--adapter: expected a name or a directory, got nothing");
+  }
+}
+
 std::vector<std::string> keys_of(const ServeCommand& options) {
   std::vector<std::string> keys;
   for (const std::string& value : options.key_values)
@@ -187,6 +202,7 @@ server::ServerOptions server_options(const ServeCommand& options) {
       if (server.models[i].name == server.models[j].name)
         throw UsageError(std::string(server.models[i].profile ? "--profile" : "--model") + ": two models are called " + server.models[i].name +
                          "; NAME=" + (server.models[i].profile ? "FILE" : "DIR") + " gives one another name");
+  add_adapters(options.adapters, server.models);
   server.load = {.threads = options.model.threads, .precision = options.model.precision, .isa = options.model.isa, .mmap = !options.model.no_mmap};
   server.profiles = classifier_options(options.model, options.precision_given, 0);
   server.http.request = milliseconds(options.request_timeout);
@@ -238,6 +254,9 @@ void add_serve(CommandLine& line) {
       .repeatable();
   command.add_option("--profile", options->profiles, "Profile that /v1/classify answers by (docs/triage.md), called NAME or as the file; may be repeated")
       .type_name("[NAME=]FILE")
+      .repeatable();
+  command.add_option("--adapter", options->adapters, std::string(kAdapterDescription) + "; of several models NAME=ADAPTER; may be repeated")
+      .type_name("[NAME=]ADAPTER")
       .repeatable();
   add_run_model_options(command, options->model);
   add_address_options(command, options->server, options->config);

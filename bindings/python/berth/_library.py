@@ -43,7 +43,7 @@ class Options(Structure):
 
 class ModelOptions(Options):
     _c_name_ = "berth_model_options"
-    _fields_ = [("size", c_size_t), ("threads", c_int32), ("no_mmap", c_int32), ("precision", c_char_p), ("isa", c_char_p)]
+    _fields_ = [("size", c_size_t), ("threads", c_int32), ("no_mmap", c_int32), ("precision", c_char_p), ("isa", c_char_p), ("adapter", c_char_p)]
 
 
 class RunOptions(Options):

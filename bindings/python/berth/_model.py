@@ -48,6 +48,7 @@ class Model(Tasks):
     threads: exactly so many; 0: the CPUs of the affinity mask or of the container's quota, lowered by OMP_NUM_THREADS.
     isa: no instruction set beyond this one ("avx2"); None: BERTH_ISA, else the best the CPU has.
     mmap: False copies the weights instead of mapping the files.
+    adapter: one of the directory's own (info["adapters"]), or the directory of one that PEFT saved (LoRA); it is added to the weights here.
     prompts, default_prompt_name, truncate_dim: as in sentence-transformers, in place of what the directory says.
     device: None or "cpu".
 
@@ -56,13 +57,15 @@ class Model(Tasks):
     """
 
     def __init__(self, path, *, precision="fp32", threads=0, isa=None, mmap=True, prompts=None, default_prompt_name=None, truncate_dim=None,
-                 device=None):
+                 device=None, adapter=None):
         if device is not None and str(device) != "cpu":
             raise ArgumentError(f'device: expected None or "cpu", got {device!r}')
         self._made_of = (os.fspath(path), {"precision": precision, "threads": threads, "isa": isa, "mmap": mmap, "prompts": prompts,
-                                           "default_prompt_name": default_prompt_name, "truncate_dim": truncate_dim})
+                                           "default_prompt_name": default_prompt_name, "truncate_dim": truncate_dim,
+                                           "adapter": None if adapter is None else os.fspath(adapter)})
         options = _library.ModelOptions(threads=integer(threads, "threads", most=MOST_THREADS), no_mmap=not mmap,
-                                        precision=c_string(precision, "precision"), isa=c_string(isa, "isa"))
+                                        precision=c_string(precision, "precision"), isa=c_string(isa, "isa"),
+                                        adapter=None if adapter is None else c_path(adapter, "adapter"))
         handle = ctypes.c_void_p()
         lib.berth_model_load(c_path(path, "path"), options, ctypes.byref(handle))
         self._handle = handle
