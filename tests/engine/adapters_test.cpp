@@ -364,6 +364,21 @@ TEST_F(StoredAdapters, OneIsAddedToEveryMatrix) {
   EXPECT_GT(difference(seen.front(), seen.back()), 0.01);
 }
 
+// The published directory lists a class of its own, which is sentence-transformers' Transformer but for the choice of an adapter.
+TEST_F(StoredAdapters, ItsOwnTransformerIsOne) {
+  std::filesystem::create_directories(model.directory() / "1_Pooling");
+  std::ofstream(model.directory() / "1_Pooling/config.json") << R"({"word_embedding_dimension":32,"pooling_mode_mean_tokens":true})";
+  std::ofstream(model.directory() / "modules.json") << R"([{"idx":0,"name":"transformer","path":"","type":"custom_st.Transformer"},
+    {"idx":1,"name":"pooler","path":"1_Pooling","type":"sentence_transformers.models.Pooling"},
+    {"idx":2,"name":"normalizer","path":"2_Normalize","type":"sentence_transformers.models.Normalize"}])";
+  const auto loaded = engine::Model::load(model.directory().string(), {.threads = 1, .adapter = "text-matching"});
+  EXPECT_EQ(Json::parse(loaded->info())["pooling"], (Json{"pooling mean", "normalize"}));
+  Json config = Json::parse(base::read_file(model.directory() / "config.json", 1 << 20));
+  config.erase("lora_adaptations");
+  std::ofstream(model.directory() / "config.json") << config.dump();
+  expect_error(ErrorCode::unsupported, {"modules.json", "custom_st.Transformer"}, [&] { run(model.directory()); });
+}
+
 TEST_F(StoredAdapters, NamesThatThereAreNotAreAnsweredWithThoseThereAre) {
   expect_error(ErrorCode::invalid_argument, {"\"retrieval\"", "retrieval.query, retrieval.passage, text-matching"},
                [&] { run(model.directory(), "retrieval"); });
