@@ -59,7 +59,8 @@ inline constexpr std::size_t kNoRotary = std::numeric_limits<std::size_t>::max()
 // One layer as it runs.
 struct LayerPlan {
   std::size_t weights = 0;         // which stored layer
-  std::size_t window = kWholeRow;  // a token sees tokens up to so far away
+  std::size_t before = kWholeRow;  // a token sees so many tokens before it and behind it
+  std::size_t behind = kWholeRow;  // 0: the layer is causal
   std::size_t rotary = kNoRotary;  // index into ModelConfig::rotaries
   std::size_t relative_table = 0;  // of RelativeBias::buckets
 };
