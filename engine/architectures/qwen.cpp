@@ -52,7 +52,8 @@ std::vector<bool> sliding_layers(const base::JsonObject& json, std::size_t layer
   const char* key = "use_sliding_window";
   const bool used = json.boolean_or(key, false);
   if (auto types = read_layer_types(json, layers)) {
-    if (!used && std::find(types->begin(), types->end(), true) != types->end()) refuse(json, key, std::string("true where \"layer_types\" has ") + kSlidingAttention);
+    if (!used && std::find(types->begin(), types->end(), true) != types->end())
+      refuse(json, key, std::string("true where \"layer_types\" has ") + kSlidingAttention);
     return *types;
   }
   std::vector<bool> sliding(layers, false);
@@ -135,8 +136,8 @@ ArchitectureSpec qwen(std::string_view model_type, std::string_view summary, boo
 }  // namespace
 
 const ArchitectureSpec kQwen2 = qwen("qwen2", "Qwen3 with biases, without norms of heads", false, 0, read_qwen2);
-const ArchitectureSpec kQwen3 =
-    qwen("qwen3", "causal: tokens see what is before them; RMSNorm before the blocks and of each head, rotary positions, keys and values that heads share, SwiGLU",
-         true, 128, read_qwen3);
+const ArchitectureSpec kQwen3 = qwen(
+    "qwen3", "causal: tokens see what is before them; RMSNorm before the blocks and of each head, rotary positions, keys and values that heads share, SwiGLU",
+    true, 128, read_qwen3);
 
 }  // namespace berth::engine

@@ -223,9 +223,10 @@ struct AttentionBf16 {
     const F32 factor = Isa::set1(shape.scale * 1.44269504F);
     F32 sum[kRows];
     for (std::size_t r = 0; r < rows; ++r) sum[r] = Isa::set1(0.0F);
+    const auto columns_of = [&](std::size_t begin) { return end - begin < step ? end - begin : step; };
     const auto exponentials = [&](std::size_t begin) {
       const float* x = blocks[begin / step % 2];
-      const std::size_t columns = end - begin < step ? end - begin : step;
+      const std::size_t columns = columns_of(begin);
       std::size_t r = 0;
       for (; r + Scores::kTogether <= rows; r += Scores::kTogether)
         Softmax<Isa>::template bounded_low<Scores::kTogether>(x + r * kBlock, kBlock, columns, factor, w + r * p.tokens + begin, p.tokens, sum + r);
@@ -239,14 +240,21 @@ struct AttentionBf16 {
       args.b.data = keys + begin * p.depth;
       multiply(args, rows, 0, left < step / kLowPanelWidth ? left : step / kLowPanelWidth, x, kBlock);
       if (begin > 0) exponentials(begin - step);
-      if (begin + step <= all_see) continue;
-      for (std::size_t r = 0; r < rows; ++r) {
-        const std::size_t seen = Scores::visible(shape, query + r, 1).end;
-        for (std::size_t i = seen > begin ? seen - begin : 0; i < step; ++i) x[r * kBlock + i] = -__builtin_inff();
-      }
+      if (begin + step > all_see) hide(x, kBlock, rows, columns_of(begin), begin, all_see, size);
     }
     exponentials((end - 1) / step * step);
     for (std::size_t r = 0; r < rows; ++r) sums[r] = Isa::reduce_add(sum[r]);
+  }
+
+  // Minus infinity in place of the scores of keys that a query does not see, in a block [rows, columns] of the keys from `begin` on. The first query sees
+  // `seen` keys, each other one more than the one before, and none more than `most`.
+  static void hide(float* x, std::size_t ldx, std::size_t rows, std::size_t columns, std::size_t begin, std::size_t seen, std::size_t most) noexcept {
+    const F32 lowest = Isa::set1(-__builtin_inff());
+    for (std::size_t r = 0; r < rows; ++r, x += ldx, seen += seen < most ? 1 : 0) {
+      std::size_t i = seen > begin ? seen - begin : 0;
+      for (; i + kLanes <= columns; i += kLanes) Isa::store(x + i, lowest);
+      if (i < columns) Isa::store_partial(x + i, lowest, columns - i);
+    }
   }
 
   // result = the weights of the keys [summed.begin, summed.end), whole cache lines of them, times those keys' values.

@@ -41,15 +41,19 @@ struct AttentionScores {
   struct Group {
     std::size_t count;
     std::size_t begin;             // of every query's keys
-    std::size_t sizes[kTogether];  // how many keys each sees, none fewer than the one before
+    std::size_t sizes[kTogether];  // how many keys each sees: one more than the one before, or as many
     Keys keys(std::size_t i) const noexcept { return {.begin = begin, .end = begin + sizes[i]}; }
     std::size_t end() const noexcept { return begin + sizes[count - 1]; }
   };
   // Those from `query` on, of `left`.
   static Group group(const AttentionShape& args, std::size_t query, std::size_t left) noexcept {
-    Group result{.count = 1, .begin = visible(args, query, 1).begin, .sizes = {}};
-    if (left >= kTogether && visible(args, query + kTogether - 1, 1).begin == 0) result.count = kTogether;
-    for (std::size_t i = 0; i < result.count; ++i) result.sizes[i] = visible(args, query + i, 1).end - result.begin;
+    const Keys own = visible(args, query, 1);
+    Group result{.count = 1, .begin = own.begin, .sizes = {own.end - own.begin}};
+    if (left < kTogether) return result;
+    const Keys last = visible(args, query + kTogether - 1, 1);
+    if (last.begin > 0) return result;
+    result.count = kTogether;
+    for (std::size_t i = 1; i < kTogether; ++i) result.sizes[i] = own.end + i < last.end ? own.end + i : last.end;
     return result;
   }
 

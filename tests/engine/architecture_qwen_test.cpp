@@ -62,10 +62,11 @@ TEST(QwenArchitectures, WhoeverMayMeanAnotherMaskIsAsked) {
   }
   const Json code = {{"AutoModel", "modeling_qwen.Qwen2Model"}};
   expect_refused("qwen2", "auto_map", code, {"is_causal"});
-  EXPECT_EQ(views(config_of("qwen2-seqcls", [&](Json& json) {
-              json["auto_map"] = code;
-              json["is_causal"] = false;
-            })),
+  EXPECT_EQ(views(config_of("qwen2-seqcls",
+                            [&](Json& json) {
+                              json["auto_map"] = code;
+                              json["is_causal"] = false;
+                            })),
             "bb");
   for (const char* name : {"Qwen3BidirectionalModel", "Qwen2Model", "JinaForRanking", "Qwen3"})
     expect_refused("qwen3", "architectures", Json::array({name}), {name, "Qwen3ForSequenceClassification"});
@@ -86,6 +87,37 @@ TEST(QwenArchitectures, WhatItDoesNotRunIsRefused) {
   expect_error(ErrorCode::corrupt_file, {"config.json", "rope_theta"}, [] { config_of("qwen2", [](Json& json) { json.erase("rope_theta"); }); });
   EXPECT_EQ(config_of("qwen3", [](Json& json) { json.erase("head_dim"); }).head_size, 128U);
   EXPECT_EQ(config_of("qwen2").head_size, 8U);
+}
+
+// Any value in any key's place: a configuration, or an error that names the file.
+TEST(QwenArchitectures, HostileValuesAreConfigurationsOrErrors) {
+  const Json values = Json::parse(R"([null, true, false, -1, 0, 1, 3, 7, 2147483648, 9223372036854775807, 18446744073709551615, 1e300, -0.5, "", "x", [],
+                                      [null], ["full_attention"], {}, {"rope_theta": -1}, {"rope_theta": 1e4, "rope_type": 3}, {"0": "a", "7": "b"}])");
+  std::size_t refused = 0;
+  std::size_t read = 0;
+  for (const char* name : {"qwen3", "qwen3-v5-config", "qwen3-bidirectional", "qwen3-seqcls", "qwen2-qa"}) {
+    auto directory = loaders::ModelDirectory::open(reference(name));
+    const auto tensors = loaders::TensorStore::open(reference(name));
+    Json keys = directory.config;
+    for (const char* more : {"is_causal", "auto_map", "layer_types", "pruned_heads", "problem_type", "num_labels"}) keys.emplace(more, nullptr);
+    for (const auto& [key, stated] : keys.items())
+      for (const Json& value : values) {
+        Json whole = directory.config;
+        directory.config[key] = value;
+        try {
+          const ModelConfig config = engine::read_model_config(directory, tensors);
+          EXPECT_EQ(config.plan.size(), config.num_layers);
+          EXPECT_EQ(config.head_size % 2, 0U);
+          ++read;
+        } catch (const base::Error& error) {
+          EXPECT_NE(std::string(error.what()).find("config.json"), std::string::npos) << error.what();
+          ++refused;
+        }
+        directory.config = std::move(whole);
+      }
+  }
+  EXPECT_GT(refused, 500U);
+  EXPECT_GT(read, 500U);
 }
 
 std::vector<float> states(const Model& model, const Ids& ids) {
@@ -168,8 +200,7 @@ TEST(QwenArchitectures, WhatACausalModelCannotDoItSays) {
   const std::vector<berth_span> spans = {{0, 2}};
   const std::span<const berth_span> list = spans;
   std::vector<float> out(model->embedding_size());
-  expect_error(ErrorCode::unsupported, {"spans", "lasttoken", "mean"},
-               [&] { model->encode_chunks(inputs, {&list, 1}, {}, out.data(), nullptr, nullptr); });
+  expect_error(ErrorCode::unsupported, {"spans", "lasttoken", "mean"}, [&] { model->encode_chunks(inputs, {&list, 1}, {}, out.data(), nullptr, nullptr); });
 }
 
 }  // namespace
