@@ -187,6 +187,33 @@ TEST(QwenArchitectures, EmbeddingsAreOfTheAppendedToken) {
   EXPECT_NE(encode_texts(*model, {"ab 1"}, {.prompt_name = "query"}), encode_texts(*model, {"ab 1"}));
 }
 
+// With mean pooling; what comes behind a stretch is of no matter to it, and what is before it is.
+TEST(QwenArchitectures, StretchesOfATextHaveSeenWhatIsBefore) {
+  const Edited edited("st-qwen3", [](Json&) {});
+  std::ofstream(edited.directory() / "1_Pooling" / "config.json") << R"({"word_embedding_dimension":32,"pooling_mode_mean_tokens":true})";
+  const auto model = Model::load(edited.directory().string(), {.threads = 1, .precision = "fp32"});
+  const auto stretch = [&](const std::string& text, berth_span span) {
+    std::vector<float> out(model->embedding_size());
+    const berth_input input = text_input(text);
+    const std::span<const berth_span> list(&span, 1);
+    std::uint32_t tokens = 0;
+    model->encode_chunks({&input, 1}, {&list, 1}, {}, out.data(), &tokens, nullptr);
+    EXPECT_EQ(tokens, 2U);
+    return out;
+  };
+  const std::vector<float> first = stretch("ab ab's c", {0, 5});
+  EXPECT_EQ(stretch("ab ab c 11", {0, 5}), first);
+  EXPECT_EQ(stretch("ab ab", {0, 5}), first);
+  EXPECT_NE(stretch("c ab ab", {1, 7}), stretch("s ab ab", {1, 7}));
+  // The mean of two tokens, normalised.
+  const std::vector<float> tokens = states(*model, {12, 13, 20});
+  double length = 0.0;
+  std::vector<double> mean;
+  for (std::size_t i = 0; i < first.size(); ++i) mean.push_back((double{tokens[i]} + double{tokens[first.size() + i]}) / 2.0);
+  for (const double value : mean) length += value * value;
+  for (std::size_t i = 0; i < first.size(); ++i) EXPECT_NEAR(first[i], mean[i] / std::sqrt(length), 1e-6) << i;
+}
+
 TEST(QwenArchitectures, WhatACausalModelCannotDoItSays) {
   const auto model = Model::load(reference("st-qwen3").string(), {.threads = 1});
   const std::string text = "ab ab's c";
