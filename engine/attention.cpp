@@ -82,7 +82,8 @@ class HeadAttention {
     args.tokens = workspace_.batch.length(row);
     args.head_size = config_.head_size;
     args.scale = config_.attention_scale;
-    args.window = plan_.window;
+    args.before = plan_.before;
+    args.behind = plan_.behind;
     if (!workspace_.batch.attended.empty()) args.keys = workspace_.batch.attended[row];
     args.scratch = scratch;
     if (config_.relative_bias != RelativeBias::none) args.relative_bias = workspace_.positions.relative_bias(plan_.relative_table * config_.num_heads + head);
@@ -144,7 +145,8 @@ void attend(const Compute& compute, const ModelConfig& config, const LayerWeight
   const RaggedBatch& batch = workspace.batch;
   const HeadAttention attention(compute, config, layer, plan, precision, workspace);
   const std::size_t tokens_a_row = batch.tokens() / batch.rows() + 1;
-  const std::size_t seen = plan.window < tokens_a_row / 2 ? 2 * plan.window : tokens_a_row;
+  const auto seen_on_a_side = [&](std::size_t most) { return std::min(most, tokens_a_row / 2); };
+  const std::size_t seen = seen_on_a_side(plan.before) + seen_on_a_side(plan.behind);
   const std::size_t cost = tokens_a_row * (seen + 16) * config.head_size / 8;  // of a head, in the units of for_row_blocks: 8 to 16 multiply-adds each
   if (attention.turns_keys_first()) {
     for_row_blocks(compute.pool, batch.rows() * config.num_key_value_heads, tokens_a_row * config.head_size,

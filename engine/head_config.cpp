@@ -85,7 +85,7 @@ bool stored(const HeadSpec& spec, const JsonObject& json, const ModelConfig& con
   return std::all_of(spec.steps.begin(), spec.steps.end(), [&](const DenseStep& step) { return stored(config, tensors, step); });
 }
 
-void use_head(const HeadSpec& spec, const JsonObject& json, ModelConfig& config) {
+void fill_head(const HeadSpec& spec, const JsonObject& json, ModelConfig& config) {
   config.head.kind = spec.kind;
   config.head.steps = resolve(json, spec.steps);
   if (spec.kind == HeadKind::masked_lm) {
@@ -93,7 +93,6 @@ void use_head(const HeadSpec& spec, const JsonObject& json, ModelConfig& config)
     if (!ties_decoder(json, config)) config.head.decoder = spec.decoder;
     const std::string key(spec.decoder_bias_key);
     if (key.empty() || json.boolean_or(key.c_str(), true)) config.head.decoder_bias = spec.decoder_bias;
-    if (spec.read != nullptr) spec.read(json, config.head);
     return;
   }
   config.head.outputs = spec.outputs;
@@ -134,7 +133,8 @@ void read_head(const JsonObject& json, const loaders::TensorStore& tensors, Mode
     if (named ? !names_class(json, spec.class_suffix) : masked_lm || discriminator) continue;
     // A base model's directory often keeps the class it was trained as ("RobertaForMaskedLM") without that head: then there is none.
     if ((!named || masked_lm) && !stored(spec, json, config, tensors)) continue;
-    use_head(spec, json, config);
+    fill_head(spec, json, config);
+    if (spec.read != nullptr) spec.read(json, config.head);
     return;
   }
 }

@@ -32,6 +32,13 @@ std::size_t run_token_steps(const Compute& compute, const ModelConfig& config, s
   return run_steps(compute, config, steps, tokens, config.hidden_size, workspace);
 }
 
+// The last token of a row that is not `padding_id`; the first where there is none.
+std::size_t last_token(const RaggedBatch& batch, std::size_t row, std::int64_t padding_id) {
+  std::size_t token = batch.cumulative_lengths[row + 1] - 1;
+  while (token > batch.cumulative_lengths[row] && batch.ids[token] == padding_id) --token;
+  return token;
+}
+
 // out[i, v] = x[i] . table[v] + bias[v]. The table's rows are read once, in their own type.
 void decode(const Compute& compute, const ModelWeights& weights, std::size_t size, const float* x, std::size_t count, std::vector<float>& scratch, float* out) {
   const std::size_t vocabulary = weights.decoder.rows;
@@ -58,6 +65,10 @@ void run_row_head(const Compute& compute, const ModelConfig& config, std::span<c
     pool(compute, {&mode, 1}, size, workspace.batch, workspace.pooled.data(), workspace.pooled2.data());
     workspace.pooled.swap(workspace.pooled2);
     steps = steps.last(1);  // the mean of its outputs is its output of the mean
+  } else if (pooling == HeadPooling::last) {
+    workspace.pooled.resize(rows * size);
+    for (std::size_t row = 0; row < rows; ++row)
+      std::copy_n(workspace.hidden() + last_token(workspace.batch, row, config.head.padding_id) * size, size, workspace.pooled.data() + row * size);
   } else {
     workspace.pooled.resize(rows * size);
     pool(compute, {&mode, 1}, size, workspace.batch, workspace.hidden(), workspace.pooled.data());

@@ -59,19 +59,22 @@ inline constexpr std::size_t kNoRotary = std::numeric_limits<std::size_t>::max()
 // One layer as it runs.
 struct LayerPlan {
   std::size_t weights = 0;         // which stored layer
-  std::size_t window = kWholeRow;  // a token sees tokens up to so far away
+  std::size_t before = kWholeRow;  // a token sees so many tokens before it and behind it
+  std::size_t behind = kWholeRow;  // 0: the layer is causal
   std::size_t rotary = kNoRotary;  // index into ModelConfig::rotaries
   std::size_t relative_table = 0;  // of RelativeBias::buckets
 };
 
-// Where a sequence classifier goes from tokens to rows: it reads the first token or the mean of all, or its last step reads the mean of what the others give.
-enum class HeadPooling : unsigned char { first, mean, late };
+// Where a sequence classifier goes from tokens to rows: it reads the first token, the last that is not padding, or the mean of all, or its last step reads the
+// mean of what the others give.
+enum class HeadPooling : unsigned char { first, last, mean, late };
 
 struct HeadConfig {
   HeadKind kind = HeadKind::none;
   std::vector<DenseStep> steps;
   std::size_t outputs = 0;                     // of each token or row; for masked_lm the vocabulary
   HeadPooling pooling = HeadPooling::first;    // sequence_classifier
+  std::int64_t padding_id = -1;                // HeadPooling::last: an id that does not count, also where the text has it; -1: none
   std::string_view decoder;                    // masked_lm: empty where it is the word embeddings
   std::vector<std::string_view> decoder_bias;  // empty: none
 };

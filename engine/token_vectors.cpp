@@ -47,7 +47,7 @@ void bind_sides(const loaders::ModelDirectory& directory, const ModelConfig& con
     if (!mask) refuse_directory(directory, "queries are filled up with mask tokens, but the tokenizer has none");
     // Tokens that no token sees: the kernels know them as a row's last keys.
     const bool fits = config.disentangled.span == 0 &&
-                      std::all_of(config.plan.begin(), config.plan.end(), [&](const LayerPlan& plan) { return plan.window >= to.query.length; });
+                      std::all_of(config.plan.begin(), config.plan.end(), [&](const LayerPlan& plan) { return plan.before >= to.query.length; });
     if (!spec.attend && !fits) refuse_directory(directory, "queries filled up with tokens that are not attended to are not supported for this architecture");
     to.fill_id = *mask;
     to.fill_attended = spec.attend;

@@ -117,7 +117,7 @@ struct GemmBf16Args : LowOutput {
 };
 
 // One attention head of one sequence, or several side by side: out = softmax(scale * q k^T) v, with relative positions in the scores where there are any.
-// Only the keys within `window` of a query take part, and only what they need is computed.
+// Only the keys that a query sees take part, and only what they need is computed.
 struct AttentionShape {
   std::size_t heads = 1;  // their q, k, v and out are head_size apart; all else is the same for all of them
   std::size_t stride = 0;
@@ -126,8 +126,9 @@ struct AttentionShape {
   std::size_t head_size = 0;
   float scale = 1.0F;
   float* scratch = nullptr;                           // as many floats as the kernel's *_scratch(tokens, head_size) says, 64-byte aligned
-  std::size_t window = static_cast<std::size_t>(-1);  // query i sees the keys j with |i - j| <= window
-  std::size_t keys = static_cast<std::size_t>(-1);    // no query sees the keys from here on; at least one is in every window
+  std::size_t before = static_cast<std::size_t>(-1);  // query i sees the keys j with i - before <= j <= i + behind
+  std::size_t behind = static_cast<std::size_t>(-1);
+  std::size_t keys = static_cast<std::size_t>(-1);  // no query sees the keys from here on; every query sees at least one
   // Added to the scaled scores: relative_bias[j - i], from -(tokens - 1) to tokens - 1; points at the middle. Null: nothing.
   const float* relative_bias = nullptr;
   // Added to the products before they are scaled: query_positions[i, p] and key_positions[j, p] with p = position_index[j - i]; either may be null.

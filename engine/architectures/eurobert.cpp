@@ -25,9 +25,7 @@ void read_eurobert(const base::JsonObject& json, const loaders::TensorStore&, Mo
   Biases& biases = config.body.biases;
   biases.query_key_value = biases.attention_output = json.boolean_or("attention_bias", false);
   biases.intermediate = biases.output = json.boolean_or("mlp_bias", false);
-  // What is meant without one differs between releases.
-  const bool nested = json.has("rope_parameters") && json.object("rope_parameters").has("rope_theta");
-  use_rope(json, nested ? 10000.0 : json.number("rope_theta", 1.0, 1e12), config);
+  use_stated_rope(json, config);
   read_pooling(json, config);
 }
 

@@ -33,7 +33,7 @@ void use_layer_kinds(const std::vector<bool>& sliding, std::size_t window, std::
   config.rotaries = {{.frequencies = std::move(full_frequencies)}, {.frequencies = std::move(sliding_frequencies)}};
   for (std::size_t i = 0; i < config.num_layers; ++i) {
     config.plan[i].rotary = sliding[i] ? 1 : 0;
-    if (sliding[i]) config.plan[i].window = window;
+    if (sliding[i]) config.plan[i].before = config.plan[i].behind = window;
   }
 }
 

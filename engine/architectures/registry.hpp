@@ -27,6 +27,8 @@
   entry(kMt5)                      \
   entry(kNomicBert)                \
   entry(kNomicBertNative)          \
+  entry(kQwen2)                    \
+  entry(kQwen3)                    \
   entry(kRoberta)                  \
   entry(kRoFormer)                 \
   entry(kT5)                       \

@@ -26,4 +26,11 @@ void use_rope(const base::JsonObject& json, double theta, ModelConfig& config) {
              {.frequencies = json.has(key) ? rope_frequencies(json.object(key), theta, config.head_size) : rotary_frequencies(theta, config.head_size)});
 }
 
+void use_stated_rope(const base::JsonObject& json, ModelConfig& config) {
+  const char* nested = "rope_parameters";
+  const char* key = "rope_theta";
+  const bool stated = json.has(nested) && json.object(nested).has(key);
+  use_rope(json, stated ? json.object(nested).number(key, 1.0, 1e12) : json.number(key, 1.0, 1e12), config);
+}
+
 }  // namespace berth::engine

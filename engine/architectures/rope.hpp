@@ -13,5 +13,7 @@ std::vector<double> rope_frequencies(const base::JsonObject& parameters, double 
 
 // Whole heads turn in every layer, by "rope_parameters", or by the "rope_theta" and "rope_scaling" of older files. `theta` is what they mean without.
 void use_rope(const base::JsonObject& json, double theta, ModelConfig& config);
+// The same where the base must be said, as what is meant without one differs between releases or programs.
+void use_stated_rope(const base::JsonObject& json, ModelConfig& config);
 
 }  // namespace berth::engine

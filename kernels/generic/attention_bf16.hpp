@@ -112,7 +112,7 @@ struct AttentionBf16 {
         first.a = head.queries + row * first.lda;
         first.b.data = head.keys;
         if (head.bounded) {
-          bounded_numerators(first, rows, keys_seen.end, args.scale, p, head.weights, head.sums);
+          bounded_numerators(args, first, row, rows, p, head.weights, head.sums);
         } else {
           multiply(first, rows, keys_seen.begin / kLowPanelWidth, round_up(keys_seen.end, kLowPanelWidth) / kLowPanelWidth, head.scores, p.scores_stride);
         }
@@ -167,11 +167,11 @@ struct AttentionBf16 {
 
   // Whether no exponent of a head, to the base of 2, is beyond kBound: |q k| <= |q| |k|. Then e^score neither overflows nor loses its smallest parts, and
   // the softmax needs no maximum: it can follow the products block by block. False for what is not a number, and where something else is added to scores
-  // or not every query sees every key. A matter of the head's own values alone, so that results stay independent of the batch.
+  // or not every query sees all keys before it. A matter of the head's own values alone, so that results stay independent of the batch.
   static constexpr float kBound = 60.0F;         // 2^60 times as many keys as there may be, and 2^-60, are far from the ends of FP32
   static constexpr std::size_t kFewTokens = 17;  // below, lengths cost as much as maxima
   static bool are_bounded(const AttentionShape& args, const std::uint16_t* queries, std::size_t stride, const std::uint16_t* keys, const Plan& p) noexcept {
-    if (args.relative_bias != nullptr || args.position_index != nullptr || args.window < args.tokens || args.tokens < kFewTokens) return false;
+    if (args.relative_bias != nullptr || args.position_index != nullptr || args.before < args.tokens || args.tokens < kFewTokens) return false;
     // Squared lengths of sixteen keys at once: their pairs lie side by side in a panel.
     F32 longest_key = Isa::set1(0.0F);
     bool numbers = true;
@@ -207,22 +207,26 @@ struct AttentionBf16 {
     return numbers && Isa::reduce_max(longest_query) * Isa::reduce_max(longest_key) * exponent * exponent <= kBound * kBound;
   }
 
-  // w = e^(scale q k) in BF16 for the first `size` keys of bounded queries, zeros up to whole cache lines of them; sums = theirs. While the tiles multiply
-  // one block of keys, the vector units make numerators of the block before.
-  static void bounded_numerators(GemmBf16Args& args, std::size_t rows, std::size_t size, float scale, const Plan& p, std::uint16_t* w, float* sums) noexcept {
+  // w = e^(scale q k) in BF16 for the keys that bounded queries [query, query + rows) see, zeros up to whole cache lines of them; sums = theirs. While the
+  // tiles multiply one block of keys, the vector units make numerators of the block before.
+  static void bounded_numerators(const AttentionShape& shape, GemmBf16Args& args, std::size_t query, std::size_t rows, const Plan& p, std::uint16_t* w,
+                                 float* sums) noexcept {
     constexpr std::size_t kMostPanels = 4;
     constexpr std::size_t kBlock = kMostPanels * kLowPanelWidth;
     alignas(64) float blocks[2][kRows * kBlock];
     // One tile's worth of panels, so that little waits for the other; whole cache lines of weights.
     const std::size_t step = (Tile::panels(rows) == 2 ? 2 : kMostPanels) * kLowPanelWidth;
+    const std::size_t size = Scores::visible(shape, query, rows).end;
+    const std::size_t all_see = Scores::visible(shape, query, 1).end;
     const std::size_t all_panels = round_up(size, kLowPanelWidth) / kLowPanelWidth;
     const std::size_t end = round_up(size, kPairs);
-    const F32 factor = Isa::set1(scale * 1.44269504F);
+    const F32 factor = Isa::set1(shape.scale * 1.44269504F);
     F32 sum[kRows];
     for (std::size_t r = 0; r < rows; ++r) sum[r] = Isa::set1(0.0F);
+    const auto columns_of = [&](std::size_t begin) { return end - begin < step ? end - begin : step; };
     const auto exponentials = [&](std::size_t begin) {
       const float* x = blocks[begin / step % 2];
-      const std::size_t columns = end - begin < step ? end - begin : step;
+      const std::size_t columns = columns_of(begin);
       std::size_t r = 0;
       for (; r + Scores::kTogether <= rows; r += Scores::kTogether)
         Softmax<Isa>::template bounded_low<Scores::kTogether>(x + r * kBlock, kBlock, columns, factor, w + r * p.tokens + begin, p.tokens, sum + r);
@@ -236,12 +240,21 @@ struct AttentionBf16 {
       args.b.data = keys + begin * p.depth;
       multiply(args, rows, 0, left < step / kLowPanelWidth ? left : step / kLowPanelWidth, x, kBlock);
       if (begin > 0) exponentials(begin - step);
-      if (begin + step > size)
-        for (std::size_t r = 0; r < rows; ++r)
-          for (std::size_t i = size - begin; i < step; ++i) x[r * kBlock + i] = -__builtin_inff();
+      if (begin + step > all_see) hide(x, kBlock, rows, columns_of(begin), begin, all_see, size);
     }
     exponentials((end - 1) / step * step);
     for (std::size_t r = 0; r < rows; ++r) sums[r] = Isa::reduce_add(sum[r]);
+  }
+
+  // Minus infinity in place of the scores of keys that a query does not see, in a block [rows, columns] of the keys from `begin` on. The first query sees
+  // `seen` keys, each other one more than the one before, and none more than `most`.
+  static void hide(float* x, std::size_t ldx, std::size_t rows, std::size_t columns, std::size_t begin, std::size_t seen, std::size_t most) noexcept {
+    const F32 lowest = Isa::set1(-__builtin_inff());
+    for (std::size_t r = 0; r < rows; ++r, x += ldx, seen += seen < most ? 1 : 0) {
+      std::size_t i = seen > begin ? seen - begin : 0;
+      for (; i + kLanes <= columns; i += kLanes) Isa::store(x + i, lowest);
+      if (i < columns) Isa::store_partial(x + i, lowest, columns - i);
+    }
   }
 
   // result = the weights of the keys [summed.begin, summed.end), whole cache lines of them, times those keys' values.
@@ -262,23 +275,22 @@ struct AttentionBf16 {
     args.b.k_padded = p.tokens;
   }
 
-  // w[summed] = the softmax's numerators of one query in BF16, zeros where it sees no key; sums = that of the unrounded numbers. Queries that see the
-  // same keys go four at a time; returns how many went.
+  // w[summed] = the softmax's numerators of a group of queries in BF16, zeros where one sees no key; sums = those of the unrounded numbers. Returns how many
+  // queries they were.
   static std::size_t numerators(const AttentionShape& args, std::size_t query, std::size_t left, Keys summed, float* scores, const Plan& p, std::uint16_t* w,
                                 float* sums) noexcept {
-    const std::size_t count = Scores::together(args, query, left);
-    const Keys own = Scores::visible(args, query, 1);
-    const std::size_t size = own.end - own.begin;
-    const std::size_t padded = round_up(size, own.begin == 0 ? kPairs : kLanes);  // scores and weights have room for so many from their row's beginning
+    const typename Scores::Group group = Scores::group(args, query, left);
+    // Scores and weights have room for so many from their row's beginning.
+    const std::size_t padded = round_up(group.end() - group.begin, group.begin == 0 ? kPairs : kLanes);
     float scale = 0.0F;
-    for (std::size_t r = 0; r < count; ++r) scale = Scores::add_positions(args, query + r, own, scores + r * p.scores_stride);
-    const auto run = count > 1 ? &Softmax<Isa>::template numerators_low<Scores::kTogether> : &Softmax<Isa>::template numerators_low<1>;
-    run(scores + own.begin, p.scores_stride, size, padded, scale, w + own.begin, p.tokens, sums);
-    for (std::size_t r = 0; r < count; ++r) {
-      for (std::size_t j = summed.begin; j < own.begin; ++j) w[r * p.tokens + j] = 0;
-      for (std::size_t j = own.end; j < summed.end; ++j) w[r * p.tokens + j] = 0;
+    for (std::size_t r = 0; r < group.count; ++r) scale = Scores::add_positions(args, query + r, group.keys(r), scores + r * p.scores_stride);
+    const auto run = group.count > 1 ? &Softmax<Isa>::template numerators_low<Scores::kTogether> : &Softmax<Isa>::template numerators_low<1>;
+    run(scores + group.begin, p.scores_stride, group.sizes, padded, scale, w + group.begin, p.tokens, sums);
+    for (std::size_t r = 0; r < group.count; ++r) {
+      for (std::size_t j = summed.begin; j < group.begin; ++j) w[r * p.tokens + j] = 0;
+      for (std::size_t j = group.end(); j < summed.end; ++j) w[r * p.tokens + j] = 0;
     }
-    return count;
+    return group.count;
   }
 
   // A pair of BF16 is 32 bits: sixteen tokens' pairs are transposed as a square of floats is, without looking at them.

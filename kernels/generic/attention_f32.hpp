@@ -103,22 +103,19 @@ struct AttentionF32 {
     }
   }
 
-  // The softmax's numerators of a query, in place, zero for the tile's other keys, and their sum. Queries that see the same keys go several at a time;
-  // returns how many went.
+  // The softmax's numerators of a group of queries, in place, zero for the tile's other keys, and their sums; returns how many queries they were.
   static std::size_t numerators(const AttentionArgs& args, std::size_t query, std::size_t left, Keys tile, float* scores, std::size_t stride,
                                 float* sums) noexcept {
-    const std::size_t count = Scores::together(args, query, left);
-    const Keys own = Scores::visible(args, query, 1);
-    const std::size_t size = own.end - own.begin;
+    const typename Scores::Group group = Scores::group(args, query, left);
     float scale = 0.0F;
-    for (std::size_t r = 0; r < count; ++r) scale = Scores::add_positions(args, query + r, own, scores + r * stride);
-    const auto run = count > 1 ? &Softmax<Isa>::template numerators<Scores::kTogether> : &Softmax<Isa>::template numerators<1>;
-    run(scores + own.begin, stride, size, round_up(size), scale, sums);
-    for (std::size_t r = 0; r < count; ++r) {
-      for (std::size_t j = tile.begin; j < own.begin; ++j) scores[r * stride + j] = 0.0F;
-      for (std::size_t j = own.end; j < tile.end; ++j) scores[r * stride + j] = 0.0F;
+    for (std::size_t r = 0; r < group.count; ++r) scale = Scores::add_positions(args, query + r, group.keys(r), scores + r * stride);
+    const auto run = group.count > 1 ? &Softmax<Isa>::template numerators<Scores::kTogether> : &Softmax<Isa>::template numerators<1>;
+    run(scores + group.begin, stride, group.sizes, round_up(group.end() - group.begin), scale, sums);
+    for (std::size_t r = 0; r < group.count; ++r) {
+      for (std::size_t j = tile.begin; j < group.begin; ++j) scores[r * stride + j] = 0.0F;
+      for (std::size_t j = group.end(); j < tile.end; ++j) scores[r * stride + j] = 0.0F;
     }
-    return count;
+    return group.count;
   }
 
   // k^T in panels: element (token, d) goes to row d of its token's panel. Tokens above the last are zero.

@@ -32,16 +32,29 @@ struct AttentionScores {
   // The keys that one of the queries [first, first + count) sees.
   static Keys visible(const AttentionShape& args, std::size_t first, std::size_t count) noexcept {
     const std::size_t last = first + count - 1;
-    const std::size_t end = args.tokens - 1 - last > args.window ? last + args.window + 1 : args.tokens;
-    return {.begin = first > args.window ? first - args.window : 0, .end = end < args.keys ? end : args.keys};
+    const std::size_t end = args.tokens - 1 - last > args.behind ? last + args.behind + 1 : args.tokens;
+    return {.begin = first > args.before ? first - args.before : 0, .end = end < args.keys ? end : args.keys};
   }
 
-  // How many queries from `query` on, of `left`, go through the softmax in step: kTogether that see the same keys, or one.
-  static constexpr int kTogether = 4;
-  static std::size_t together(const AttentionShape& args, std::size_t query, std::size_t left) noexcept {
-    if (left < kTogether) return 1;
+  // Queries that go through the softmax in step: kTogether that see all keys up to some one, or one.
+  static constexpr std::size_t kTogether = 4;
+  struct Group {
+    std::size_t count;
+    std::size_t begin;             // of every query's keys
+    std::size_t sizes[kTogether];  // how many keys each sees: one more than the one before, or as many
+    Keys keys(std::size_t i) const noexcept { return {.begin = begin, .end = begin + sizes[i]}; }
+    std::size_t end() const noexcept { return begin + sizes[count - 1]; }
+  };
+  // Those from `query` on, of `left`.
+  static Group group(const AttentionShape& args, std::size_t query, std::size_t left) noexcept {
     const Keys own = visible(args, query, 1);
-    return own.begin == 0 && own.end == args.tokens && visible(args, query + kTogether - 1, 1).begin == 0 ? kTogether : 1;
+    Group result{.count = 1, .begin = own.begin, .sizes = {own.end - own.begin}};
+    if (left < kTogether) return result;
+    const Keys last = visible(args, query + kTogether - 1, 1);
+    if (last.begin > 0) return result;
+    result.count = kTogether;
+    for (std::size_t i = 1; i < kTogether; ++i) result.sizes[i] = own.end + i < last.end ? own.end + i : last.end;
+    return result;
   }
 
   // x[j], for the visible keys j of a query, is their product. Adds what positions add, and returns the factor that is still to be applied.

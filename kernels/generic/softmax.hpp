@@ -14,15 +14,16 @@ struct Softmax {
   using F32 = typename Isa::F32;
   static constexpr std::size_t kLanes = Isa::kLanes;
 
-  // For each of `rows` rows of x, row stride ldx: the numerators e^(scale (x[i] - max)) of i < size rounded to BF16 in w[0, size), row stride ldw, and
-  // sums[row], their sum before the rounding. x has room for `padded` values, a whole number of vectors; what lies beyond `size` is overwritten. Where
-  // that are whole pairs of vectors, w has room for as many, too, and gets zeros there: a row's end is then no case of its own. The rows go in step: one alone is a chain of a maximum,
-  // an exponential and a sum that wait for each other, and the processor does not look far enough ahead to fill the gaps.
+  // For each of `rows` rows of x, row stride ldx, of sizes[row] values, no fewer than the row before: the numerators e^(scale (x[i] - max)) rounded to BF16
+  // in w, row stride ldw, and sums[row], their sum before the rounding. x has room for `padded` values, a whole number of vectors; what lies beyond a row's
+  // size is overwritten. Where that are whole pairs of vectors, as it is for several rows, w has room for as many, too, and gets zeros there: a row's end is
+  // then no case of its own. The rows go in step: one alone is a chain of a maximum, an exponential and a sum that wait for each other, and the processor
+  // does not look far enough ahead to fill the gaps. What a row gets is the same alone.
   template <int rows>
-  static void numerators_low(float* x, std::size_t ldx, std::size_t size, std::size_t padded, float scale, std::uint16_t* w, std::size_t ldw,
+  static void numerators_low(float* x, std::size_t ldx, const std::size_t* sizes, std::size_t padded, float scale, std::uint16_t* w, std::size_t ldw,
                              float* sums) noexcept {
     F32 maximum[rows];
-    maximum_of<rows>(x, ldx, size, padded, maximum);
+    maximum_of<rows>(x, ldx, sizes, padded, maximum);
     const F32 factor = Isa::set1(scale * 1.44269504F);
     // One multiply-add with the scaled maximum: its rounding shifts all of a row's exponents alike, which the division takes out again.
     F32 shift[rows];
@@ -31,7 +32,7 @@ struct Softmax {
     for (int r = 0; r < rows; ++r) sum[r] = Isa::set1(0.0F);
     const auto row_of = [](int r) { return static_cast<std::size_t>(r); };
     std::size_t i = 0;
-    const std::size_t in_pairs = padded % (2 * kLanes) == 0 ? padded : size;
+    const std::size_t in_pairs = padded % (2 * kLanes) == 0 ? padded : sizes[0];
     for (; i + 2 * kLanes <= in_pairs; i += 2 * kLanes) {
       F32 e[2 * rows];
       for (int r = 0; r < rows; ++r)
@@ -42,7 +43,8 @@ struct Softmax {
         sum[r] = Isa::add(sum[r], Isa::add(e[2 * r], e[2 * r + 1]));
       }
     }
-    for (int r = 0; r < rows; ++r) sums[r] = Isa::reduce_add(Isa::add(sum[r], rest_low(x + row_of(r) * ldx, i, size, factor, shift[r], w + row_of(r) * ldw)));
+    for (int r = 0; r < rows; ++r)
+      sums[r] = Isa::reduce_add(Isa::add(sum[r], rest_low(x + row_of(r) * ldx, i, sizes[r], factor, shift[r], w + row_of(r) * ldw)));
   }
 
   // A part of that for scores known to be small, which need no maximum: w[0, size) = 2^(factor x[i]), factor x[i] <= 127, rounded to BF16; `size` is whole
@@ -64,12 +66,12 @@ struct Softmax {
     }
   }
 
-  // For each of `rows` rows of x, row stride ldx: x[i] = e^(scale (x[i] - max)) for i < size, zeros from there on in the last vector, and sums[row] of
-  // them. x has room for `padded` values, a whole number of vectors; what lies beyond `size` is overwritten. In step as above.
+  // For each of `rows` rows of x, row stride ldx, of sizes[row] values, no fewer than the row before: x[i] = e^(scale (x[i] - max)), zeros from there on, and
+  // sums[row] of them. x has room for `padded` values, the longest row's up to a whole vector. In step as above.
   template <int rows>
-  static void numerators(float* x, std::size_t ldx, std::size_t size, std::size_t padded, float scale, float* sums) noexcept {
+  static void numerators(float* x, std::size_t ldx, const std::size_t* sizes, std::size_t padded, float scale, float* sums) noexcept {
     F32 maximum[rows];
-    maximum_of<rows>(x, ldx, size, padded, maximum);
+    maximum_of<rows>(x, ldx, sizes, padded, maximum);
     const F32 factor = Isa::set1(scale * 1.44269504F);  // to powers of two: e^y = 2^(y log2 e)
     const auto row = [&](int r) { return x + static_cast<std::size_t>(r) * ldx; };
     F32 sum[rows];
@@ -82,14 +84,15 @@ struct Softmax {
       VectorMath<Isa>::exp2_of_nonpositive(e);
       for (int r = 0; r < rows; ++r) Isa::store(row(r) + i, e[r]);
     };
-    for (; i + kLanes <= size; i += kLanes) {
+    for (; i + kLanes <= sizes[0]; i += kLanes) {
       exponentials();
       for (int r = 0; r < rows; ++r) sum[r] = Isa::add(sum[r], e[r]);
     }
-    if (i < size) {
+    for (; i < padded; i += kLanes) {
       exponentials();
       for (int r = 0; r < rows; ++r) {
-        e[r] = Isa::load_partial(row(r) + i, size - i);
+        const std::size_t left = sizes[r] > i ? sizes[r] - i : 0;
+        if (left < kLanes) e[r] = Isa::load_partial(row(r) + i, left);
         Isa::store(row(r) + i, e[r]);
         sum[r] = Isa::add(sum[r], e[r]);
       }
@@ -100,14 +103,14 @@ struct Softmax {
  private:
   static constexpr std::uint16_t kOnes[2] = {0x3f80, 0x3f80};  // a pair of BF16
 
-  // The maximum of each row's [0, size) in all lanes; what is beyond, up to `padded`, is overwritten.
+  // The maximum of each row's values in all lanes; what is beyond, up to `padded`, is overwritten.
   template <int rows>
-  static void maximum_of(float* x, std::size_t ldx, std::size_t size, std::size_t padded, F32 (&largest)[rows]) noexcept {
+  static void maximum_of(float* x, std::size_t ldx, const std::size_t* sizes, std::size_t padded, F32 (&largest)[rows]) noexcept {
     // Minus infinity, not a large finite number: a row whose scores have all overflowed to it must give NaN, not equal weights.
     const float lowest = -__builtin_inff();
     const auto row = [&](int r) { return x + static_cast<std::size_t>(r) * ldx; };
     for (int r = 0; r < rows; ++r) {
-      for (std::size_t i = size; i < padded; ++i) row(r)[i] = lowest;
+      for (std::size_t i = sizes[r]; i < padded; ++i) row(r)[i] = lowest;
       largest[r] = Isa::set1(lowest);
     }
     for (std::size_t i = 0; i < padded; i += kLanes)

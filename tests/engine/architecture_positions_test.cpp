@@ -70,10 +70,13 @@ TEST(ArchitecturePositions, DebertaTakesWhatHasNoEffect) {
 
 TEST(ArchitecturePositions, ModernBertWindowsAndBases) {
   const ModelConfig every = config_of("modernbert", [](Json& json) { json["global_attn_every_n_layers"] = 2; });
-  EXPECT_EQ(every.plan[0].window, engine::kWholeRow);
-  EXPECT_EQ(every.plan[1].window, 8U);
-  EXPECT_EQ(every.plan[2].window, engine::kWholeRow);
-  EXPECT_EQ(config_of("modernbert", [](Json& json) { json["local_attention"] = 5; }).plan[1].window, 2U);
+  EXPECT_EQ(every.plan[0].before, engine::kWholeRow);
+  EXPECT_EQ(every.plan[0].behind, engine::kWholeRow);
+  EXPECT_EQ(every.plan[1].before, 8U);
+  EXPECT_EQ(every.plan[1].behind, 8U);
+  EXPECT_EQ(every.plan[2].before, engine::kWholeRow);
+  EXPECT_EQ(every.plan[2].behind, engine::kWholeRow);
+  EXPECT_EQ(config_of("modernbert", [](Json& json) { json["local_attention"] = 5; }).plan[1].behind, 2U);
   const auto second = [](const ModelConfig& config, std::size_t rotary) { return config.rotaries[rotary].frequencies[1]; };
   const ModelConfig usual = config_of("modernbert", [](Json&) {});
   EXPECT_NE(second(usual, 0), second(usual, 1));

@@ -206,18 +206,20 @@ TEST(RmsArchitectures, HeadsThatNoModelOfTheTypeHasAreSaidToBeNone) {
 
 TEST(RmsArchitectures, GemmasLayersSeeHalfOfTheirWindowToEitherSide) {
   const ModelConfig typed = config_of("gemma3");
-  EXPECT_EQ(typed.plan[0].window, 4U);
-  EXPECT_EQ(typed.plan[2].window, engine::kWholeRow);
+  EXPECT_EQ(typed.plan[0].before, 4U);
+  EXPECT_EQ(typed.plan[0].behind, 4U);
+  EXPECT_EQ(typed.plan[2].before, engine::kWholeRow);
+  EXPECT_EQ(typed.plan[2].behind, engine::kWholeRow);
   EXPECT_EQ(typed.plan[3].rotary, 1U);
-  EXPECT_EQ(config_of("gemma3", [](Json& json) { json["sliding_window"] = 10; }).plan[0].window, 5U);
-  EXPECT_EQ(config_of("gemma3", [](Json& json) { json.erase("sliding_window"); }).plan[0].window, 2048U);
+  EXPECT_EQ(config_of("gemma3", [](Json& json) { json["sliding_window"] = 10; }).plan[0].behind, 5U);
+  EXPECT_EQ(config_of("gemma3", [](Json& json) { json.erase("sliding_window"); }).plan[0].behind, 2048U);
   const auto every = [](int layers, const std::function<void(Json&)>& edit) {
     const ModelConfig config = config_of("gemma3-v5-config", [&](Json& json) {
       json["num_hidden_layers"] = layers;
       edit(json);
     });
     std::string whole;
-    for (const engine::LayerPlan& layer : config.plan) whole += layer.window == engine::kWholeRow ? 'w' : '.';
+    for (const engine::LayerPlan& layer : config.plan) whole += layer.before == engine::kWholeRow ? 'w' : '.';
     return whole;
   };
   EXPECT_EQ(every(5, [](Json&) {}), ".w.w.");

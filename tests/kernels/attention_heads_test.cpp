@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <utility>
 
 #include "tests/kernels/kernel_test.hpp"
 
@@ -19,8 +20,8 @@ using AttentionOf = void (*)(const AttentionArgsOf<Element>&) noexcept;
 
 // qkv [tokens, 3 heads * head_size], readable for kLowRows rows more; out [tokens, heads * head_size] in memory that `out` guards.
 template <class Element>
-std::vector<Element> run_heads(AttentionOf<Element> kernel, std::size_t scratch_floats, const HeadsShape& shape, std::size_t heads_a_call, std::size_t window,
-                               const std::vector<Element>& qkv) {
+std::vector<Element> run_heads(AttentionOf<Element> kernel, std::size_t scratch_floats, const HeadsShape& shape, std::size_t heads_a_call, std::size_t before,
+                               std::size_t behind, const std::vector<Element>& qkv) {
   const std::size_t size = shape.heads * shape.head_size;
   GuardedMemory scratch(scratch_floats * sizeof(float) + 64);
   GuardedMemory out(shape.tokens * size * sizeof(Element));
@@ -37,7 +38,8 @@ std::vector<Element> run_heads(AttentionOf<Element> kernel, std::size_t scratch_
     args.tokens = shape.tokens;
     args.head_size = shape.head_size;
     args.scale = 1.0F / std::sqrt(static_cast<float>(shape.head_size));
-    args.window = window;
+    args.before = before;
+    args.behind = behind;
     args.scratch = scratch.place<float>(scratch_floats, 64);
     kernel(args);
   }
@@ -55,10 +57,11 @@ void expect_as_alone(AttentionOf<Element> kernel, std::size_t (*scratch)(std::si
         Random random(static_cast<unsigned>(tokens * 100 + head_size + heads));
         std::vector<Element> qkv;
         for (const float x : random.normals((tokens + kLowRows) * 3 * heads * head_size, 2.0F)) qkv.push_back(to_element(x));
-        for (const std::size_t window : {static_cast<std::size_t>(-1), std::size_t{9}}) {
-          const std::vector<Element> alone = run_heads(kernel, scratch(tokens, head_size), shape, 1, window, qkv);
-          const std::vector<Element> together = run_heads(kernel, scratch(tokens, head_size), shape, heads, window, qkv);
-          ASSERT_EQ(alone, together) << heads << " heads of " << head_size << ", " << tokens << " tokens, window " << window;
+        constexpr auto kAll = static_cast<std::size_t>(-1);
+        for (const auto& [before, behind] : {std::pair{kAll, kAll}, std::pair{std::size_t{9}, std::size_t{9}}, std::pair{kAll, std::size_t{0}}}) {
+          const std::vector<Element> alone = run_heads(kernel, scratch(tokens, head_size), shape, 1, before, behind, qkv);
+          const std::vector<Element> together = run_heads(kernel, scratch(tokens, head_size), shape, heads, before, behind, qkv);
+          ASSERT_EQ(alone, together) << heads << " heads of " << head_size << ", " << tokens << " tokens, " << before << " before and " << behind << " behind";
           ASSERT_TRUE(std::any_of(alone.begin(), alone.end(), [](Element x) { return x != Element{}; }));
         }
       }

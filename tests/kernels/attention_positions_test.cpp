@@ -11,11 +11,15 @@ namespace {
 
 constexpr std::size_t kStride = 3 * 80 + 7;
 
+constexpr auto kAll = static_cast<std::size_t>(-1);
+
 // One head, and what positions do to it.
 struct Case {
   std::size_t tokens;
   std::size_t head_size;
-  std::size_t window = static_cast<std::size_t>(-1);
+  std::size_t before = kAll;
+  std::size_t behind = kAll;
+  std::size_t keys = kAll;
   std::vector<float> bias = {};             // [2 tokens - 1]
   std::vector<std::int32_t> index = {};     // [2 tokens - 1]
   std::vector<float> query_positions = {};  // [tokens, kPositions]
@@ -59,7 +63,9 @@ class AttentionPositions : public testing::TestWithParam<Kernel> {
     args.tokens = one.tokens;
     args.head_size = one.head_size;
     args.scale = scale(one);
-    args.window = one.window;
+    args.before = one.before;
+    args.behind = one.behind;
+    args.keys = one.keys;
     const auto middle = [&](const auto& table) { return table.empty() ? nullptr : table.data() + one.tokens - 1; };
     args.relative_bias = middle(one.bias);
     args.position_index = middle(one.index);
@@ -90,8 +96,8 @@ class AttentionPositions : public testing::TestWithParam<Kernel> {
   void expect_definition(const Case& one, const std::vector<float>& qkv) const {
     const std::vector<float> got = run(one, qkv);
     for (std::size_t i = 0; i < one.tokens; ++i) {
-      const std::size_t begin = i > one.window ? i - one.window : 0;
-      const std::size_t end = one.window < one.tokens ? std::min(one.tokens, i + one.window + 1) : one.tokens;
+      const std::size_t begin = i > one.before ? i - one.before : 0;
+      const std::size_t end = std::min(one.keys, one.behind < one.tokens ? std::min(one.tokens, i + one.behind + 1) : one.tokens);
       std::vector<double> weights;
       for (std::size_t j = begin; j < end; ++j) weights.push_back(score(one, qkv, i, j));
       const double largest = *std::max_element(weights.begin(), weights.end());
@@ -106,7 +112,8 @@ class AttentionPositions : public testing::TestWithParam<Kernel> {
           magnitude += std::abs(term);
         }
         ASSERT_NEAR(double{got[i * one.head_size + d]}, exact, GetParam().tolerance * magnitude + 1e-6)
-            << one.tokens << " tokens, window " << one.window << ", head " << one.head_size << ", token " << i << ", element " << d;
+            << one.tokens << " tokens, " << one.before << " before and " << one.behind << " behind, head " << one.head_size << ", token " << i << ", element "
+            << d;
       }
     }
   }
@@ -122,7 +129,7 @@ TEST_P(AttentionPositions, WindowsOfEverySize) {
   for (const std::size_t tokens : {1, 2, 3, 5, 16, 17, 31, 33, 50, 64, 97, 200})
     for (const std::size_t window : {0, 1, 2, 5, 8, 15, 16, 31, 64, 199, 200, 1000})
       for (const std::size_t head_size : {6, 16, 24, 64, 80}) {
-        const Case one{.tokens = tokens, .head_size = head_size, .window = window};
+        const Case one{.tokens = tokens, .head_size = head_size, .before = window, .behind = window};
         ASSERT_NO_FATAL_FAILURE(expect_definition(one, random_head(one, random)));
       }
 }
@@ -130,7 +137,7 @@ TEST_P(AttentionPositions, WindowsOfEverySize) {
 // What lies outside every window takes no part, whatever it is.
 TEST_P(AttentionPositions, NothingBeyondTheWindowIsSeen) {
   Random random(12);
-  const Case one{.tokens = 120, .head_size = 32, .window = 9};
+  const Case one{.tokens = 120, .head_size = 32, .before = 9, .behind = 9};
   std::vector<float> qkv = random_head(one, random);
   const std::vector<float> before = run(one, qkv);
   for (std::size_t d = 80; d < kStride; ++d) qkv[70 * kStride + d] = 1e4F;  // key and value of token 70
@@ -143,12 +150,79 @@ TEST_P(AttentionPositions, NothingBeyondTheWindowIsSeen) {
   }
 }
 
+// Every remainder of tokens over tiles and vectors: causal attention, with all tokens before or a few.
+TEST_P(AttentionPositions, CausalForEveryNumberOfTokens) {
+  Random random(17);
+  for (std::size_t tokens = 1; tokens <= 70; ++tokens)
+    for (const std::size_t head_size : {6, 16, 33, 64, 80}) {
+      const Case one{.tokens = tokens, .head_size = head_size, .behind = 0};
+      ASSERT_NO_FATAL_FAILURE(expect_definition(one, random_head(one, random)));
+    }
+  for (const std::size_t tokens : {97, 129, 200, 261})
+    for (const std::size_t before : {kAll, std::size_t{0}, std::size_t{1}, std::size_t{7}, std::size_t{31}, std::size_t{64}, std::size_t{150}}) {
+      const Case one{.tokens = tokens, .head_size = 24, .before = before, .behind = 0};
+      ASSERT_NO_FATAL_FAILURE(expect_definition(one, random_head(one, random)));
+    }
+}
+
+TEST_P(AttentionPositions, AnotherNumberBehindThanBefore) {
+  Random random(18);
+  for (const std::size_t tokens : {1, 5, 16, 33, 50, 97})
+    for (const std::size_t before : {kAll, std::size_t{0}, std::size_t{3}, std::size_t{40}})
+      for (const std::size_t behind : {kAll, std::size_t{0}, std::size_t{2}, std::size_t{17}}) {
+        const Case one{.tokens = tokens, .head_size = 32, .before = before, .behind = behind};
+        ASSERT_NO_FATAL_FAILURE(expect_definition(one, random_head(one, random)));
+      }
+}
+
+// The row's last keys, which no query sees.
+TEST_P(AttentionPositions, CausalWithKeysThatNobodySees) {
+  Random random(19);
+  for (const std::size_t tokens : {3, 16, 33, 70})
+    for (std::size_t keys = 1; keys <= tokens; keys += 5) {
+      const Case one{.tokens = tokens, .head_size = 24, .behind = 0, .keys = keys};
+      ASSERT_NO_FATAL_FAILURE(expect_definition(one, random_head(one, random)));
+    }
+}
+
+// Scores of any size, so that the softmax goes either way where there are two.
+TEST_P(AttentionPositions, CausalWithAQueryThatStandsOut) {
+  Random random(20);
+  for (const std::size_t tokens : {20, 49, 130}) {
+    const Case one{.tokens = tokens, .head_size = 32, .behind = 0};
+    std::vector<float> qkv = random_head(one, random);
+    for (std::size_t d = 0; d < 32; ++d) qkv[(tokens - 1) * kStride + d] *= 1000.0F;
+    const std::vector<float> got = run(one, qkv);
+    // Its own result is nearly one key's value. The others' are what they are without it.
+    const Case fewer{.tokens = tokens - 1, .head_size = 32, .behind = 0};
+    expect_definition(fewer, qkv);
+    const std::vector<float> without = run(fewer, qkv);
+    for (std::size_t i = 0; i < without.size(); ++i) ASSERT_NEAR(got[i], without[i], GetParam().tolerance * 4.0) << i;
+  }
+}
+
+// Tokens behind a query change no bit of its result, wherever tiles and groups of queries begin, in FP32.
+TEST_P(AttentionPositions, CausalResultsAreThoseOfTheTokensBefore) {
+  Random random(21);
+  const Case whole{.tokens = 83, .head_size = 40, .behind = 0};
+  const std::vector<float> qkv = random_head(whole, random);
+  const std::vector<float> all = run(whole, qkv);
+  for (std::size_t tokens = 1; tokens < 83; ++tokens) {
+    const Case first{.tokens = tokens, .head_size = 40, .behind = 0};
+    const std::vector<float> got = run(first, qkv);
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      const bool fp32 = GetParam().tolerance < 1e-4;
+      ASSERT_NEAR(got[i], all[i], fp32 ? 0.0 : 4.0 * GetParam().tolerance) << tokens << " tokens, " << i;
+    }
+  }
+}
+
 TEST_P(AttentionPositions, RelativeBias) {
   Random random(13);
   for (const std::size_t tokens : {1, 2, 7, 16, 33, 70, 130})
     for (const std::size_t head_size : {6, 32, 64})
-      for (const std::size_t window : {4UL, static_cast<std::size_t>(-1)}) {
-        Case one{.tokens = tokens, .head_size = head_size, .window = window};
+      for (const std::size_t window : {std::size_t{4}, kAll}) {
+        Case one{.tokens = tokens, .head_size = head_size, .before = window, .behind = window};
         one.bias = random.normals(2 * tokens - 1, 2.0F);
         ASSERT_NO_FATAL_FAILURE(expect_definition(one, random_head(one, random)));
       }

@@ -14,12 +14,14 @@ import numpy as np
 
 import derive_gemma as gemma
 import derive_models as models
+import derive_qwen as qwen
 import derive_rms as rms
 import derive_t5 as t5
 import derive_weights as weights
 
 HERE = pathlib.Path(__file__).parent
 ROWS = (17, 23, 2, 9, 5)  # tokens of the rows of a batch
+SPANS = ("start_logits", "end_logits")  # a number for each token
 LONGEST = 160  # tokens of a row, where a model says nothing of it
 
 
@@ -78,6 +80,7 @@ CASES = {
         config=config_of("deberta", "DebertaModel", **{**DEBERTA, "position_biased_input": True}, max_relative_positions=-1, pos_att_type=["p2c"]),
         make=weights.make_deberta, run=models.deberta, prefix="", head=None, outputs=lambda model, x: {}, notes="p2c alone, absolute positions"),
     **gemma.CASES,
+    **qwen.CASES,
     **rms.CASES,
     **t5.CASES,
 }
@@ -85,7 +88,7 @@ CASES = {
 DESCRIPTIONS = {
     "input_ids": "token ids, padded on the right", "attention_mask": "1 for tokens, 0 for padding", "token_type_ids": "segment ids",
     "last_hidden_state": "[B,S,H]", "pooler_output": "[B,H]", "logits": "raw head output, before any softmax or sigmoid",
-    "sentence_embedding": "what the modules give", "scores": "what the Hugging Face pipeline would report for these logits (see score_function)",
+    "start_logits": "[B,S] of being an answer's first token", "end_logits": "[B,S] of being its last", "sentence_embedding": "what the modules give", "scores": "what the Hugging Face pipeline would report for these logits (see score_function)",
 }
 
 
@@ -115,21 +118,22 @@ def save(path, tensors):
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
-def write_case(name, config, make, run, prefix, head, outputs, notes, published=None, kind=models.Model, files=None):
+def write_case(name, config, make, run, prefix, head, outputs, notes, published=None, kind=models.Model, files=None, texts=()):
     maker = weights.Maker(sum(name.encode()), prefix)
     make(maker, config)
     if head:
         head(maker, config)
     model = kind(config, maker.tensors, prefix)
     expected, scales = {}, {}
-    for group, lengths in (("", ROWS), ("long.", (config.get("max_position_embeddings", LONGEST) - 2,))):
+    groups = [("", ROWS), ("long.", (config.get("max_position_embeddings", LONGEST) - 2,))] + [("text.", [len(ids) for _, ids in texts])] * bool(texts)
+    for group, lengths in groups:
         width = max(lengths)
         types_there = "type_vocab_size" in config
         inputs = {key: np.zeros((len(lengths), width), np.int64) for key in ("input_ids", "attention_mask") + ("token_type_ids",) * types_there}
         inputs["input_ids"][:] = config["pad_token_id"]
         values = {}
         for row, length in enumerate(lengths):
-            ids, types = maker.random.integers(5, config["vocab_size"], length), None
+            ids, types = np.array(texts[row][1]) if group == "text." else maker.random.integers(5, config["vocab_size"], length), None
             inputs["input_ids"][row, :length], inputs["attention_mask"][row, :length] = ids, 1
             if types_there:
                 types = np.sort(maker.random.integers(0, config["type_vocab_size"], length))
@@ -140,7 +144,7 @@ def write_case(name, config, make, run, prefix, head, outputs, notes, published=
             if group == "":
                 given.update({f"hidden_states.{i}": state for i, state in enumerate(states)})
             for key, value in given.items():
-                per_token = value.ndim == 2
+                per_token = value.ndim == 2 or key in SPANS
                 shape = (len(lengths), width) + value.shape[1:] if per_token else (len(lengths),) + value.shape
                 whole = values.setdefault(key, np.zeros(shape))
                 whole[(row, slice(length)) if per_token else row] = value
@@ -167,15 +171,18 @@ def write_case(name, config, make, run, prefix, head, outputs, notes, published=
         "inputs": {"": "a batch of 5 right-padded rows of different lengths", "long.": "one row, close to the longest the positions allow"},
         "tensors": {},
     }
+    if texts:
+        description["inputs"]["text."] = f"the texts below, encoded with tokenizer.json by the Hugging Face tokenizers library, truncated to {max(lengths)} tokens"
+        description["texts"] = [text for text, _ in texts]
     if "id2label" in config:
-        description["score_function"] = "softmax"
+        description["score_function"] = "sigmoid" if len(config["id2label"]) == 1 else "softmax"
     for key in sorted(expected):
-        plain = key.removeprefix("long.")
+        plain = key.removeprefix("long.").removeprefix("text.")
         entry = {"dtype": "I64" if key not in scales else "F32", "shape": list(expected[key].shape),
                  "description": DESCRIPTIONS.get(plain, "[B,S,H] hidden state after the embeddings (0) or after layer i")}
         if key in scales:
             entry["scale"] = scales[key]
-            if expected[key].ndim == 3:
+            if expected[key].ndim == 3 or plain in SPANS:
                 entry["per_token"] = True
         description["tensors"][key] = entry
     (folder / "expected.json").write_text(json.dumps(description, indent=1) + "\n")

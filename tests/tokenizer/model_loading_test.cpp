@@ -92,6 +92,28 @@ TEST(ModelLoading, BpeOfLlama) {
   EXPECT_EQ(llama.encode("1111ab").ids, (Ids{5, 7, 6, 4})) << "three digits at a time";
 }
 
+// And of Qwen's, whose template appends a token: what Hugging Face's tokenizers gives for the file of tests/reference/st-qwen3.
+TEST(ModelLoading, BpeOfQwen) {
+  const Tokenizer qwen = Tokenizer::load(fs::path(BERTH_SOURCE_DIR) / "tests" / "reference" / "st-qwen3");
+  EXPECT_EQ(qwen.encode("ab ab's c").ids, (Ids{12, 13, 15, 6, 2, 20}));
+  EXPECT_EQ(qwen.encode("abe\u0301c").ids, (Ids{12, 14, 2, 20})) << "NFC";
+  EXPECT_EQ(qwen.encode("c'S 111").ids, (Ids{2, 4, 11, 6, 5, 5, 5, 20})) << "one digit at a time";
+  EXPECT_EQ(qwen.encode("ab  ab\n\nc.\n").ids, (Ids{12, 6, 13, 18, 2, 19, 20}));
+  EXPECT_EQ(qwen.encode("   ").ids, (Ids{17, 6, 20}));
+  EXPECT_EQ(qwen.encode("").ids, (Ids{20}));
+  EXPECT_EQ(qwen.encode("ab<|endoftext|>").ids, (Ids{12, 20, 20}));
+  const Encoding added = qwen.encode("a <think>b<|im_start|>c");
+  EXPECT_EQ(added.ids, (Ids{0, 6, 22, 1, 21, 2, 20}));
+  EXPECT_EQ(added.offsets[2], (std::pair<std::uint32_t, std::uint32_t>(2, 9)));
+  const Encoding pair = qwen.encode("ab c", "c ab");
+  EXPECT_EQ(pair.ids, (Ids{12, 6, 2, 20, 2, 13, 20}));
+  EXPECT_EQ(pair.type_ids, (Ids{0, 0, 0, 0, 1, 1, 1}));
+  EncodeOptions three;
+  three.truncation = Truncation{.max_length = 3};
+  EXPECT_EQ(qwen.encode("ab ab ab ab", three).ids, (Ids{12, 13, 20})) << "the appended token stays";
+  EXPECT_EQ(qwen.encode("ab ab ab", "c c c", three).ids, (Ids{20, 2, 20}));
+}
+
 TEST(ModelLoading, BpeRefusesCraftedMerges) {
   const auto with = [](const char* merges) { return changed(bpe(), [&](Json& m) { m["merges"] = Json::parse(merges); }); };
   expect_refused(with(R"(["a z"])"), {"model.merges", "\"z\"", "not in the vocabulary"});
