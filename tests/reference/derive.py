@@ -14,6 +14,7 @@ import numpy as np
 
 import derive_gemma as gemma
 import derive_models as models
+import derive_nomic as nomic
 import derive_rms as rms
 import derive_t5 as t5
 import derive_weights as weights
@@ -78,6 +79,7 @@ CASES = {
         config=config_of("deberta", "DebertaModel", **{**DEBERTA, "position_biased_input": True}, max_relative_positions=-1, pos_att_type=["p2c"]),
         make=weights.make_deberta, run=models.deberta, prefix="", head=None, outputs=lambda model, x: {}, notes="p2c alone, absolute positions"),
     **gemma.CASES,
+    **nomic.CASES,
     **rms.CASES,
     **t5.CASES,
 }
@@ -115,14 +117,15 @@ def save(path, tensors):
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
-def write_case(name, config, make, run, prefix, head, outputs, notes, published=None, kind=models.Model, files=None):
-    maker = weights.Maker(sum(name.encode()), prefix)
+def write_case(name, config, make, run, prefix, head, outputs, notes, published=None, kind=models.Model, files=None, seed=None,
+               longest=LONGEST):
+    maker = weights.Maker(sum(name.encode()) if seed is None else seed, prefix)
     make(maker, config)
     if head:
         head(maker, config)
     model = kind(config, maker.tensors, prefix)
     expected, scales = {}, {}
-    for group, lengths in (("", ROWS), ("long.", (config.get("max_position_embeddings", LONGEST) - 2,))):
+    for group, lengths in (("", ROWS), ("long.", (config.get("max_position_embeddings", longest) - 2,))):
         width = max(lengths)
         types_there = "type_vocab_size" in config
         inputs = {key: np.zeros((len(lengths), width), np.int64) for key in ("input_ids", "attention_mask") + ("token_type_ids",) * types_there}
