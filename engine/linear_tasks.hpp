@@ -82,13 +82,13 @@ void run_of_grid(const ProductShape& shape, const ProductGrid& grid, std::size_t
   const std::size_t panel = group * grid.panels_per_task;
   const std::size_t thread = index * threads / grid.tasks();
   body(ProductTask{.first = first,
-            .rows = last - first,
-            .panel = panel,
-            .end = std::min(shape.panels, panel + grid.panels_per_task),
-            .slot = slot,
-            .share_begin = share_end(thread, threads),
-            .share_end = share_end(thread + 1, threads),
-            .last = (index + 1) * threads / grid.tasks() != thread});
+                   .rows = last - first,
+                   .panel = panel,
+                   .end = std::min(shape.panels, panel + grid.panels_per_task),
+                   .slot = slot,
+                   .share_begin = share_end(thread, threads),
+                   .share_end = share_end(thread + 1, threads),
+                   .last = (index + 1) * threads / grid.tasks() != thread});
 }
 
 // And with a team's member's share of all panels.
@@ -100,13 +100,13 @@ void run_share(ThreadShares& shares, const ProductShape& shape, std::size_t memb
   const std::size_t panel = part.first * shape.tile_panels;
   const std::size_t end = std::min(shape.panels, panel + part.count * shape.tile_panels);
   body(ProductTask{.first = 0,
-            .rows = shape.rows,
-            .panel = panel,
-            .end = end,
-            .slot = slot,
-            .share_begin = shares.begin(member),
-            .share_end = shares.begin(member + 1),
-            .last = true});
+                   .rows = shape.rows,
+                   .panel = panel,
+                   .end = end,
+                   .slot = slot,
+                   .share_begin = shares.begin(member),
+                   .share_end = shares.begin(member + 1),
+                   .last = true});
   shares.note(member, (end - panel) * shape.panel_work * shape.rows, std::chrono::steady_clock::now() - started);
 }
 
@@ -121,8 +121,7 @@ void for_tasks(const Compute& compute, ProductShape shape, Body&& body) noexcept
   }
   const ProductGrid grid = cut(shape, threads);
   if (team && grid.row_blocks == 1 && grid.tasks() >= threads) {
-    compute.pool.parallel_for(threads,
-                              [&](std::size_t member, std::size_t slot) noexcept { run_share(*compute.shares, shape, member, slot, body); });
+    compute.pool.parallel_for(threads, [&](std::size_t member, std::size_t slot) noexcept { run_share(*compute.shares, shape, member, slot, body); });
     return;
   }
   compute.pool.parallel_for(grid.tasks(), [&](std::size_t task, std::size_t slot) noexcept { run_of_grid(shape, grid, task, threads, slot, body); });

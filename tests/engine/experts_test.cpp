@@ -152,7 +152,9 @@ TEST_P(ExpertRows, DoNotChangeATextsBits) {
   const std::vector<std::vector<std::size_t>> batches = {{0}, {1, 0}, {2}, {2, 1}, {3}, {0, 3, 2}, {4}, {5, 0}, {4, 3, 2, 1, 0, 5}};
   for (const int top_k : {1, 3}) {
     const ExpertModel files(top_k);
-    const auto load = [&](int threads) { return Model::load(files.directory(), {.threads = threads, .precision = GetParam().precision, .isa = GetParam().isa}); };
+    const auto load = [&](int threads) {
+      return Model::load(files.directory(), {.threads = threads, .precision = GetParam().precision, .isa = GetParam().isa});
+    };
     std::vector<std::vector<float>> alone;
     const auto one = load(1);
     for (const auto& row : rows) alone.push_back(run(*one, {row}));
