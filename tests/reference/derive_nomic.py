@@ -1,8 +1,8 @@
 """NomicBERT with a mixture of experts for derive.py: modeling_hf_nomic_bert.py of nomic-ai/nomic-bert-2048, as nomic-embed-text-v2-moe has it, in float64.
 
 Which experts a token goes through is a choice: where two of them are nearly level, another rounding may make another one, and the result is another. So that
-low precision can be held to these cases at all, the router reads directions that the embeddings have, as a trained one does: every id has one expert's in full
-and another's in part. `margin` is how far the last expert that is taken is from the first that is not; run() refuses a case where it is small.
+low precision can be held to these cases at all, the router reads directions that the embeddings have: every id has one expert's in full and another's in part.
+`margin` is how far the last expert that is taken is from the first that is not; run() refuses a case where it is small.
 """
 import numpy as np
 
