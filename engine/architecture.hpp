@@ -72,6 +72,11 @@ struct TensorNames {
   std::string_view output = {};
   std::string_view output_norm = {};
   std::string_view output_result_norm = {};  // as attention_result_norm
+  // per layer with experts (ModelConfig::experts), in place of intermediate and output
+  std::string_view router = {};                // [experts, hidden]
+  std::string_view expert_intermediates = {};  // full names: the experts' matrices upon each other, [experts * intermediate, hidden],
+  std::string_view expert_outputs = {};        // as many rows that the inner activation is multiplied with as they lie,
+  std::string_view expert_bias = {};           // and [hidden], added to their sum
   // behind the layers
   std::string_view final_norm = {};
   // relative positions

@@ -23,6 +23,7 @@ static_assert(kTable.size() == kernels::kIsaCount);
 // What makes 8 bits a row too coarse for an architecture; empty: nothing.
 std::string_view delicate_because(const ModelConfig& config) {
   if (config.disentangled.span > 0) return "disentangled attention";
+  if (config.experts.count > 0) return "a choice of experts";
   if (config.body.gate != Gate::none) return "a gated feed-forward block";
   if (config.body.pre_norm) return "norms before the blocks";
   return {};

@@ -56,6 +56,26 @@ void Binder::grouped(Linear& to, const std::array<std::string, 3>& names, std::s
   matrices_.push_back(std::move(job));
 }
 
+void Binder::stacked(std::vector<Linear>& to, std::size_t count, const std::string& name, std::size_t out, std::size_t in, Precision precision, bool transposed,
+                     const Norm* norm) {
+  const std::size_t rows = transposed ? in : out;
+  const std::size_t columns = transposed ? out : in;
+  const loaders::TensorView* whole = find({name}, {count * rows, columns});
+  if (whole == nullptr) return;
+  refuse_adapter(name, "a stack, whose parts berth adds nothing to");
+  to.resize(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const loaders::TensorView* one = part(*whole, i * rows, rows);
+    if (transposed && whole->added == nullptr) {
+      loaders::TensorView& turned = parts_.back();
+      const std::vector<std::uint64_t> strides = turned.strides.empty() ? std::vector<std::uint64_t>{columns, 1} : turned.strides;
+      turned.shape = {columns, rows};
+      turned.strides = {strides[1], strides[0]};
+    }
+    matrices_.push_back({.to = &to[i], .source = {.weights = {one}, .biases = {}, .out = out, .in = in, .precision = precision}, .norm = norm});
+  }
+}
+
 void Binder::interleaved(Linear& to, const std::string& name, const std::string& query_bias, const std::string& value_bias, std::size_t heads, std::size_t size,
                          std::size_t in, Precision precision) {
   const std::size_t all = heads * size;

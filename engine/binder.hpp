@@ -41,6 +41,9 @@ class Binder {
   // there are those of queries and values, [heads size] under names of their own.
   void interleaved(Linear& to, const std::string& name, const std::string& query_bias, const std::string& value_bias, std::size_t heads, std::size_t size,
                    std::size_t in, Precision precision);
+  // `count` matrices stacked upon each other in one tensor, as rows [out, in] each or, `transposed`, [in, out]; `norm` as in reads_norm.
+  void stacked(std::vector<Linear>& to, std::size_t count, const std::string& name, std::size_t out, std::size_t in, Precision precision, bool transposed,
+               const Norm* norm);
   // What quantising may know about the matrix bound last: it reads what `norm` gives, if it is not null.
   void reads_norm(const Norm* norm) { matrices_.back().norm = norm; }
   // And it reads attention's averages of the values that `query_key_value`, bound just before it, gives.

@@ -145,6 +145,7 @@ bool prepare_chunks(const Compute& compute, const ModelConfig& config, const Mod
     part.reserve(plan);
     part.positions.reserve(config, weights.relative_bias, batch.longest());
     part.shares.reserve(1);
+    part.routing.reserve(config.experts, most);
     part.batch.ids.reserve(most);
     part.batch.type_ids.reserve(most);
     part.batch.attended.reserve(most_rows);

@@ -7,6 +7,7 @@
 #include "engine/chunks.hpp"
 #include "engine/elementwise.hpp"
 #include "engine/embed.hpp"
+#include "engine/experts.hpp"
 #include "engine/thread_shares.hpp"
 
 namespace berth::engine {
@@ -42,7 +43,7 @@ class LayerRun {
 
   // x to queries, keys and values.
   void before_attention() noexcept {
-    const float* in = block_input(layer_.attention_norm, layer_.query_key_value);
+    const float* in = block_input(layer_.attention_norm, &layer_.query_key_value);
     if (attends_bf16_rows(compute_, config_, layer_, plan_, precision_)) {
       run_linear(
           compute_, layer_.query_key_value,
@@ -61,15 +62,18 @@ class LayerRun {
     const float* residual = residual_before(layer_.attention_result_norm);
     if (attends_bf16_rows(compute_, config_, layer_, plan_, precision_)) {
       const LowRows mixed = lower_bf16_rows(compute_, layer_.attention_output, bf16_rows(workspace_.mixed_bf16(), size), slice_.count, low_);
-      run_linear(compute_, layer_.attention_output, {.low = mixed, .y = summed_, .rows = slice_.count, .residual = residual, .next = &layer_.intermediate});
+      run_linear(compute_, layer_.attention_output, {.low = mixed, .y = summed_, .rows = slice_.count, .residual = residual, .next = first_inner()});
     } else {
       const float* mixed = rows(workspace_.mixed(), size);
       lower_rows(compute_, layer_.attention_output, mixed, slice_.count, low_);
-      run_linear(compute_, layer_.attention_output,
-                 {.x = mixed, .low = low_, .y = summed_, .rows = slice_.count, .residual = residual, .next = &layer_.intermediate});
+      run_linear(compute_, layer_.attention_output, {.x = mixed, .low = low_, .y = summed_, .rows = slice_.count, .residual = residual, .next = first_inner()});
     }
-    end_block(layer_.attention_norm, layer_.attention_outer_norm, layer_.attention_result_norm, &layer_.intermediate);
-    feed_forward_block();
+    end_block(layer_.attention_norm, layer_.attention_outer_norm, layer_.attention_result_norm, first_inner());
+    if (layer_.experts.present()) {
+      experts_block();
+    } else {
+      feed_forward_block();
+    }
   }
 
  private:
@@ -78,10 +82,21 @@ class LayerRun {
     return all + slice_.first * low_row_bytes(Precision::bf16, size) / sizeof(*all);
   }
 
+  // The feed-forward block's first product. Experts read the stream as it is: each lowers its rows for itself.
+  const Linear* first_inner() const noexcept { return layer_.experts.present() ? nullptr : &layer_.intermediate; }
+
+  // Over all tokens: there are no slices then (runs_slices).
+  void experts_block() noexcept {
+    const float* in = block_input(layer_.output_norm, nullptr);
+    const float* residual = residual_before(layer_.output_result_norm);
+    run_experts(compute_, config_, layer_.experts, {.x = in, .residual = residual, .y = summed_, .rows = slice_.count}, workspace_);
+    end_block(layer_.output_norm, {}, layer_.output_result_norm, next_);
+  }
+
   void feed_forward_block() noexcept {
     const std::size_t inner = config_.intermediate_size;
     const bool gated = config_.body.gate != Gate::none;
-    const float* in = block_input(layer_.output_norm, layer_.intermediate);
+    const float* in = block_input(layer_.output_norm, &layer_.intermediate);
     const float* residual = residual_before(layer_.output_result_norm);
     if (keeps_bf16_inner(compute_, config_, precision_)) {
       std::uint16_t* activated = workspace_.inner_bf16() + slice_.scratch * low_row_bytes(Precision::bf16, inner) / sizeof(*activated);
@@ -106,14 +121,14 @@ class LayerRun {
     end_block(layer_.output_norm, {}, layer_.output_result_norm, next_);
   }
 
-  // What the block's first product, `reader`, reads: the stream, which the norm before has lowered, or its norm.
-  const float* block_input(const Norm& norm, const Linear& reader) noexcept {
+  // What the block's first product, `reader`, reads: the stream, which the norm before has lowered, or its norm. Null: nothing reads it so.
+  const float* block_input(const Norm& norm, const Linear* reader) noexcept {
     if (!config_.body.pre_norm) return x_;
     if (!norm.present()) {
-      lower_rows(compute_, reader, x_, slice_.count, low_);
+      if (reader != nullptr) lower_rows(compute_, *reader, x_, slice_.count, low_);
       return x_;
     }
-    run_norm(norm, x_, rows(workspace_.mixed(), config_.hidden_size), &reader);
+    run_norm(norm, x_, rows(workspace_.mixed(), config_.hidden_size), reader);
     return rows(workspace_.mixed(), config_.hidden_size);
   }
 
@@ -187,12 +202,13 @@ void add_convolution(const Compute& compute, const ModelConfig& config, const Mo
 
 // All that is between two attentions, slice by slice, one thread each: an activation stays in that core's cache from one product to the next, in memory
 // that the thread's next slice uses again, and a layer takes two parallel regions instead of nine. Every slice reads all the layer's weights, so either there are many rows to use them for, or the
-// weights fit the second cache. For models that keep BF16 rows, whose slices share no memory.
+// weights fit the second cache. For models that keep BF16 rows, whose slices share no memory. Not with experts: a slice's few rows for each of them would not pay
+// for reading them all.
 bool runs_slices(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::size_t tokens) noexcept {
   constexpr std::size_t kCachedWeights = std::size_t{8} << 20;
   const auto threads = static_cast<std::size_t>(compute.pool.threads());
   const Precision precision = weights.layer_precision;
-  if (config.body.pre_norm || config.convolution.width > 0 || !keeps_bf16_inner(compute, config, precision)) return false;
+  if (config.body.pre_norm || config.convolution.width > 0 || config.experts.count > 0 || !keeps_bf16_inner(compute, config, precision)) return false;
   for (const LayerPlan& plan : config.plan)
     if (!attends_bf16_rows(compute, config, weights.layers[plan.weights], plan, precision)) return false;
   const std::size_t least = threads * (weights.layers.front().product_bytes() <= kCachedWeights ? kLeastSliceRows : kSliceRows);
@@ -278,6 +294,7 @@ void prepare(const Compute& compute, const ModelConfig& config, const ModelWeigh
   workspace.reserve(plan_workspace(config, weights.layer_precision, compute, batch.tokens(), batch.longest()));
   workspace.positions.reserve(config, weights.relative_bias, batch.longest());
   workspace.shares.reserve(static_cast<std::size_t>(compute.pool.threads()));
+  workspace.routing.reserve(config.experts, batch.tokens());
 }
 
 void run_encoder(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::optional<std::size_t> layers,

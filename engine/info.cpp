@@ -39,6 +39,8 @@ std::string describe_model(const ModelFacts& facts) {
   const double hidden = static_cast<double>(config.hidden_size);
   const double layers = static_cast<double>(config.plan.size());
   const double inner_products = config.body.gate == Gate::none ? 2.0 : 3.0;
+  const auto expert_layers = static_cast<double>(
+      std::count_if(config.plan.begin(), config.plan.end(), [&](const LayerPlan& layer) { return config.experts.in_layer(layer.weights); }));
   Json info;
   info["directory"] = facts.directory.root.string();
   info["model_type"] = config.architecture->model_type;
@@ -81,9 +83,12 @@ std::string describe_model(const ModelFacts& facts) {
     info["queries"] = Json::parse(*facts.queries);
     info["queries"]["directory"] = facts.directory.queries->encoder.string();
   }
-  // A row of n tokens costs n * flop_per_token + n * n * flop_per_token_squared: the linear layers, and the two products of attention.
+  // A row of n tokens costs n * flop_per_token + n * n * flop_per_token_squared: the linear layers, of experts those that a token goes through, and the two
+  // products of attention.
   const double attention = static_cast<double>(config.query_key_value_size() + config.query_size());
-  info["flop_per_token"] = layers * 2.0 * hidden * (attention + inner_products * static_cast<double>(config.intermediate_size));
+  const double inner = inner_products * static_cast<double>(config.intermediate_size);
+  const double experts = static_cast<double>(config.experts.top_k) * inner + static_cast<double>(config.experts.count);
+  info["flop_per_token"] = 2.0 * hidden * (layers * (attention + inner) + expert_layers * (experts - inner));
   info["flop_per_token_squared"] = layers * 4.0 * static_cast<double>(config.query_size());
   return base::dump(info);
 }

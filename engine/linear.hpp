@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "engine/compute.hpp"
 #include "engine/weights.hpp"
@@ -32,6 +33,9 @@ struct LinearArgs {
 
 // y = activation(x W^T + b) + residual.
 void run_linear(const Compute& compute, const Linear& layer, const LinearArgs& args) noexcept;
+// The same for several layers of one size at a time: layer i has the rows [ends[i - 1], ends[i]) of all; there is no residual. `ends` is read inside the parallel
+// region alone where the pool is a team, whose members may be at different products (base/team.hpp).
+void run_linears(const Compute& compute, std::span<const Linear> layers, std::span<const std::size_t> ends, const LinearArgs& args) noexcept;
 
 // low = x [rows, reader.in], dense, as `reader` reads its inputs: in its precision, multiplied with its input factors. Nothing to do for fp32.
 void lower_rows(const Compute& compute, const Linear& reader, const float* x, std::size_t rows, const LowRows& low) noexcept;

@@ -53,6 +53,18 @@ struct ConvolutionSpec {
   kernels::Activation activation = kernels::Activation::tanh;
 };
 
+inline constexpr std::size_t kMostExperts = 256;
+
+// A mixture of experts: some layers have several feed-forward blocks, and a router that picks those which a token goes through. Their results are added up,
+// each times its share of a softmax over all of them.
+struct ExpertsSpec {
+  std::size_t count = 0;  // of a layer that has them, kMostExperts at most; 0: none has
+  std::size_t top_k = 0;  // that a token goes through
+  std::size_t every = 0;  // stored layer i has them where i % every is 1
+
+  bool in_layer(std::size_t stored) const noexcept { return count > 0 && every > 0 && stored % every == 1; }
+};
+
 inline constexpr std::size_t kWholeRow = std::numeric_limits<std::size_t>::max();
 inline constexpr std::size_t kNoRotary = std::numeric_limits<std::size_t>::max();
 
@@ -112,6 +124,7 @@ struct ModelConfig {
   BucketSpec buckets;
   DisentangledSpec disentangled;
   ConvolutionSpec convolution;
+  ExpertsSpec experts;
 
   HeadConfig head;
   std::vector<std::string> labels;  // by index; of sequence and token classifiers

@@ -10,14 +10,21 @@ namespace berth::engine {
 namespace {
 
 // Rows [first, first + rows) of a matrix with strides, one after another. Innermost it goes along the rows: where they are not what lies together, in a
-// matrix stored by columns, those of a chunk are.
+// matrix stored by columns, those of a chunk are. Some columns at a time, in a block of their own: rows of thousands of values are so far apart that
+// their lines would crowd into one set of the cache.
 template <class Value>
 void gather(const loaders::TensorView& tensor, std::size_t first, std::size_t rows, std::size_t columns, Value* to) noexcept {
   const auto row_step = static_cast<std::size_t>(tensor.strides[0]) * sizeof(Value);
   const auto column_step = static_cast<std::size_t>(tensor.strides[1]) * sizeof(Value);
-  for (std::size_t c = 0; c < columns; ++c) {
-    const std::byte* from = tensor.data.data() + first * row_step + c * column_step;
-    for (std::size_t r = 0; r < rows; ++r, from += row_step) std::memcpy(to + r * columns + c, from, sizeof(Value));
+  constexpr std::size_t kColumns = 64 / sizeof(Value);
+  Value block[TensorRows::kChunkRows][kColumns];
+  for (std::size_t begin = 0; begin < columns; begin += kColumns) {
+    const std::size_t count = std::min(kColumns, columns - begin);
+    for (std::size_t c = 0; c < count; ++c) {
+      const std::byte* from = tensor.data.data() + first * row_step + (begin + c) * column_step;
+      for (std::size_t r = 0; r < rows; ++r, from += row_step) std::memcpy(&block[r][c], from, sizeof(Value));
+    }
+    for (std::size_t r = 0; r < rows; ++r) std::memcpy(to + r * columns + begin, block[r], count * sizeof(Value));
   }
 }
 

@@ -7,8 +7,6 @@ namespace berth::engine {
 
 namespace {
 
-std::size_t divide_up(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
-
 std::size_t pieces_of(std::size_t rows, std::size_t piece) { return std::max<std::size_t>(1, (rows + piece / 2) / piece); }
 
 }  // namespace

@@ -9,6 +9,8 @@
 
 namespace berth::engine {
 
+constexpr std::size_t divide_up(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
+
 class ThreadShares {
  public:
   struct Piece {

@@ -62,12 +62,35 @@ struct BodyBinder {
     return names.attention_outer_norm.empty() ? layer.attention_norm : layer.attention_outer_norm;
   }
 
+  void feed_forward(LayerWeights& to, Precision precision, std::size_t index) const {
+    const auto at = [&](std::string_view pattern) { return full(layer_name(pattern, index, config.inner_layers)); };
+    const std::size_t hidden = config.hidden_size;
+    const std::size_t inner = config.intermediate_size;
+    const Biases& biases = config.body.biases;
+    const Norm* reads = &inner_input_norm(to);
+    if (config.experts.in_layer(index)) {
+      ExpertWeights& experts = to.experts;
+      const std::size_t count = config.experts.count;
+      binder.linear(experts.router, at(names.router), count, hidden, Precision::fp32, false);
+      binder.stacked(experts.intermediates, count, at(names.expert_intermediates), inner, hidden, precision, false, reads);
+      binder.stacked(experts.outputs, count, at(names.expert_outputs), hidden, inner, precision, true, nullptr);
+      binder.values(experts.bias, {at(names.expert_bias)}, {hidden});
+      return;
+    }
+    if (!names.intermediate_value.empty()) {
+      binder.linear(to.intermediate, std::array{at(names.intermediate), at(names.intermediate_value)}, inner, hidden, precision, biases.intermediate);
+    } else {
+      binder.linear(to.intermediate, at(names.intermediate), config.body.gate == Gate::none ? inner : 2 * inner, hidden, precision, biases.intermediate);
+    }
+    binder.reads_norm(reads);
+    binder.linear(to.output, at(names.output), hidden, inner, precision, biases.output);
+  }
+
   void layer(ModelWeights& weights, Precision precision, std::size_t index) const {
     LayerWeights& to = weights.layers[index];
     const auto at = [&](std::string_view pattern) { return full(layer_name(pattern, index, config.inner_layers)); };
     const std::size_t hidden = config.hidden_size;
     const std::size_t queries = config.query_size();
-    const std::size_t inner = config.intermediate_size;
     const Biases& biases = config.body.biases;
     if (config.body.heads_interleaved) {
       binder.interleaved(to.query_key_value, at(names.query_key_value), at(names.query_bias), at(names.value_bias), config.num_heads, config.head_size, hidden,
@@ -86,13 +109,7 @@ struct BodyBinder {
     if (index > 0 || config.body.first_attention_norm) norm(to.attention_norm, at(names.attention_norm), hidden);
     if (!names.attention_outer_norm.empty()) norm(to.attention_outer_norm, at(names.attention_outer_norm), hidden);
     if (!names.attention_result_norm.empty()) norm(to.attention_result_norm, at(names.attention_result_norm), hidden);
-    if (!names.intermediate_value.empty()) {
-      binder.linear(to.intermediate, std::array{at(names.intermediate), at(names.intermediate_value)}, inner, hidden, precision, biases.intermediate);
-    } else {
-      binder.linear(to.intermediate, at(names.intermediate), config.body.gate == Gate::none ? inner : 2 * inner, hidden, precision, biases.intermediate);
-    }
-    binder.reads_norm(&inner_input_norm(to));
-    binder.linear(to.output, at(names.output), hidden, inner, precision, biases.output);
+    feed_forward(to, precision, index);
     norm(to.output_norm, at(names.output_norm), hidden);
     if (!names.output_result_norm.empty()) norm(to.output_result_norm, at(names.output_result_norm), hidden);
   }

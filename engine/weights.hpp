@@ -59,6 +59,22 @@ struct TableView {
   const std::byte* row(std::size_t index) const noexcept { return data + index * row_bytes; }
 };
 
+// The feed-forward block of a layer with experts. Biases are none but the one that is added to their sum.
+struct ExpertWeights {
+  Linear router;                      // [experts, hidden], always FP32
+  std::vector<Linear> intermediates;  // of each expert: [intermediate, hidden]
+  std::vector<Linear> outputs;        // [hidden, intermediate]
+  Vector bias;                        // [hidden]
+
+  bool present() const noexcept { return !intermediates.empty(); }
+  std::size_t weight_bytes() const noexcept {
+    std::size_t bytes = router.weight_bytes();
+    for (const std::vector<Linear>* each : {&intermediates, &outputs})
+      for (const Linear& one : *each) bytes += one.weight_bytes();
+    return bytes;
+  }
+};
+
 struct LayerWeights {
   Linear query_key_value;  // [queries + keys + values, hidden]: one product instead of three
   Norm query_norm;
@@ -69,6 +85,7 @@ struct LayerWeights {
   Norm attention_result_norm;
   Linear intermediate;  // [intermediate, hidden]; twice as many outputs where there is a gate
   Linear output;
+  ExpertWeights experts;  // in place of these two
   Norm output_norm;
   Norm output_result_norm;
   // Disentangled attention: the relative positions as keys and as queries, [2 span, head_size], of each head or of all of them together; or empty.
@@ -76,7 +93,7 @@ struct LayerWeights {
   std::vector<kernels::PackedF32> position_queries;
 
   std::size_t product_bytes() const noexcept {
-    return query_key_value.weight_bytes() + attention_output.weight_bytes() + intermediate.weight_bytes() + output.weight_bytes();
+    return query_key_value.weight_bytes() + attention_output.weight_bytes() + intermediate.weight_bytes() + output.weight_bytes() + experts.weight_bytes();
   }
 };
 

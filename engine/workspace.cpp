@@ -17,6 +17,8 @@ WorkspacePlan plan_workspace(const ModelConfig& config, Precision precision, con
   WorkspacePlan plan;
   const std::size_t inner = config.body.gate == Gate::none ? config.intermediate_size : 2 * config.intermediate_size;
   const std::size_t widest = std::max({config.hidden_size, config.query_size(), config.intermediate_size});  // input of a product
+  const std::size_t routed = config.experts.count > 0 ? tokens * config.experts.top_k : 0;
+  const bool keeps_inner = keeps_bf16_inner(compute, config, precision);
   plan.hidden = whole_lines(tokens * config.hidden_size);
   plan.wide = whole_lines(tokens * std::max({config.query_key_value_size(), inner, config.embedding_size, config.convolution.width * config.hidden_size}));
   plan.mixed = whole_lines(tokens * std::max(config.hidden_size, config.query_size()));
@@ -32,16 +34,19 @@ WorkspacePlan plan_workspace(const ModelConfig& config, Precision precision, con
     if (tokens >= plan.threads * kLeastSliceRows)
       of_slices = plan.threads * ThreadShares::largest_piece(tokens, plan.threads, slice_unit(tokens, plan.threads), kSliceRows);
     const std::size_t scratch_rows = std::max(rows, of_slices);
-    plan.low = whole_lines(scratch_rows * plan.low_row_bytes / sizeof(float));
-    plan.scales = whole_lines(scratch_rows);
+    // An expert's rows may begin anywhere, and are read in whole tiles from there.
+    const std::size_t product_rows = std::max(scratch_rows, routed == 0 ? 0 : routed + kernels::kLowRows);
+    plan.low = whole_lines(product_rows * plan.low_row_bytes / sizeof(float));
+    plan.scales = whole_lines(product_rows);
     plan.summed = whole_lines(scratch_rows * config.hidden_size);
     // A row of the batch may begin anywhere, and its queries are read in whole tiles from there.
     const auto bf16_floats = [&](std::size_t size) { return whole_lines((rows + kernels::kLowRows) * low_row_bytes(Precision::bf16, size) / sizeof(float)); };
     plan.wide = std::max({plan.wide, bf16_floats(config.query_key_value_size())});
-    if (keeps_bf16_inner(compute, config, precision))
-      plan.inner = whole_lines(scratch_rows * low_row_bytes(Precision::bf16, config.intermediate_size) / sizeof(float));
+    if (keeps_inner) plan.inner = whole_lines(product_rows * low_row_bytes(Precision::bf16, config.intermediate_size) / sizeof(float));
     plan.mixed = std::max(plan.mixed, bf16_floats(config.query_size()));
   }
+  plan.routed = whole_lines(routed * config.hidden_size);
+  if (!keeps_inner) plan.wide = std::max(plan.wide, whole_lines(routed * inner));
   return plan;
 }
 
@@ -66,16 +71,16 @@ std::size_t Workspace::end_use() noexcept {
 
 std::size_t Workspace::bytes() const noexcept {
   const auto of = [](const auto& vector) { return vector.capacity() * sizeof(vector[0]); };
-  std::size_t bytes =
-      buffer_.size() * sizeof(float) + of(batch.ids) + of(batch.type_ids) + of(batch.cumulative_lengths) + of(pooled) + of(pooled2) + vocabulary.bytes();
+  std::size_t bytes = buffer_.size() * sizeof(float) + of(batch.ids) + of(batch.type_ids) + of(batch.cumulative_lengths) + of(pooled) + of(pooled2) +
+                      vocabulary.bytes() + routing.bytes();
   for (const auto& part : parts) bytes += part->bytes();
   return bytes;
 }
 
 std::size_t Workspace::used_bytes() const noexcept {
   const auto of = [](const auto& vector) { return vector.size() * sizeof(vector[0]); };
-  std::size_t bytes =
-      plan_.floats() * sizeof(float) + of(batch.ids) + of(batch.type_ids) + of(batch.cumulative_lengths) + of(pooled) + of(pooled2) + vocabulary.bytes();
+  std::size_t bytes = plan_.floats() * sizeof(float) + of(batch.ids) + of(batch.type_ids) + of(batch.cumulative_lengths) + of(pooled) + of(pooled2) +
+                      vocabulary.bytes() + routing.bytes();
   if (chunks.empty()) return bytes;
   for (const auto& part : parts) bytes += part->used_bytes();
   return bytes;

@@ -12,6 +12,7 @@
 #include "base/aligned_buffer.hpp"
 #include "base/fork.hpp"
 #include "engine/batch.hpp"
+#include "engine/experts.hpp"
 #include "engine/inputs.hpp"
 #include "engine/linear.hpp"
 #include "engine/model_config.hpp"
@@ -20,7 +21,7 @@
 
 namespace berth::engine {
 
-// Floats of each part; every part begins on a cache line. In low precision what is between two attentions (`summed`, `inner`, `low`, `scales`) is for whole
+// Floats of each part; every part begins on a cache line. Of layers with experts every token has top_k rows in `inner`, `low` and the inner part of `wide`. In low precision what is between two attentions (`summed`, `inner`, `low`, `scales`) is for whole
 // tiles, or for a slice of each thread, where those are more.
 struct WorkspacePlan {
   std::size_t hidden = 0;  // [tokens, hidden]: the residual stream
@@ -29,6 +30,7 @@ struct WorkspacePlan {
   std::size_t mixed = 0;      // [tokens, max(queries, hidden)]: what attention gives; a block's input where its norm comes first
   std::size_t summed = 0;     // [tokens, hidden]: a block's output plus residual, before its norm
   std::size_t convolved = 0;  // [tokens, hidden]: the convolution of the embeddings, where there is one
+  std::size_t routed = 0;     // [tokens * top_k, hidden]: what experts read and give, where there are some
   std::size_t attention = 0;  // per thread: scratch of the longest row's attention
   std::size_t threads = 0;
   std::size_t inner = 0;          // [tokens, intermediate] in BF16, where it is kept so
@@ -37,7 +39,7 @@ struct WorkspacePlan {
   std::size_t scales = 0;         // [tokens]: of the 8-bit rows
   std::size_t tiles = 0;          // per thread: scratch of FP32 products by tiles
 
-  std::size_t floats() const noexcept { return hidden + wide + mixed + summed + convolved + (attention + tiles) * threads + inner + low + scales; }
+  std::size_t floats() const noexcept { return hidden + wide + mixed + summed + convolved + routed + (attention + tiles) * threads + inner + low + scales; }
 };
 
 // Tokens that a thread takes through all that is between two attentions at a time, about; and what their number is a multiple of: tiles, pairs of them where
@@ -89,7 +91,8 @@ class Workspace {
   float* mixed() noexcept { return wide() + plan_.wide; }
   float* summed() noexcept { return mixed() + plan_.mixed; }
   float* convolved() noexcept { return summed() + plan_.summed; }
-  float* attention(std::size_t slot) noexcept { return convolved() + plan_.convolved + slot * plan_.attention; }
+  float* routed() noexcept { return convolved() + plan_.convolved; }
+  float* attention(std::size_t slot) noexcept { return routed() + plan_.routed + slot * plan_.attention; }
   std::uint16_t* inner_bf16() noexcept { return reinterpret_cast<std::uint16_t*>(attention(plan_.threads)); }
   // For rows from `first` on. Its place depends on no row's size, so slices of the batch may hold different activations at a time.
   LowRows low(std::size_t first = 0) noexcept {
@@ -110,6 +113,7 @@ class Workspace {
   RaggedBatch batch;
   PositionTables positions;                       // reserve it for the batch, too
   ThreadShares shares;                            // of its tokens, where threads take slices of it (engine/encoder.cpp)
+  Routing routing;                                // reserve it for the batch, too
   ChunkedRows chunks;                             // the batch's rows, by prepare_chunks
   std::vector<std::unique_ptr<Workspace>> parts;  // what they are computed in, one for each thread
   std::vector<float> pooled;                      // [rows, ...]: between pooling, dense modules and heads

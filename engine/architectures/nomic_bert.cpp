@@ -16,8 +16,20 @@ void refuse_options(const base::JsonObject& json) {
   for (const char* key : {"prenorm", "parallel_block", "causal", "use_rms_norm", "scale_attn_by_inverse_layer_idx"}) refuse_flag(json, key, true);
   refuse_flag(json, "scale_attn_weights", false);
   if (json.has("rotary_emb_scale_base")) refuse(json, "rotary_emb_scale_base", "null");
-  for (const char* key : {"num_experts", "moe_every_n_layers"})
-    if (json.integer_or(key, 0, 0, 1 << 20) > 0) refuse(json, key, "0");
+}
+
+// Which layers have experts, and how many of them a token goes through. What trains them, and which of the file's two forms of their arithmetic is meant
+// ("moe_impl"), changes no result. Normalised weights do, and only one of those forms knows them: nobody can say what such a file means.
+void read_experts(const base::JsonObject& json, ModelConfig& config) {
+  ExpertsSpec experts{.every = size_or(json, "moe_every_n_layers", 0, 0, 1 << 20)};
+  if (experts.every == 0) return;
+  experts.count = static_cast<std::size_t>(json.integer("num_experts", 1, kMostExperts));
+  experts.top_k = static_cast<std::size_t>(json.integer("moe_top_k", 1, static_cast<std::int64_t>(experts.count)));
+  for (const char* key : {"moe_normalize_expert_weights", "expert_choice_router"}) refuse_flag(json, key, true);
+  if (json.integer_or("num_shared_experts", 0, 0, 1 << 20) > 0) refuse(json, "num_shared_experts", "0");
+  if (json.integer_or("ffn_div", 1, 1, 1 << 20) > 1) refuse(json, "ffn_div", "1");
+  if (json.string_or("activation_function", "gelu") != "gelu") refuse(json, "activation_function", "gelu, in models with experts");
+  config.experts = experts;
 }
 
 struct Inner {
@@ -65,6 +77,7 @@ void read_feed_forward(const base::JsonObject& json, const loaders::TensorStore&
 void read_nomic_bert(const base::JsonObject& json, const loaders::TensorStore& tensors, ModelConfig& config) {
   refuse_options(json);
   read_feed_forward(json, tensors, config);
+  read_experts(json, config);
   const std::size_t multiple = size_or(json, "pad_vocab_size_multiple", 1, 1, 1 << 16);
   config.vocab_size = (config.vocab_size + multiple - 1) / multiple * multiple;
   Biases& biases = config.body.biases;
@@ -88,6 +101,10 @@ void read_nomic_bert(const base::JsonObject& json, const loaders::TensorStore& t
 TensorNames nomic_names() {
   TensorNames names = kNomicNames;
   names.position_embeddings = "embeddings.position_embeddings";  // without rotary ones
+  names.router = "encoder.layers.{i}.mlp.router.layer";
+  names.expert_intermediates = "encoder.layers.{i}.mlp.experts.mlp.w1";
+  names.expert_outputs = "encoder.layers.{i}.mlp.experts.mlp.w2";
+  names.expert_bias = "encoder.layers.{i}.mlp.experts.bias";
   return names;
 }
 
@@ -110,7 +127,7 @@ HeadSpec masked_lm(std::string_view class_suffix) {
 
 const ArchitectureSpec kNomicBert{
     .model_type = "nomic_bert",
-    .summary = "NomicBERT as it was published: rotary positions, SwiGLU; no mixture of experts",
+    .summary = "NomicBERT as it was published: rotary positions, SwiGLU; or GELU and, in some layers, a mixture of experts",
     .prefixes = {"", "bert.", "nomic_bert."},
     .position_types = {},
     .marker_key = "n_embd",

@@ -81,7 +81,6 @@ TEST(Architectures, UnknownValuesAreRefused) {
   expect_refused("nomic-bert", "activation_function", "relu", {"relu", "swiglu"});
   for (const char* key : {"prenorm", "parallel_block", "causal", "use_rms_norm"}) expect_refused("nomic-bert", key, true, {"true", "false"});
   expect_refused("nomic-bert", "rotary_emb_scale_base", 512, {"512", "null"});
-  expect_refused("nomic-bert", "num_experts", 8, {"8"});
   expect_refused("jina-bert", "feed_forward_type", "swiglu", {"swiglu", "geglu"});
   expect_refused("jina-bert-qk-post-norm", "feed_forward_type", "original", {"original"});
   expect_refused("deberta-seqcls", "talking_head", true, {"true", "false"});

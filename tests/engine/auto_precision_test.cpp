@@ -29,7 +29,9 @@ TEST(AutoPrecision, DependsOnTheInstructionSetAndTheArchitecture) {
   pre_norm.body.pre_norm = true;
   ModelConfig disentangled = plain();
   disentangled.disentangled.span = 256;
-  for (const auto& [config, word] : {std::pair{gated, "gate"}, {pre_norm, "norms before"}, {disentangled, "disentangled"}}) {
+  ModelConfig experts = plain();
+  experts.experts.count = 8;
+  for (const auto& [config, word] : {std::pair{gated, "gate"}, {pre_norm, "norms before"}, {disentangled, "disentangled"}, {experts, "experts"}}) {
     EXPECT_EQ(auto_precision(config, Isa::amx).precision, Precision::bf16) << word;
     EXPECT_NE(auto_precision(config, Isa::amx).reason.find(word), std::string::npos);
     EXPECT_EQ(auto_precision(config, Isa::avx512vnni).precision, Precision::fp32) << word;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <cstring>
 #include <string>
 #include <thread>
@@ -10,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/model.hpp"
+#include "tests/engine/expert_model.hpp"
 #include "tests/engine/inputs.hpp"
 #include "tests/support/sanitized.hpp"
 #include "tests/support/threads.hpp"
@@ -48,6 +50,27 @@ TEST_P(Concurrency, ModelsComeAndGo) {
   }
   for (std::thread& host : hosts) host.join();
   for (const auto& result : results) EXPECT_EQ(result, results.front());
+}
+
+// Teams of threads that are layers apart while experts are picked (engine/experts.cpp): few tokens, and other experts in every call.
+TEST_P(Concurrency, ExpertsArePickedByEachCallForItself) {
+  const ExpertModel files(2);
+  const auto load = [&](int threads) { return Model::load(files.directory(), {.threads = threads, .precision = GetParam()}); };
+  std::vector<std::vector<std::int32_t>> rows;
+  for (std::int32_t i = 0; i < 6; ++i)
+    for (std::int32_t k = 0; k < 1 + 5 * i; ++k) (k == 0 ? rows.emplace_back() : rows.back()).push_back((7 * i + (i % 2 + 1) * k) % 96);
+  const auto encode = [&](const Model& model, std::size_t i) { return outputs(model, {ids_input(rows[i])}); };
+  const auto one = load(1);
+  const auto model = load(3);
+  std::vector<std::thread> callers;
+  std::atomic<int> wrong{0};
+  for (std::size_t caller = 0; caller < 2; ++caller)
+    callers.emplace_back([&, caller] {
+      for (std::size_t i = caller; i < (kSanitized ? 12 : 120); ++i)
+        if (encode(*model, i % rows.size()) != encode(*one, i % rows.size())) ++wrong;
+    });
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(wrong, 0);
 }
 
 // Many callers do not mean many workers: a model of three threads has two, whoever calls.

@@ -94,8 +94,9 @@ TEST_P(TorchModels, HaveTheSameBits) {
     }
   }
 }
-// F32, F16 and BF16; packed queries, keys and values, also head by head; a convolution; layers that share weights.
-INSTANTIATE_TEST_SUITE_P(Cases, TorchModels, testing::Values("bert", "bert-fp16", "bert-bf16", "nomic-bert", "deberta", "deberta-v2-xl-style", "albert-groups"),
+// F32, F16 and BF16; packed queries, keys and values, also head by head; a convolution; layers that share weights; experts, stacked.
+INSTANTIATE_TEST_SUITE_P(Cases, TorchModels,
+                         testing::Values("bert", "bert-fp16", "bert-bf16", "nomic-bert", "nomic-bert-moe", "deberta", "deberta-v2-xl-style", "albert-groups"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), '-', '_');

@@ -14,6 +14,7 @@ import numpy as np
 
 import derive_gemma as gemma
 import derive_models as models
+import derive_nomic as nomic
 import derive_qwen as qwen
 import derive_rms as rms
 import derive_t5 as t5
@@ -80,6 +81,7 @@ CASES = {
         config=config_of("deberta", "DebertaModel", **{**DEBERTA, "position_biased_input": True}, max_relative_positions=-1, pos_att_type=["p2c"]),
         make=weights.make_deberta, run=models.deberta, prefix="", head=None, outputs=lambda model, x: {}, notes="p2c alone, absolute positions"),
     **gemma.CASES,
+    **nomic.CASES,
     **qwen.CASES,
     **rms.CASES,
     **t5.CASES,
@@ -118,14 +120,15 @@ def save(path, tensors):
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
-def write_case(name, config, make, run, prefix, head, outputs, notes, published=None, kind=models.Model, files=None, texts=()):
-    maker = weights.Maker(sum(name.encode()), prefix)
+def write_case(name, config, make, run, prefix, head, outputs, notes, published=None, kind=models.Model, files=None, texts=(), seed=None,
+               longest=LONGEST):
+    maker = weights.Maker(sum(name.encode()) if seed is None else seed, prefix)
     make(maker, config)
     if head:
         head(maker, config)
     model = kind(config, maker.tensors, prefix)
     expected, scales = {}, {}
-    groups = [("", ROWS), ("long.", (config.get("max_position_embeddings", LONGEST) - 2,))] + [("text.", [len(ids) for _, ids in texts])] * bool(texts)
+    groups = [("", ROWS), ("long.", (config.get("max_position_embeddings", longest) - 2,))] + [("text.", [len(ids) for _, ids in texts])] * bool(texts)
     for group, lengths in groups:
         width = max(lengths)
         types_there = "type_vocab_size" in config
