@@ -1,6 +1,7 @@
 #include "engine/architectures/rope.hpp"
 
 #include <string>
+#include <utility>
 
 #include "engine/model_config.hpp"
 
@@ -21,9 +22,14 @@ std::vector<double> rope_frequencies(const base::JsonObject& parameters, double 
 void use_rope(const base::JsonObject& json, double theta, ModelConfig& config) {
   expect_pairs(json, config);
   theta = json.number_or("rope_theta", theta, 1.0, 1e12);
-  const char* key = json.has("rope_parameters") ? "rope_parameters" : "rope_scaling";
-  use_rotary(config,
-             {.frequencies = json.has(key) ? rope_frequencies(json.object(key), theta, config.head_size) : rotary_frequencies(theta, config.head_size)});
+  const char *key = "rope_parameters", *older = "rope_scaling";
+  const auto read = [&](const char* from) {
+    return json.has(from) ? rope_frequencies(json.object(from), theta, config.head_size) : rotary_frequencies(theta, config.head_size);
+  };
+  std::vector<double> frequencies = read(json.has(key) ? key : older);
+  // Of both the library takes the older.
+  if (json.has(key) && json.has(older) && read(older) != frequencies) refuse(json, older, "null, or what \"rope_parameters\" says");
+  use_rotary(config, {.frequencies = std::move(frequencies)});
 }
 
 void use_stated_rope(const base::JsonObject& json, ModelConfig& config) {

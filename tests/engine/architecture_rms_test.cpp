@@ -61,6 +61,21 @@ TEST(RmsArchitectures, EuroBertSaysItsRotaryBase) {
   });
 }
 
+TEST(RmsArchitectures, RotaryPositionsAreSaidOnceOrAlike) {
+  const auto frequencies = [](const Json& parameters, const Json& scaling) {
+    return config_of("eurobert-tokencls",
+                     [&](Json& json) {
+                       json["rope_parameters"] = parameters;
+                       json["rope_scaling"] = scaling;
+                     })
+        .rotaries[0]
+        .frequencies;
+  };
+  const Json plain = {{"rope_type", "default"}, {"rope_theta", 10000.0}}, linear = {{"rope_type", "linear"}, {"rope_theta", 10000.0}, {"factor", 2.0}};
+  EXPECT_EQ(frequencies(linear, linear), frequencies(linear, nullptr));
+  expect_error(ErrorCode::unsupported, {"rope_scaling", "null", "rope_parameters"}, [&] { frequencies(plain, linear); });
+}
+
 TEST(RmsArchitectures, EuroBertsDecoderIsItsOwnUnlessSaid) {
   const auto edited = [](const std::function<void(Json&)>& edit) { return config_of("eurobert-mlm", edit).head; };
   EXPECT_EQ(edited([](Json&) {}).decoder, "lm_head");
