@@ -89,7 +89,9 @@ std::string describe_model(const ModelFacts& facts) {
   const double inner = inner_products * static_cast<double>(config.intermediate_size);
   const double experts = static_cast<double>(config.experts.top_k) * inner + static_cast<double>(config.experts.count);
   info["flop_per_token"] = 2.0 * hidden * (layers * (attention + inner) + expert_layers * (experts - inner));
-  info["flop_per_token_squared"] = layers * 4.0 * static_cast<double>(config.query_size());
+  double views = 0.0;  // of the whole row; a causal layer's tokens see half of it
+  for (const LayerPlan& layer : config.plan) views += layer.behind == 0 ? 0.5 : 1.0;
+  info["flop_per_token_squared"] = views * 4.0 * static_cast<double>(config.query_size());
   return base::dump(info);
 }
 

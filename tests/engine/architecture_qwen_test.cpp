@@ -185,6 +185,7 @@ TEST(QwenArchitectures, EmbeddingsAreOfTheAppendedToken) {
   EXPECT_EQ(model->max_length(), 48U) << "as many positions as there are, not model_max_length";
   EXPECT_EQ(encode_texts(*model, {"ab 1"}, {.prompt_name = "query"}), encode_texts(*model, {"Instruct: Find what answers it\nQuery:ab 1"}));
   EXPECT_NE(encode_texts(*model, {"ab 1"}, {.prompt_name = "query"}), encode_texts(*model, {"ab 1"}));
+  EXPECT_EQ(Json::parse(model->info())["flop_per_token_squared"], 3 * 2.0 * 80) << "half of what layers do that see the whole row";
 }
 
 // With mean pooling; what comes behind a stretch is of no matter to it, and what is before it is.

@@ -283,27 +283,6 @@ TEST(Classifier, ACacheThatCannotBeWrittenIsNoErrorEither) {
 
 TEST(Classifier, AFolderThatCannotBeWrittenIsNoError) { EXPECT_FALSE(ExampleCache::write("/no/such/folder/x.embeddings", {}, 1, {}, {})); }
 
-// A directory may get another model while the one that was there is still in use: what that one gives is not kept for the other.
-TEST(Exemplars, OfFilesThatHaveChangedAreNotKept) {
-  const Folder folder;
-  const fs::path directory = folder.directory.path() / "model", cache = folder.directory.path() / "p.embeddings";
-  fs::copy(kIntent, directory, fs::copy_options::recursive);
-  ProfileSpec profile;
-  profile.labels.resize(1);
-  profile.labels[0].examples = {"play some music"};
-  const auto old = Model::load(directory.native(), {});
-  EXPECT_EQ(Exemplars(*old, profile, {}, cache, directory).cached(), 0U);
-  const std::string kept = base::read_file(cache, 1 << 20);
-  EXPECT_EQ(Exemplars(*old, profile, {}, cache, directory).cached(), 1U);
-  base::Json config = base::read_json_file(directory / "config.json");
-  config["layer_norm_eps"] = 0.5;
-  std::ofstream(directory / "config.json") << config.dump();
-  EXPECT_EQ(Exemplars(*old, profile, {}, cache, directory).cached(), 0U);
-  EXPECT_TRUE(base::read_file(cache, 1 << 20) == kept);
-  fs::remove(directory / "config.json");
-  EXPECT_EQ(Exemplars(*old, profile, {}, cache, directory).cached(), 0U) << "no error: the model runs";
-}
-
 // Many examples, more than fit one block of similarities, against a plain loop.
 TEST(Exemplars, ManyExamples) {
   constexpr std::size_t kExamples = 3001, kDimensions = 24, kRows = 1500;

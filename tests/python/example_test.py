@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The support service in examples/: after.py answers, and differs from before.py by its import alone.
-usage: example_test.py REPOSITORY, with the package on the path. FastAPI is used where it is installed; else stand-ins give the handler its names."""
+usage: example_test.py BERTH REPOSITORY, with the package on the path. FastAPI is used where it is installed; else stand-ins give the handler its names."""
 import asyncio
 import difflib
 import importlib.util
@@ -10,7 +10,8 @@ import sys
 import types
 import unittest
 
-REPOSITORY = pathlib.Path(sys.argv.pop(1)).resolve()
+REPOSITORY = pathlib.Path(sys.argv.pop(2)).resolve()
+del sys.argv[1]
 SERVICE = REPOSITORY / "examples/support_service"
 
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """What has to agree with something else: the structs and prototypes with berth.h, the stubs with the code.
-usage: interface_test.py REPOSITORY CC, with the package on the path."""
+usage: interface_test.py BERTH REPOSITORY, with the package on the path; CC names the C compiler."""
 import ast
 import ctypes
 import inspect
+import os
 import pathlib
 import re
 import subprocess
@@ -14,7 +15,8 @@ import unittest
 import berth
 from berth import _inputs, _library
 
-REPOSITORY, CC = pathlib.Path(sys.argv.pop(1)), sys.argv.pop(1)
+REPOSITORY, CC = pathlib.Path(sys.argv.pop(2)), os.environ.get("CC", "cc")
+del sys.argv[1]
 HEADER = (REPOSITORY / "include/berth/berth.h").read_text(encoding="utf-8")
 
 

@@ -46,6 +46,7 @@ class Model:
         default_prompt_name: str | None = None,
         truncate_dim: int | None = None,
         device: object = None,
+        adapter: str | PathLike[str] | None = None,
     ) -> None: ...
     @property
     def hidden_size(self) -> int: ...
