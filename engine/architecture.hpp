@@ -108,9 +108,19 @@ struct Biases {
   bool position_key = true;
 };
 
+// Of an encoder-decoder model the second stack of layers. They are stored as two each: attention to the decoder's own tokens, then attention to what the
+// encoder gave with the feed-forward block.
+struct DecoderNames {
+  std::string_view position_embeddings = {};
+  std::string_view embedding_norm = {};
+  TensorNames self_attention = {};   // the attention's own alone
+  TensorNames cross_attention = {};  // per layer
+};
+
 // How the layers are built. The description gives it as the architecture usually is; reading config.json may change it.
 struct BodySpec {
   TensorNames names = {};
+  DecoderNames decoder = {};  // of models that have one (ModelConfig::decoder)
   NormKind norms = NormKind::layer;
   bool norms_store_excess = false;      // a norm multiplies with 1 + its stored weight
   bool norms_each_head = false;         // query_norm and key_norm

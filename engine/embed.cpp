@@ -12,7 +12,7 @@ namespace {
 // The place of each token of a row in the position table.
 class Positions {
  public:
-  explicit Positions(const ModelConfig& config) : skip_(config.body.positions_skip_padding), padding_(config.padding_id) {}
+  explicit Positions(const ModelConfig& config) : skip_(config.body.positions_skip_padding), padding_(config.padding_id), count_(config.first_position) {}
 
   std::size_t next(std::int32_t id) noexcept {
     if (!skip_) return count_++;
@@ -23,11 +23,12 @@ class Positions {
  private:
   bool skip_;
   std::int32_t padding_;
-  std::size_t count_ = 0;
+  std::size_t count_;
 };
 
 // out [tokens, embedding size] = scale * word[id] + token_type[type] + position[place in its row] + task_type[0].
-void look_up(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, const RaggedBatch& batch, float* out) noexcept {
+// A decoder's tokens have the id before theirs and the positions of a table of their own.
+void look_up(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, const RaggedBatch& batch, bool moved, float* out) noexcept {
   const std::size_t size = config.embedding_size;
   const auto adapt = [&](float* to, const TableView& table, std::size_t index) noexcept {
     if (table.added != nullptr) table.added->add(compute.kernels, index, 1, to);
@@ -39,14 +40,15 @@ void look_up(const Compute& compute, const ModelConfig& config, const ModelWeigh
   };
   const auto look_up_row = [&](std::size_t row) noexcept {
     Positions positions(config);
-    for (std::size_t t = batch.cumulative_lengths[row]; t < batch.cumulative_lengths[row + 1]; ++t) {
+    const std::size_t begin = batch.cumulative_lengths[row];
+    for (std::size_t t = begin; t < batch.cumulative_lengths[row + 1]; ++t) {
       float* to = out + t * size;
-      const auto id = static_cast<std::size_t>(batch.ids[t]);
+      const auto id = static_cast<std::size_t>(!moved ? batch.ids[t] : t == begin ? config.decoder.start_id : batch.ids[t - 1]);
       compute.kernels.load_row(to, weights.word_embeddings.row(id), weights.word_embeddings.type, size);
       adapt(to, weights.word_embeddings, id);
       if (config.embedding_scale != 1.0F) compute.kernels.scale(to, config.embedding_scale, size);
       add(to, weights.token_type_embeddings, static_cast<std::size_t>(batch.type_ids[t]));
-      add(to, weights.position_embeddings, positions.next(batch.ids[t]));
+      add(to, moved ? weights.decoder_position_embeddings : weights.position_embeddings, positions.next(batch.ids[t]));
       add(to, weights.task_type_embeddings, 0);
     }
   };
@@ -64,7 +66,7 @@ void embed(const Compute& compute, const ModelConfig& config, const ModelWeights
   const bool projects_first = projects && config.body.project_before_norm;
   float* hidden = workspace.hidden();
   float* found = projects ? workspace.wide() : hidden;
-  look_up(compute, config, weights, workspace.batch, found);
+  look_up(compute, config, weights, workspace.batch, false, found);
   if (projects_first) run_linear(compute, weights.embedding_projection, {.x = found, .y = hidden, .rows = tokens});
   float* normed = projects_first ? hidden : found;
   const std::size_t size = projects_first ? config.hidden_size : config.embedding_size;
@@ -75,6 +77,13 @@ void embed(const Compute& compute, const ModelConfig& config, const ModelWeights
   if (last) return;
   run_linear(compute, weights.embedding_projection, {.x = found, .y = hidden, .rows = tokens});
   if (reader != nullptr) lower_rows(compute, *reader, hidden, tokens, workspace.low());
+}
+
+void embed_moved(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, const Linear* reader, Workspace& workspace) noexcept {
+  float* hidden = workspace.hidden();
+  look_up(compute, config, weights, workspace.batch, true, hidden);
+  run_norm(compute, weights.decoder_embedding_norm, config.layer_norm_epsilon, hidden, hidden, workspace.batch.tokens(), config.hidden_size, reader,
+           workspace.low());
 }
 
 void convolve(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, Workspace& workspace) noexcept {

@@ -41,17 +41,15 @@ class LayerRun {
         x_(workspace.hidden() + slice.first * config.hidden_size),
         summed_(workspace.summed() + slice.scratch * config.hidden_size) {}
 
-  // x to queries, keys and values.
+  // x to queries, keys and values; or to queries alone, whose keys and values what the encoder gave becomes.
   void before_attention() noexcept {
     const float* in = block_input(layer_.attention_norm, &layer_.query_key_value);
-    if (attends_bf16_rows(compute_, config_, layer_, plan_, precision_)) {
-      run_linear(
-          compute_, layer_.query_key_value,
-          {.low = low_, .y_bf16 = bf16_rows(workspace_.wide_bf16(), config_.query_key_value_size()), .rows = slice_.count, .next = &layer_.attention_output});
-      return;
+    project(layer_.query_key_value, in, 0, layer_.crosses() ? &layer_.key_value : &layer_.attention_output);
+    if (layer_.crosses()) {
+      const float* memory = rows(workspace_.memory(), config_.hidden_size);
+      lower_rows(compute_, layer_.key_value, memory, slice_.count, low_);
+      project(layer_.key_value, memory, config_.query_size(), &layer_.attention_output);
     }
-    run_linear(compute_, layer_.query_key_value,
-               {.x = in, .low = low_, .y = rows(workspace_.wide(), config_.query_key_value_size()), .rows = slice_.count, .next = &layer_.attention_output});
     norm_heads(layer_.query_norm, 0, config_.query_size());
     norm_heads(layer_.key_norm, config_.query_size(), config_.key_size());
   }
@@ -71,7 +69,7 @@ class LayerRun {
     end_block(layer_.attention_norm, layer_.attention_outer_norm, layer_.attention_result_norm, first_inner());
     if (layer_.experts.present()) {
       experts_block();
-    } else {
+    } else if (layer_.feeds_forward()) {
       feed_forward_block();
     }
   }
@@ -82,8 +80,25 @@ class LayerRun {
     return all + slice_.first * low_row_bytes(Precision::bf16, size) / sizeof(*all);
   }
 
-  // The feed-forward block's first product. Experts read the stream as it is: each lowers its rows for itself.
-  const Linear* first_inner() const noexcept { return layer_.experts.present() ? nullptr : &layer_.intermediate; }
+  // The product reads x, which is in low_, too, and writes what attention reads, from value `begin` of every token on.
+  void project(const Linear& linear, const float* x, std::size_t begin, const Linear* next) noexcept {
+    const std::size_t size = config_.query_key_value_size();
+    LinearArgs args{.x = x, .low = low_, .rows = slice_.count, .next = next};
+    if (attends_bf16_rows(compute_, config_, layer_, plan_, precision_)) {
+      args.y_bf16 = bf16_rows(workspace_.wide_bf16(), size) + begin;
+      args.y_stride = low_row_bytes(Precision::bf16, size) / sizeof(*args.y_bf16);
+    } else {
+      args.y = rows(workspace_.wide(), size) + begin;
+      args.y_stride = size;
+    }
+    run_linear(compute_, linear, args);
+  }
+
+  // The product behind attention's block, of this layer or of the next. Experts read the stream as it is: each lowers its rows for itself.
+  const Linear* first_inner() const noexcept {
+    if (!layer_.feeds_forward()) return next_;
+    return layer_.experts.present() ? nullptr : &layer_.intermediate;
+  }
 
   // Over all tokens: there are no slices then (runs_slices).
   void experts_block() noexcept {
@@ -208,7 +223,9 @@ bool runs_slices(const Compute& compute, const ModelConfig& config, const ModelW
   constexpr std::size_t kCachedWeights = std::size_t{8} << 20;
   const auto threads = static_cast<std::size_t>(compute.pool.threads());
   const Precision precision = weights.layer_precision;
-  if (config.body.pre_norm || config.convolution.width > 0 || config.experts.count > 0 || !keeps_bf16_inner(compute, config, precision)) return false;
+  if (config.body.pre_norm || config.convolution.width > 0 || config.experts.count > 0 || config.decoder.layers > 0 ||
+      !keeps_bf16_inner(compute, config, precision))
+    return false;
   for (const LayerPlan& plan : config.plan)
     if (!attends_bf16_rows(compute, config, weights.layers[plan.weights], plan, precision)) return false;
   const std::size_t least = threads * (weights.layers.front().product_bytes() <= kCachedWeights ? kLeastSliceRows : kSliceRows);
@@ -220,11 +237,17 @@ const Linear* reader_of(const ModelConfig& config, const ModelWeights& weights, 
   return i < end && !config.body.pre_norm ? &weights.layers[config.plan[i].weights].query_key_value : nullptr;
 }
 
-// Layers [0, end) of a plain stack.
-void run_layers(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::size_t end, bool sliced, Workspace& workspace) noexcept {
+// Layers of the plan, [begin, end), one stack.
+struct Stack {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+
+void run_layers(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, Stack stack, bool sliced, Workspace& workspace) noexcept {
+  const auto [begin, end] = stack;
   const std::size_t tokens = workspace.batch.tokens();
   const Compute inside{.kernels = compute.kernels, .low = compute.low, .pool = one_thread()};
-  const auto layer = [&](const Compute& with, std::size_t i, Slice slice) {
+  const auto layer = [&, end = end](const Compute& with, std::size_t i, Slice slice) {
     const bool convolves = i == 0 && config.convolution.width > 0;  // its result has a norm of its own
     const Linear* next = convolves ? nullptr : reader_of(config, weights, i + 1, end);
     return LayerRun(with, config, weights.layers[config.plan[i].weights], config.plan[i], next, workspace, slice);
@@ -234,7 +257,7 @@ void run_layers(const Compute& compute, const ModelConfig& config, const ModelWe
   };
   const Slice all{.count = tokens};
   if (!sliced) {
-    for (std::size_t i = 0; i < end; ++i) {
+    for (std::size_t i = begin; i < end; ++i) {
       layer(compute, i, all).before_attention();
       attention(i);
       layer(compute, i, all).after_attention();
@@ -246,11 +269,11 @@ void run_layers(const Compute& compute, const ModelConfig& config, const ModelWe
   const std::size_t unit = slice_unit(tokens, threads);
   const std::size_t scratch = ThreadShares::largest_piece(tokens, threads, unit, kSliceRows);  // plan_workspace has as much for each thread
   const bool team = compute.pool.is_team();                                                    // each of whose members would deal for itself, at another moment
-  if (end > 0) layer(compute, 0, all).before_attention();
-  for (std::size_t i = 0; i < end; ++i) {
+  if (end > begin) layer(compute, begin, all).before_attention();
+  for (std::size_t i = begin; i < end; ++i) {
     attention(i);
     if (!team) workspace.shares.deal(tokens, threads, unit, kSliceRows);
-    const auto run = [&](ThreadShares::Piece piece, std::size_t slot) noexcept {
+    const auto run = [&, end = end](ThreadShares::Piece piece, std::size_t slot) noexcept {
       const Slice slice{.first = piece.first, .count = piece.count, .scratch = slot * scratch};
       layer(inside, i, slice).after_attention();
       if (i + 1 < end) layer(inside, i + 1, slice).before_attention();
@@ -264,26 +287,34 @@ void run_layers(const Compute& compute, const ModelConfig& config, const ModelWe
 
 // Few tokens take so little time that starting some ten parallel regions a layer would be much of it: one is started for all layers, whose threads stay
 // together. Many tokens gain nothing by it, and lose where one core is slower than the other. Nor does a model of hardly any weights.
-bool run_as_team(const ModelConfig& config, const ModelWeights& weights, std::size_t end, std::size_t tokens) noexcept {
+bool run_as_team(const ModelConfig& config, const ModelWeights& weights, Stack stack, std::size_t tokens) noexcept {
   constexpr std::size_t kMostTokens = 64;
   constexpr std::size_t kLeastWeights = std::size_t{4} << 20;
   if (tokens > kMostTokens) return false;
   std::size_t bytes = 0;
-  for (std::size_t i = 0; i < end; ++i) bytes += weights.layers[config.plan[i].weights].product_bytes();
+  for (std::size_t i = stack.begin; i < stack.end; ++i) bytes += weights.layers[config.plan[i].weights].product_bytes();
   return bytes >= kLeastWeights;
 }
 
-void run_layers(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::size_t end, Workspace& workspace) noexcept {
+void run_layers(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, Stack stack, Workspace& workspace) noexcept {
   const std::size_t tokens = workspace.batch.tokens();
   const bool sliced = runs_slices(compute, config, weights, tokens);
-  if (!run_as_team(config, weights, end, tokens)) {
-    run_layers(compute, config, weights, end, sliced, workspace);
+  if (!run_as_team(config, weights, stack, tokens)) {
+    run_layers(compute, config, weights, stack, sliced, workspace);
     return;
   }
   workspace.shares.deal(std::min(static_cast<std::size_t>(compute.pool.threads()), base::Team::kMostMembers));
   compute.pool.as_team([&](const base::ThreadPool& pool) noexcept {
-    run_layers({.kernels = compute.kernels, .low = compute.low, .pool = pool, .shares = &workspace.shares}, config, weights, end, sliced, workspace);
+    run_layers({.kernels = compute.kernels, .low = compute.low, .pool = pool, .shares = &workspace.shares}, config, weights, stack, sliced, workspace);
   });
+}
+
+// What the encoder gave becomes what the decoder's layers attend to.
+void run_decoder(const Compute& compute, const ModelConfig& config, const ModelWeights& weights, std::size_t end, Workspace& workspace) noexcept {
+  const Stack stack{.begin = config.encoder_plan(), .end = end};
+  std::copy_n(workspace.hidden(), workspace.batch.tokens() * config.hidden_size, workspace.memory());
+  embed_moved(compute, config, weights, reader_of(config, weights, stack.begin, stack.end), workspace);
+  run_layers(compute, config, weights, stack, workspace);
 }
 
 }  // namespace
@@ -305,7 +336,8 @@ void run_encoder(const Compute& compute, const ModelConfig& config, const ModelW
   embed(compute, config, weights, reader_of(config, weights, 0, end), workspace);
   const bool convolves = config.convolution.width > 0 && end > 0;
   if (convolves) convolve(compute, config, weights, workspace);
-  run_layers(compute, config, weights, end, workspace);
+  run_layers(compute, config, weights, {.end = std::min(end, config.encoder_plan())}, workspace);
+  if (end > config.encoder_plan()) run_decoder(compute, config, weights, end, workspace);
   if (!layers && weights.final_norm.present())
     run_norm(compute, weights.final_norm, config.layer_norm_epsilon, workspace.hidden(), workspace.hidden(), workspace.batch.tokens(), config.hidden_size,
              nullptr, workspace.low());

@@ -32,11 +32,14 @@ std::size_t run_token_steps(const Compute& compute, const ModelConfig& config, s
   return run_steps(compute, config, steps, tokens, config.hidden_size, workspace);
 }
 
-// The last token of a row that is not `padding_id`; the first where there is none.
-std::size_t last_token(const RaggedBatch& batch, std::size_t row, std::int64_t padding_id) {
-  std::size_t token = batch.cumulative_lengths[row + 1] - 1;
-  while (token > batch.cumulative_lengths[row] && batch.ids[token] == padding_id) --token;
-  return token;
+// The last token of a row that is not the padding, the first where there is none; or the last that is the mark, the last of all where there is none.
+std::size_t last_token(const RaggedBatch& batch, std::size_t row, const HeadConfig& head) {
+  const std::size_t begin = batch.cumulative_lengths[row];
+  const std::size_t last = batch.cumulative_lengths[row + 1] - 1;
+  const bool mark = head.pooling == HeadPooling::last_mark;
+  std::size_t token = last;
+  while (token > begin && (mark ? batch.ids[token] != head.mark_id : batch.ids[token] == head.padding_id)) --token;
+  return mark && batch.ids[token] != head.mark_id ? last : token;
 }
 
 // out[i, v] = x[i] . table[v] + bias[v]. The table's rows are read once, in their own type.
@@ -65,10 +68,10 @@ void run_row_head(const Compute& compute, const ModelConfig& config, std::span<c
     pool(compute, {&mode, 1}, size, workspace.batch, workspace.pooled.data(), workspace.pooled2.data());
     workspace.pooled.swap(workspace.pooled2);
     steps = steps.last(1);  // the mean of its outputs is its output of the mean
-  } else if (pooling == HeadPooling::last) {
+  } else if (pooling == HeadPooling::last || pooling == HeadPooling::last_mark) {
     workspace.pooled.resize(rows * size);
     for (std::size_t row = 0; row < rows; ++row)
-      std::copy_n(workspace.hidden() + last_token(workspace.batch, row, config.head.padding_id) * size, size, workspace.pooled.data() + row * size);
+      std::copy_n(workspace.hidden() + last_token(workspace.batch, row, config.head) * size, size, workspace.pooled.data() + row * size);
   } else {
     workspace.pooled.resize(rows * size);
     pool(compute, {&mode, 1}, size, workspace.batch, workspace.hidden(), workspace.pooled.data());

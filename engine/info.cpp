@@ -47,6 +47,7 @@ std::string describe_model(const ModelFacts& facts) {
   info["task"] = task_name(config.head.kind);
   info["hidden_size"] = config.hidden_size;
   info["num_layers"] = config.num_layers;
+  if (config.decoder.layers > 0) info["num_decoder_layers"] = config.decoder.layers;
   info["num_heads"] = config.num_heads;
   info["num_key_value_heads"] = config.num_key_value_heads;
   info["head_size"] = config.head_size;
@@ -88,7 +89,8 @@ std::string describe_model(const ModelFacts& facts) {
   const double attention = static_cast<double>(config.query_key_value_size() + config.query_size());
   const double inner = inner_products * static_cast<double>(config.intermediate_size);
   const double experts = static_cast<double>(config.experts.top_k) * inner + static_cast<double>(config.experts.count);
-  info["flop_per_token"] = 2.0 * hidden * (layers * (attention + inner) + expert_layers * (experts - inner));
+  const double feed_forwards = layers - static_cast<double>(config.decoder.layers);  // a layer of a decoder's attends twice
+  info["flop_per_token"] = 2.0 * hidden * (layers * attention + (feed_forwards - expert_layers) * inner + expert_layers * experts);
   double views = 0.0;  // of the whole row; a causal layer's tokens see half of it
   for (const LayerPlan& layer : config.plan) views += layer.behind == 0 ? 0.5 : 1.0;
   info["flop_per_token_squared"] = views * 4.0 * static_cast<double>(config.query_size());

@@ -27,8 +27,10 @@ void set_common(Gemm& gemm, const Linear& layer, const LinearArgs& args, const P
   if constexpr (requires { gemm.c_is_bf16; }) {
     gemm.c_is_bf16 = args.y_bf16 != nullptr;
     if (gemm.c_is_bf16) gemm.ldc = low_row_bytes(Precision::bf16, layer.out) / sizeof(std::uint16_t);
+    if (args.y_stride != 0) gemm.ldc = args.y_stride;
     gemm.c = gemm.c_is_bf16 ? static_cast<void*>(args.y_bf16 + task.first * gemm.ldc) : args.y + task.first * gemm.ldc;
   } else {
+    if (args.y_stride != 0) gemm.ldc = args.y_stride;
     gemm.c = args.y + task.first * gemm.ldc;
   }
   gemm.rows = task.rows;

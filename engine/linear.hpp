@@ -23,8 +23,9 @@ struct LinearArgs {
   const float* x = nullptr;         // [rows, layer.in]; read by FP32 layers
   std::size_t x_stride = 0;         // between the rows of x; 0: dense
   LowRows low = {};                 // the same rows, read by the others
-  float* y = nullptr;               // [rows, layer.out], dense
+  float* y = nullptr;               // [rows, layer.out]
   std::uint16_t* y_bf16 = nullptr;  // or this: BF16 with rows of low_row_bytes(bf16, layer.out), zeros at their ends; not of FP32 layers
+  std::size_t y_stride = 0;         // between the rows of y or of y_bf16, where they are parts of wider ones; 0: dense
   std::size_t rows = 0;
   kernels::Activation activation = kernels::Activation::none;
   const float* residual = nullptr;  // [rows, layer.out], dense, or null

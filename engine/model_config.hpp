@@ -65,6 +65,13 @@ struct ExpertsSpec {
   bool in_layer(std::size_t stored) const noexcept { return count > 0 && every > 0 && stored % every == 1; }
 };
 
+// The decoder of an encoder-decoder model. It runs over the same row, moved on by one token, with layers of its own behind the encoder's; each of its tokens
+// sees what is before it, and all that the encoder gave.
+struct DecoderSpec {
+  std::size_t layers = 0;     // 0: the model has none
+  std::int32_t start_id = 0;  // in the first token's place
+};
+
 inline constexpr std::size_t kWholeRow = std::numeric_limits<std::size_t>::max();
 inline constexpr std::size_t kNoRotary = std::numeric_limits<std::size_t>::max();
 
@@ -78,8 +85,8 @@ struct LayerPlan {
 };
 
 // Where a sequence classifier goes from tokens to rows: it reads the first token, the last that is not padding, or the mean of all, or its last step reads the
-// mean of what the others give.
-enum class HeadPooling : unsigned char { first, last, mean, late };
+// mean of what the others give; or the last token that is a certain one.
+enum class HeadPooling : unsigned char { first, last, mean, late, last_mark };
 
 struct HeadConfig {
   HeadKind kind = HeadKind::none;
@@ -87,6 +94,7 @@ struct HeadConfig {
   std::size_t outputs = 0;                     // of each token or row; for masked_lm the vocabulary
   HeadPooling pooling = HeadPooling::first;    // sequence_classifier
   std::int64_t padding_id = -1;                // HeadPooling::last: an id that does not count, also where the text has it; -1: none
+  std::int64_t mark_id = -1;                   // HeadPooling::last_mark; a row without it has its last token
   std::string_view decoder;                    // masked_lm: empty where it is the word embeddings
   std::vector<std::string_view> decoder_bias;  // empty: none
 };
@@ -96,7 +104,7 @@ struct ModelConfig {
   BodySpec body;
   std::size_t hidden_size = 0;
   std::size_t embedding_size = 0;  // of the tables
-  std::size_t num_layers = 0;      // as config.json counts them
+  std::size_t num_layers = 0;      // as config.json counts them, without a decoder's
   std::size_t num_heads = 0;
   std::size_t num_key_value_heads = 0;  // each is read by as many heads of queries
   std::size_t head_size = 0;
@@ -104,6 +112,7 @@ struct ModelConfig {
   std::size_t vocab_size = 0;
   std::size_t max_positions = 0;    // tokens a row may have
   std::size_t position_rows = 0;    // of the position table
+  std::size_t first_position = 0;   // the first token's row of it
   std::size_t type_vocab_size = 0;  // 0: no token types
   std::size_t task_types = 0;       // rows of the table of task types
   std::int32_t padding_id = 0;      // where BodySpec::positions_skip_padding
@@ -113,7 +122,7 @@ struct ModelConfig {
   // Layers that share weights: layer i runs `inner_layers` stored ones after another. Without sharing there is one for each.
   std::size_t inner_layers = 1;
   std::size_t stored_layers = 0;
-  std::vector<LayerPlan> plan;  // [num_layers * inner_layers], in running order
+  std::vector<LayerPlan> plan;  // [num_layers * inner_layers], in running order; behind them the decoder's, two for each of its layers
 
   float embedding_scale = 1.0F;  // of the word embeddings
   float attention_scale = 0.0F;
@@ -125,6 +134,7 @@ struct ModelConfig {
   DisentangledSpec disentangled;
   ConvolutionSpec convolution;
   ExpertsSpec experts;
+  DecoderSpec decoder;
 
   HeadConfig head;
   std::vector<std::string> labels;  // by index; of sequence and token classifiers
@@ -137,6 +147,7 @@ struct ModelConfig {
   std::size_t query_size() const noexcept { return num_heads * head_size; }
   std::size_t key_size() const noexcept { return num_key_value_heads * head_size; }
   std::size_t query_key_value_size() const noexcept { return query_size() + 2 * key_size(); }
+  std::size_t encoder_plan() const noexcept { return plan.size() - 2 * decoder.layers; }  // where a decoder's begin
   std::size_t queries_a_key() const noexcept { return num_heads / num_key_value_heads; }  // heads that share one's keys
 
   bool has_sequence_classifier() const noexcept { return head.kind == HeadKind::sequence_classifier; }

@@ -21,7 +21,7 @@ using base::ErrorCode;
 struct BodyBinder {
   Binder& binder;
   const ModelConfig& config;
-  const TensorNames& names = config.body.names;
+  const TensorNames& names = config.body.names;  // but for a decoder's layers
   const std::string prefix;
 
   std::string full(std::string_view name) const { return prefix + std::string(name); }
@@ -40,6 +40,22 @@ struct BodyBinder {
     if (!names.embedding_projection.empty())
       binder.linear(weights.embedding_projection, full(names.embedding_projection), config.hidden_size, size, Precision::fp32,
                     config.body.biases.embedding_projection);
+    if (config.decoder.layers == 0) return;
+    binder.table(weights.decoder_position_embeddings, full(config.body.decoder.position_embeddings), config.position_rows, size);
+    norm(weights.decoder_embedding_norm, full(config.body.decoder.embedding_norm), size);
+  }
+
+  // The names of a stored layer, and which it is of those that have them.
+  struct Stored {
+    const TensorNames& names;
+    std::size_t number;
+    bool crosses;
+  };
+  Stored stored(std::size_t index) const {
+    const std::size_t decoder = config.stored_layers - 2 * config.decoder.layers;
+    if (index < decoder) return {names, index, false};
+    const bool crosses = (index - decoder) % 2 == 1;
+    return {crosses ? config.body.decoder.cross_attention : config.body.decoder.self_attention, (index - decoder) / 2, crosses};
   }
 
   // The norm whose outputs a layer's queries, keys and values are made from; null when there is none. Of layers that share weights, the last one's: it has
@@ -48,9 +64,14 @@ struct BodyBinder {
     if (config.body.pre_norm && (index > 0 || config.body.first_attention_norm)) return &weights.layers[index].attention_norm;
     std::size_t place = config.plan.size() - 1;
     while (place > 0 && config.plan[place].weights != index) --place;
+    if (config.decoder.layers > 0 && place == config.encoder_plan()) return &weights.decoder_embedding_norm;
     const bool projected = !names.embedding_projection.empty() && !config.body.project_before_norm;
     if (place == 0) return projected ? nullptr : &weights.embedding_norm;
-    return place == 1 && config.convolution.width > 0 ? &weights.convolution_norm : &weights.layers[config.plan[place - 1].weights].output_norm;
+    return place == 1 && config.convolution.width > 0 ? &weights.convolution_norm : last_norm(weights, config.plan[place - 1].weights);
+  }
+  const Norm* last_norm(const ModelWeights& weights, std::size_t index) const {
+    const LayerWeights& layer = weights.layers[index];
+    return stored(index).names.output_norm.empty() ? &layer.attention_norm : &layer.output_norm;
   }
   // A turned value is a mix of two: what one of them is multiplied with cannot be taken back behind attention.
   bool turns_values() const {
@@ -63,7 +84,8 @@ struct BodyBinder {
   }
 
   void feed_forward(LayerWeights& to, Precision precision, std::size_t index) const {
-    const auto at = [&](std::string_view pattern) { return full(layer_name(pattern, index, config.inner_layers)); };
+    const auto& [names, number, crosses] = stored(index);
+    const auto at = [&, number = number](std::string_view pattern) { return full(layer_name(pattern, number, config.inner_layers)); };
     const std::size_t hidden = config.hidden_size;
     const std::size_t inner = config.intermediate_size;
     const Biases& biases = config.body.biases;
@@ -86,22 +108,39 @@ struct BodyBinder {
     binder.linear(to.output, at(names.output), hidden, inner, precision, biases.output);
   }
 
-  void layer(ModelWeights& weights, Precision precision, std::size_t index) const {
+  // Queries, keys and values: of attention to the encoder's rows the queries apart.
+  void projections(ModelWeights& weights, Precision precision, std::size_t index) const {
     LayerWeights& to = weights.layers[index];
-    const auto at = [&](std::string_view pattern) { return full(layer_name(pattern, index, config.inner_layers)); };
+    const auto& [names, number, crosses] = stored(index);
+    const auto at = [&, number = number](std::string_view pattern) { return full(layer_name(pattern, number, config.inner_layers)); };
     const std::size_t hidden = config.hidden_size;
-    const std::size_t queries = config.query_size();
-    const Biases& biases = config.body.biases;
+    const bool bias = config.body.biases.query_key_value;
+    if (crosses) {
+      binder.linear(to.query_key_value, at(names.query), config.query_size(), hidden, precision, bias);
+      binder.reads_norm(layer_input_norm(weights, index));
+      binder.linear(to.key_value, std::array{at(names.key), at(names.value)}, config.key_size(), hidden, precision, bias);
+      binder.reads_norm(last_norm(weights, config.plan[config.encoder_plan() - 1].weights));
+      return;
+    }
     if (config.body.heads_interleaved) {
       binder.interleaved(to.query_key_value, at(names.query_key_value), at(names.query_bias), at(names.value_bias), config.num_heads, config.head_size, hidden,
                          precision);
     } else if (names.query_key_value.empty()) {
-      binder.grouped(to.query_key_value, {at(names.query), at(names.key), at(names.value)}, config.queries_a_key(), config.key_size(), hidden, precision,
-                     biases.query_key_value);
+      binder.grouped(to.query_key_value, {at(names.query), at(names.key), at(names.value)}, config.queries_a_key(), config.key_size(), hidden, precision, bias);
     } else {
-      binder.linear(to.query_key_value, at(names.query_key_value), config.query_key_value_size(), hidden, precision, biases.query_key_value);
+      binder.linear(to.query_key_value, at(names.query_key_value), config.query_key_value_size(), hidden, precision, bias);
     }
     binder.reads_norm(layer_input_norm(weights, index));
+  }
+
+  void layer(ModelWeights& weights, Precision precision, std::size_t index) const {
+    LayerWeights& to = weights.layers[index];
+    const auto& [names, number, crosses] = stored(index);
+    const auto at = [&, number = number](std::string_view pattern) { return full(layer_name(pattern, number, config.inner_layers)); };
+    const std::size_t hidden = config.hidden_size;
+    const std::size_t queries = config.query_size();
+    const Biases& biases = config.body.biases;
+    projections(weights, precision, index);
     binder.linear(to.attention_output, at(names.attention_output), hidden, queries, precision, biases.attention_output);
     if (!turns_values()) binder.reads_values({.count = config.num_key_value_heads, .size = config.head_size, .queries_a_key = config.queries_a_key()});
     if (!names.query_norm.empty()) norm(to.query_norm, at(names.query_norm), config.body.norms_each_head ? config.head_size : queries);
@@ -109,6 +148,7 @@ struct BodyBinder {
     if (index > 0 || config.body.first_attention_norm) norm(to.attention_norm, at(names.attention_norm), hidden);
     if (!names.attention_outer_norm.empty()) norm(to.attention_outer_norm, at(names.attention_outer_norm), hidden);
     if (!names.attention_result_norm.empty()) norm(to.attention_result_norm, at(names.attention_result_norm), hidden);
+    if (names.output_norm.empty()) return;  // attention alone
     feed_forward(to, precision, index);
     norm(to.output_norm, at(names.output_norm), hidden);
     if (!names.output_result_norm.empty()) norm(to.output_result_norm, at(names.output_result_norm), hidden);

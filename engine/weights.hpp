@@ -76,14 +76,15 @@ struct ExpertWeights {
 };
 
 struct LayerWeights {
-  Linear query_key_value;  // [queries + keys + values, hidden]: one product instead of three
+  Linear query_key_value;  // [queries + keys + values, hidden]: one product instead of three; of attention to the encoder's rows the queries alone
+  Linear key_value;        // [keys + values, hidden] of attention to the encoder's rows; else none, with out 0
   Norm query_norm;
   Norm key_norm;
   Linear attention_output;
   Norm attention_norm;
   Norm attention_outer_norm;
   Norm attention_result_norm;
-  Linear intermediate;  // [intermediate, hidden]; twice as many outputs where there is a gate
+  Linear intermediate;  // [intermediate, hidden]; twice as many outputs where there is a gate; none, with out 0, where only attention is here
   Linear output;
   ExpertWeights experts;  // in place of these two
   Norm output_norm;
@@ -92,8 +93,11 @@ struct LayerWeights {
   std::vector<kernels::PackedF32> position_keys;
   std::vector<kernels::PackedF32> position_queries;
 
+  bool crosses() const noexcept { return key_value.out > 0; }
+  bool feeds_forward() const noexcept { return intermediate.out > 0 || experts.present(); }
   std::size_t product_bytes() const noexcept {
-    return query_key_value.weight_bytes() + attention_output.weight_bytes() + intermediate.weight_bytes() + output.weight_bytes() + experts.weight_bytes();
+    return query_key_value.weight_bytes() + key_value.weight_bytes() + attention_output.weight_bytes() + intermediate.weight_bytes() + output.weight_bytes() +
+           experts.weight_bytes();
   }
 };
 
@@ -110,6 +114,8 @@ struct ModelWeights {
   TableView token_type_embeddings;
   TableView task_type_embeddings;
   Norm embedding_norm;
+  TableView decoder_position_embeddings;
+  Norm decoder_embedding_norm;
   Linear embedding_projection;       // from the tables' size to the hidden size; or none, with out 0
   std::vector<LayerWeights> layers;  // as stored
   Norm final_norm;

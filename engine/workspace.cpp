@@ -25,6 +25,7 @@ WorkspacePlan plan_workspace(const ModelConfig& config, Precision precision, con
   plan.summed = plan.hidden;
   plan.threads = static_cast<std::size_t>(compute.pool.threads());
   plan.convolved = config.convolution.width == 0 ? 0 : plan.hidden;
+  plan.memory = config.decoder.layers == 0 ? 0 : plan.hidden;
   plan.attention = whole_lines(attention_scratch(compute, config, precision, longest));
   if (precision == Precision::fp32 && compute.low.gemm_f32 != nullptr) plan.tiles = whole_lines(compute.low.gemm_f32_scratch(tokens, widest));
   if (precision != Precision::fp32) {

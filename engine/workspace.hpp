@@ -30,6 +30,7 @@ struct WorkspacePlan {
   std::size_t mixed = 0;      // [tokens, max(queries, hidden)]: what attention gives; a block's input where its norm comes first
   std::size_t summed = 0;     // [tokens, hidden]: a block's output plus residual, before its norm
   std::size_t convolved = 0;  // [tokens, hidden]: the convolution of the embeddings, where there is one
+  std::size_t memory = 0;     // [tokens, hidden]: what the encoder gave, where a decoder reads it
   std::size_t routed = 0;     // [tokens * top_k, hidden]: what experts read and give, where there are some
   std::size_t attention = 0;  // per thread: scratch of the longest row's attention
   std::size_t threads = 0;
@@ -39,7 +40,9 @@ struct WorkspacePlan {
   std::size_t scales = 0;         // [tokens]: of the 8-bit rows
   std::size_t tiles = 0;          // per thread: scratch of FP32 products by tiles
 
-  std::size_t floats() const noexcept { return hidden + wide + mixed + summed + convolved + routed + (attention + tiles) * threads + inner + low + scales; }
+  std::size_t floats() const noexcept {
+    return hidden + wide + mixed + summed + convolved + memory + routed + (attention + tiles) * threads + inner + low + scales;
+  }
 };
 
 // Tokens that a thread takes through all that is between two attentions at a time, about; and what their number is a multiple of: tiles, pairs of them where
@@ -91,7 +94,8 @@ class Workspace {
   float* mixed() noexcept { return wide() + plan_.wide; }
   float* summed() noexcept { return mixed() + plan_.mixed; }
   float* convolved() noexcept { return summed() + plan_.summed; }
-  float* routed() noexcept { return convolved() + plan_.convolved; }
+  float* memory() noexcept { return convolved() + plan_.convolved; }
+  float* routed() noexcept { return memory() + plan_.memory; }
   float* attention(std::size_t slot) noexcept { return routed() + plan_.routed + slot * plan_.attention; }
   std::uint16_t* inner_bf16() noexcept { return reinterpret_cast<std::uint16_t*>(attention(plan_.threads)); }
   // For rows from `first` on. Its place depends on no row's size, so slices of the batch may hold different activations at a time.

@@ -13,7 +13,7 @@ namespace berth::engine {
 namespace {
 
 // By "layer_types", or all but every n-th.
-std::vector<bool> read_sliding(const base::JsonObject& json, std::size_t layers) {
+std::vector<bool> read_sliding_pattern(const base::JsonObject& json, std::size_t layers) {
   if (const auto types = read_layer_types(json, layers)) return *types;
   const std::size_t every = size_or(json, "sliding_window_pattern", 6, 1, 1 << 16);
   std::vector<bool> sliding(layers);
@@ -41,7 +41,7 @@ void read_gemma3(const base::JsonObject& json, const loaders::TensorStore&, Mode
   config.attention_scale = 1.0F / std::sqrt(static_cast<float>(json.number_or("query_pre_attn_scalar", 256.0, 1e-6, 1e6)));
   const std::size_t window = size_or(json, "sliding_window", 4096, 1, 1 << 30) / 2;
   const double local_theta = json.number_or("rope_local_base_freq", 10000.0, 1.0, 1e12);
-  use_layer_kinds(read_sliding(json, config.num_layers), window, read_full_frequencies(json, config.head_size),
+  use_layer_kinds(read_sliding_pattern(json, config.num_layers), window, read_full_frequencies(json, config.head_size),
                   read_kind_frequencies(json, kSlidingAttention, local_theta, config.head_size), config);
 }
 

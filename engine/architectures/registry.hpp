@@ -7,6 +7,7 @@
 // clang-format off
 #define BERTH_ARCHITECTURES(entry) \
   entry(kAlbert)                   \
+  entry(kBart)                     \
   entry(kBert)                     \
   entry(kCamembert)                \
   entry(kData2VecText)             \

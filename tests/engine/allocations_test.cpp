@@ -121,7 +121,7 @@ TEST_P(Allocations, OfIdsIntoTheCallersMemory) {
 // Layers that are built otherwise: keys that heads share, norms of heads and behind blocks, windows, causal attention, a table of relative positions for each layer;
 // experts that are picked anew in every call.
 TEST(AllocationsOfReferenceCases, OfIdsIntoTheCallersMemory) {
-  for (const char* name : {"eurobert", "gemma3", "qwen3", "umt5", "nomic-bert-moe"})
+  for (const char* name : {"eurobert", "gemma3", "qwen3", "umt5", "nomic-bert-moe", "bart"})
     for (const char* precision : {"fp32", "bf16", "int8"}) {
       LoadOptions options;
       options.threads = 2;

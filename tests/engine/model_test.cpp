@@ -218,7 +218,7 @@ TEST(ModelClassify, AHeadInTheWeightsIsEnoughWhereTheConfigNamesNoClass) {
 TEST(ModelFiles, UnsupportedModelTypeListsTheSupportedOnes) {
   EditedModel edited("bert");
   edited.replace("config.json", "\"model_type\": \"bert\"", "\"model_type\": \"gpt2\"");
-  expect_error(ErrorCode::unsupported, {"config.json", "model_type", "\"gpt2\"", "albert, bert, camembert"}, [&] { load(edited.directory()); });
+  expect_error(ErrorCode::unsupported, {"config.json", "model_type", "\"gpt2\"", "albert, bart, bert, camembert"}, [&] { load(edited.directory()); });
 }
 
 TEST(ModelFiles, ImpossibleConfigValues) {

@@ -98,7 +98,7 @@ class Reference : public testing::TestWithParam<Parameter> {
 TEST_P(Reference, HiddenStatesAndHeadsOfIds) {
   for (const ReferenceInputs& set : case_.input_sets()) {
     const auto inputs = set.inputs();
-    for (std::size_t layer = 0; layer <= model_->config().num_layers; ++layer) {
+    for (std::size_t layer = 0; layer <= model_->config().plan.size() / model_->config().inner_layers; ++layer) {
       const std::string name = set.prefix + "hidden_states." + std::to_string(layer);
       if (!case_.tensor(name)) continue;
       engine::TokenValues tokens;

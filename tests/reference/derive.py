@@ -12,6 +12,7 @@ import sys
 
 import numpy as np
 
+import derive_bart as bart
 import derive_gemma as gemma
 import derive_models as models
 import derive_nomic as nomic
@@ -80,6 +81,7 @@ CASES = {
     "deberta": dict(
         config=config_of("deberta", "DebertaModel", **{**DEBERTA, "position_biased_input": True}, max_relative_positions=-1, pos_att_type=["p2c"]),
         make=weights.make_deberta, run=models.deberta, prefix="", head=None, outputs=lambda model, x: {}, notes="p2c alone, absolute positions"),
+    **bart.CASES,
     **gemma.CASES,
     **nomic.CASES,
     **qwen.CASES,
@@ -121,7 +123,7 @@ def save(path, tensors):
 
 
 def write_case(name, config, make, run, prefix, head, outputs, notes, published=None, kind=models.Model, files=None, texts=(), seed=None,
-               longest=LONGEST):
+               longest=LONGEST, ids=None):
     maker = weights.Maker(sum(name.encode()) if seed is None else seed, prefix)
     make(maker, config)
     if head:
@@ -136,12 +138,13 @@ def write_case(name, config, make, run, prefix, head, outputs, notes, published=
         inputs["input_ids"][:] = config["pad_token_id"]
         values = {}
         for row, length in enumerate(lengths):
-            ids, types = np.array(texts[row][1]) if group == "text." else maker.random.integers(5, config["vocab_size"], length), None
-            inputs["input_ids"][row, :length], inputs["attention_mask"][row, :length] = ids, 1
+            random_ids = ids or (lambda random, config, length: random.integers(5, config["vocab_size"], length))
+            row_ids, types = np.array(texts[row][1]) if group == "text." else random_ids(maker.random, config, length), None
+            inputs["input_ids"][row, :length], inputs["attention_mask"][row, :length] = row_ids, 1
             if types_there:
                 types = np.sort(maker.random.integers(0, config["type_vocab_size"], length))
                 inputs["token_type_ids"][row, :length] = types
-            states = run(model, ids, types)
+            states = run(model, row_ids, types)
             last = model.finish(states[-1])
             given = {"last_hidden_state": last, **outputs(model, last)}
             if group == "":
