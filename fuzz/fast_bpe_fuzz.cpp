@@ -3,8 +3,8 @@
 #include <array>
 #include <filesystem>
 
+#include "fuzz/directory.hpp"
 #include "fuzz/fuzz.hpp"
-#include "tests/support/temp_directory.hpp"
 #include "tokenizer/tokenizer.hpp"
 
 namespace {
@@ -14,18 +14,10 @@ using namespace berth;
 constexpr char kCut = '\xfe';
 constexpr std::array kFiles = {"vocab.txt", "bpe.codes", "tokenizer_config.json"};
 
-// In memory where there is such a place: a target that waits for a disk tries little.
-const test::TempDirectory& directory() {
-  static const bool in_memory = std::filesystem::is_directory("/dev/shm") && std::getenv("TMPDIR") == nullptr && ::setenv("TMPDIR", "/dev/shm", 1) == 0;
-  static_cast<void>(in_memory);
-  static const test::TempDirectory made;
-  return made;
-}
-
 void write_files(std::string_view input) {
   for (std::size_t i = 0; i < kFiles.size(); ++i) {
     const std::size_t end = i + 1 == kFiles.size() ? input.size() : std::min(input.find(kCut), input.size());
-    directory().write(kFiles[i], input.substr(0, end));
+    fuzz::directory().write(kFiles[i], input.substr(0, end));
     input.remove_prefix(std::min(end + 1, input.size()));
   }
 }
@@ -64,6 +56,6 @@ std::vector<std::string> berth::fuzz::seeds() {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   write_files({reinterpret_cast<const char*>(data), size});
-  fuzz::only_errors([] { use(tokenizer::Tokenizer::load(directory().path())); });
+  fuzz::only_errors([] { use(tokenizer::Tokenizer::load(fuzz::directory().path())); });
   return 0;
 }

@@ -1,22 +1,21 @@
-// Any bytes as the config.json of a small model with experts, whose weights are what they are: an error, or a model that gives numbers for some tokens, or says
-// that they are none.
+// Any bytes as the config.json of small models, one with experts and one with a decoder, whose weights are what they are: an error, or a model that gives numbers for
+// some tokens, or says that they are none.
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <iterator>
 #include <span>
 
 #include "engine/model.hpp"
+#include "fuzz/directory.hpp"
 #include "fuzz/fuzz.hpp"
 #include "tests/support/normals.hpp"
 #include "tests/support/safetensors_writer.hpp"
-#include "tests/support/temp_directory.hpp"
 
 namespace {
 
 using namespace berth;
 
-constexpr std::uint64_t kHidden = 4, kInner = 3, kExperts = 3, kVocabulary = 8;
+constexpr std::uint64_t kHidden = 4, kInner = 3, kExperts = 3, kVocabulary = 8, kPositions = 16;
 
 std::string weights() {
   std::vector<test::TensorToWrite> tensors;
@@ -48,37 +47,56 @@ std::string weights() {
     add(layer + "mlp.experts.mlp.w2", {kExperts * kInner, kHidden});
     add(layer + "mlp.experts.bias", {kHidden});
   }
+  add("shared.weight", {kVocabulary, kHidden});
+  for (const std::string stack : {"encoder.", "decoder."}) {
+    add(stack + "embed_positions.weight", {kPositions + 2, kHidden});
+    norm(stack + "layernorm_embedding");
+    for (const std::string& layer : {stack + "layers.0.", stack + "layers.1."}) {
+      for (const std::string& attention : {layer + "self_attn", layer + "encoder_attn"}) {
+        for (const char* part : {".q_proj", ".k_proj", ".v_proj", ".out_proj"}) linear(attention + part, kHidden, kHidden);
+        norm(attention + "_layer_norm");
+      }
+      linear(layer + "fc1", kInner, kHidden);
+      linear(layer + "fc2", kHidden, kInner);
+      norm(layer + "final_layer_norm");
+    }
+  }
+  linear("classification_head.dense", kHidden, kHidden);
+  linear("classification_head.out_proj", 2, kHidden);
   return test::safetensors(tensors);
 }
 
-const test::TempDirectory& directory() {
-  static const bool in_memory = std::filesystem::is_directory("/dev/shm") && std::getenv("TMPDIR") == nullptr && ::setenv("TMPDIR", "/dev/shm", 1) == 0;
-  static_cast<void>(in_memory);
-  static const test::TempDirectory made;
-  static const std::filesystem::path written = made.write("model.safetensors", weights());
-  static_cast<void>(written);
-  return made;
-}
-
-std::string config(const std::string& experts) {
+std::string with_experts(const std::string& experts) {
   return R"({"model_type":"nomic_bert","vocab_size":8,"n_embd":4,"n_layer":3,"n_head":2,"n_inner":3,"n_positions":16,"activation_function":"gelu",)"
          R"("type_vocab_size":1,"layer_norm_epsilon":1e-5,"rotary_emb_fraction":1.0,"qkv_proj_bias":true)" +
          experts + "}";
 }
 
+std::string with_decoder(const std::string& more) {
+  return R"({"model_type":"bart","vocab_size":8,"d_model":4,"encoder_layers":1,"decoder_layers":2,"encoder_attention_heads":2,"decoder_attention_heads":2,)"
+         R"("encoder_ffn_dim":3,"decoder_ffn_dim":3,"activation_function":"gelu","max_position_embeddings":16,"scale_embedding":true)" +
+         more + "}";
+}
+
 }  // namespace
 
 std::vector<std::string> berth::fuzz::seeds() {
-  return {config(R"(,"num_experts":3,"moe_top_k":2,"moe_every_n_layers":2)"),
-          config(R"(,"num_experts":3,"moe_top_k":1,"moe_every_n_layers":3,"moe_normalize_expert_weights":false,"num_shared_experts":0,"ffn_div":1)"),
-          config(R"(,"num_experts":0,"moe_top_k":4,"moe_every_n_layers":2)"), config(R"(,"num_experts":3,"moe_every_n_layers":0)"), config("")};
+  return {with_experts(R"(,"num_experts":3,"moe_top_k":2,"moe_every_n_layers":2)"),
+          with_experts(R"(,"num_experts":3,"moe_top_k":1,"moe_every_n_layers":3,"moe_normalize_expert_weights":false,"num_shared_experts":0,"ffn_div":1)"),
+          with_experts(R"(,"num_experts":0,"moe_top_k":4,"moe_every_n_layers":2)"),
+          with_experts(R"(,"num_experts":3,"moe_every_n_layers":0)"),
+          with_experts(""),
+          with_decoder(R"(,"decoder_start_token_id":2,"eos_token_id":2)"),
+          with_decoder(R"(,"decoder_start_token_id":7,"eos_token_id":7,"architectures":["BartForSequenceClassification"])")};
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  directory().write("config.json", {reinterpret_cast<const char*>(data), size});
+  static const std::filesystem::path written = fuzz::directory().write("model.safetensors", weights());
+  static_cast<void>(written);
+  fuzz::directory().write("config.json", {reinterpret_cast<const char*>(data), size});
   for (const char* precision : {"fp32", "int8"}) {
     fuzz::only_errors([&] {
-      const auto model = engine::Model::load(directory().path().string(), {.threads = 1, .precision = precision});
+      const auto model = engine::Model::load(fuzz::directory().path().string(), {.threads = 1, .precision = precision});
       const std::int32_t ids[] = {1, 5, 2, 2, 7};
       berth_input input{};
       input.ids = ids;

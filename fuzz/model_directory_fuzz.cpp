@@ -5,12 +5,12 @@
 #include <filesystem>
 #include <fstream>
 
+#include "fuzz/directory.hpp"
 #include "fuzz/fuzz.hpp"
 #include "loaders/adapters.hpp"
 #include "loaders/model_directory.hpp"
 #include "loaders/tensors.hpp"
 #include "tests/support/safetensors_writer.hpp"
-#include "tests/support/temp_directory.hpp"
 
 namespace {
 
@@ -27,27 +27,19 @@ constexpr std::array kFiles = {"modules.json",
                                "model.safetensors.index.json",
                                "model-1.safetensors"};
 
-// In memory where there is such a place: a target that waits for a disk tries little.
-const test::TempDirectory& directory() {
-  static const bool in_memory = std::filesystem::is_directory("/dev/shm") && std::getenv("TMPDIR") == nullptr && ::setenv("TMPDIR", "/dev/shm", 1) == 0;
-  static_cast<void>(in_memory);
-  static const test::TempDirectory made;
-  return made;
-}
-
 void write_files(std::string_view input) {
   for (std::size_t i = 0; i < kFiles.size(); ++i) {
     const std::size_t end = i + 1 == kFiles.size() ? input.size() : std::min(input.find(kCut), input.size());
     const std::string_view content = input.substr(0, end);
     if (content.empty() && i + 1 < kFiles.size()) {
-      std::filesystem::remove(directory() / kFiles[i]);  // absent rather than empty: the format of an optional file
+      std::filesystem::remove(fuzz::directory() / kFiles[i]);  // absent rather than empty: the format of an optional file
     } else {
-      directory().write(kFiles[i], content);
+      fuzz::directory().write(kFiles[i], content);
     }
-    if (i + 1 == kFiles.size()) directory().write("2_Dense/model.safetensors", content);
+    if (i + 1 == kFiles.size()) fuzz::directory().write("2_Dense/model.safetensors", content);
     // The same folder as an adapter's.
-    if (i + 1 == kFiles.size()) directory().write("2_Dense/adapter_model.safetensors", content);
-    if (kFiles[i] == std::string_view("2_Dense/config.json")) directory().write("2_Dense/adapter_config.json", content);
+    if (i + 1 == kFiles.size()) fuzz::directory().write("2_Dense/adapter_model.safetensors", content);
+    if (kFiles[i] == std::string_view("2_Dense/config.json")) fuzz::directory().write("2_Dense/adapter_config.json", content);
     input.remove_prefix(std::min(end + 1, input.size()));
   }
 }
@@ -151,9 +143,9 @@ std::vector<std::string> berth::fuzz::seeds() {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   write_files({reinterpret_cast<const char*>(data), size});
-  std::filesystem::path encoder = directory().path();
+  std::filesystem::path encoder = fuzz::directory().path();
   fuzz::only_errors([&] {
-    const auto model = loaders::ModelDirectory::open(directory().path());
+    const auto model = loaders::ModelDirectory::open(fuzz::directory().path());
     encoder = model.encoder;
     adapt(model);
   });

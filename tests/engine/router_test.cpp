@@ -14,6 +14,7 @@
 #include "tests/support/expect_error.hpp"
 #include "tests/support/safetensors_writer.hpp"
 #include "tests/support/temp_directory.hpp"
+#include "tests/support/word_tokenizer.hpp"
 
 namespace berth::test {
 namespace {
@@ -23,14 +24,7 @@ using engine::Model;
 using engine::SparseVectors;
 using Weights = std::vector<std::pair<std::uint32_t, float>>;
 
-constexpr const char* kTokenizer = R"({"version":"1.0","truncation":null,"padding":null,
-  "added_tokens":[{"id":0,"content":"[UNK]","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true},
-                  {"id":1,"content":"[CLS]","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}],
-  "normalizer":{"type":"Lowercase"},"pre_tokenizer":{"type":"Whitespace"},
-  "post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"[CLS]","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],
-    "pair":[{"Sequence":{"id":"A","type_id":0}},{"Sequence":{"id":"B","type_id":1}}],
-    "special_tokens":{"[CLS]":{"id":"[CLS]","ids":[1],"tokens":["[CLS]"]}}},
-  "decoder":null,"model":{"type":"WordLevel","unk_token":"[UNK]","vocab":{"[UNK]":0,"[CLS]":1,"a":2,"cat":3,"sat":4,"mat":5}}})";
+constexpr std::string_view kWords = R"("a":2,"cat":3,"sat":4,"mat":5)";
 
 constexpr const char* kRouterModule = R"([{"idx":0,"name":"0","path":"","type":"sentence_transformers.models.Router"}])";
 constexpr const char* kSparseTypes = R"("types":{"query_0_SparseStaticEmbedding":"sentence_transformers.sparse_encoder.models.SparseStaticEmbedding",
@@ -56,7 +50,7 @@ struct SparseRouter : testing::Test {
     router(kSparseStructure);
     write("document_1_SpladePooling/config.json", R"({"pooling_strategy":"max","activation_function":"log1p_relu"})");
     write("query_0_SparseStaticEmbedding/config.json", R"({"frozen":true})");
-    write("query_0_SparseStaticEmbedding/tokenizer.json", kTokenizer);
+    write("query_0_SparseStaticEmbedding/tokenizer.json", word_tokenizer(kWords));
     write("query_0_SparseStaticEmbedding/tokenizer_config.json", R"({"model_max_length":4})");
     weights({0.25F, 7.0F, 0.0F, 1.5F, -2.0F, 0.5F});
   }
@@ -102,10 +96,8 @@ TEST_F(SparseRouter, QueriesAreCutAsTheTokenizersConfigSays) {
     write("query_0_SparseStaticEmbedding/tokenizer_config.json", config);
     return encode(*load(), text_inputs({"cat sat mat a dog"}), {.query = true})[0];
   };
-  std::string file = kTokenizer;
-  const std::string none = R"("truncation":null)";
-  file.replace(file.find(none), none.size(), R"("truncation":{"max_length":1,"strategy":"LongestFirst","stride":0,"direction":"Right"})");
-  write("query_0_SparseStaticEmbedding/tokenizer.json", file);
+  write("query_0_SparseStaticEmbedding/tokenizer.json",
+        word_tokenizer(kWords, R"("truncation":{"max_length":1,"strategy":"LongestFirst","stride":0,"direction":"Right"})"));
   EXPECT_EQ(cut("{}"), (Weights{{0, 0.25F}, {3, 1.5F}, {4, -2.0F}, {5, 0.5F}}));
   EXPECT_EQ(cut(R"({"model_max_length":2})"), (Weights{{3, 1.5F}, {4, -2.0F}}));
   EXPECT_EQ(cut(R"({"model_max_length":3,"truncation_side":"left"})"), (Weights{{0, 0.25F}, {5, 0.5F}}));
@@ -203,7 +195,7 @@ struct DenseRouter : testing::Test {
     write("modules.json", R"([{"idx":0,"name":"0","path":"r","type":"sentence_transformers.base.modules.router.Router"},
                               {"idx":1,"name":"1","path":"1_Normalize","type":"sentence_transformers.base.modules.normalize.Normalize"}])");
     write("r/router_config.json", "{" + std::string(kTypes) + "," + kStructure + R"(,"parameters":{"default_route":null}})");
-    write("r/query_0_StaticEmbedding/tokenizer.json", kTokenizer);
+    write("r/query_0_StaticEmbedding/tokenizer.json", word_tokenizer(kWords));
     size = Model::load(plain.string(), {.threads = 1})->embedding_size();
     table(size);
   }

@@ -12,6 +12,7 @@
 #include "tests/support/expect_error.hpp"
 #include "tests/support/safetensors_writer.hpp"
 #include "tests/support/temp_directory.hpp"
+#include "tests/support/word_tokenizer.hpp"
 
 namespace berth::test {
 namespace {
@@ -21,15 +22,7 @@ using engine::Model;
 using Rows = std::vector<std::vector<float>>;
 
 // Six words, lower case; [CLS] is there to be left away. The tokens have 1, 1, 3, 3, 5, 5, 7 and 16 letters: the middle is 4.
-constexpr const char* kTokenizer = R"({"version":"1.0","truncation":null,"padding":null,
-  "added_tokens":[{"id":0,"content":"[UNK]","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true},
-                  {"id":1,"content":"[CLS]","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}],
-  "normalizer":{"type":"Lowercase"},"pre_tokenizer":{"type":"Whitespace"},
-  "post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"[CLS]","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],
-    "pair":[{"Sequence":{"id":"A","type_id":0}},{"Sequence":{"id":"B","type_id":1}}],
-    "special_tokens":{"[CLS]":{"id":"[CLS]","ids":[1],"tokens":["[CLS]"]}}},
-  "decoder":null,"model":{"type":"WordLevel","unk_token":"[UNK]",
-    "vocab":{"[UNK]":0,"[CLS]":1,"a":2,"cat":3,"sat":4,"quickly":5,"extraordinarily?":6,"é":7}}})";
+constexpr std::string_view kWords = R"("a":2,"cat":3,"sat":4,"quickly":5,"extraordinarily?":6,"é":7)";
 
 // Row r of the table is r + 0.5, -r, 10 r.
 Rows table(std::size_t rows = 8) {
@@ -50,7 +43,7 @@ TensorToWrite f32(const std::string& name, const Rows& rows) {
 struct StaticModel : testing::Test {
   TempDirectory files;
   void SetUp() override {
-    files.write("tokenizer.json", kTokenizer);
+    files.write("tokenizer.json", word_tokenizer(kWords));
     files.write("config.json", R"({"model_type":"model2vec","architectures":["StaticModel"],"normalize":false,"hidden_dim":3})");
     files.write("model.safetensors", safetensors({f32("embeddings", table())}));
   }
@@ -92,10 +85,7 @@ TEST_F(StaticModel, MeansOfRows) {
 
 // The libraries use the tokenizer as its file describes it: what it cuts is gone, unknown words counting.
 TEST_F(StaticModel, CutAsTheTokenizersFileSays) {
-  std::string tokenizer = kTokenizer;
-  const std::string none = R"("truncation":null)";
-  tokenizer.replace(tokenizer.find(none), none.size(), R"("truncation":{"direction":"Right","max_length":3,"strategy":"LongestFirst","stride":0})");
-  files.write("tokenizer.json", tokenizer);
+  files.write("tokenizer.json", word_tokenizer(kWords, R"("truncation":{"direction":"Right","max_length":3,"strategy":"LongestFirst","stride":0})"));
   const auto model = load();
   std::vector<berth_row> rows;
   EXPECT_EQ(encode(*model, {"a dog cat sat", "cat cat cat"}, &rows), (Rows{{3.0F, -2.5F, 25.0F}, {3.5F, -3.0F, 30.0F}}));
@@ -196,7 +186,7 @@ TEST_F(StaticModel, SentenceTransformers) {
   };
   const auto load_other = [&] { return Model::load(other.path().string(), {.threads = 1}); };
   modules("0_StaticEmbedding", "");
-  other.write("0_StaticEmbedding/tokenizer.json", kTokenizer);
+  other.write("0_StaticEmbedding/tokenizer.json", word_tokenizer(kWords));
   other.write("0_StaticEmbedding/model.safetensors", safetensors({f32("embedding.weight", table())}));
   other.write("config_sentence_transformers.json", R"({"prompts":{},"default_prompt_name":null,"similarity_fn_name":"cosine"})");
   std::vector<berth_row> rows;

@@ -156,32 +156,34 @@ TEST_P(NonFiniteTest, AttentionOverInfiniteScoresIsNaN) {
   }
 }
 
-TEST_P(NonFiniteTest, LayerNormOfABadRowIsAllNaN) {
+// Three rows, the second with a bad value at each of its places in turn, through a norm: body(the result, the size of a row, that place).
+template <class Norm, class Body>
+void with_a_bad_row(Norm norm, const Body& body) {
   for (const std::size_t size : {1U, 3U, 16U, 31U, 33U})
     for (std::size_t i = 0; i < size; ++i)
       for (const float bad : {kNaN, kInfinity, -kInfinity}) {
+        SCOPED_TRACE(testing::Message() << bad << " at " << i << " of " << size);
         std::vector<float> x(3 * size);
         for (std::size_t j = 0; j < x.size(); ++j) x[j] = static_cast<float>(j % 5);
         x[size + i] = bad;
         const std::vector<float> ones(size, 1.0F);
-        kernels().layer_norm({x.data(), x.data(), size, ones.data(), nullptr, 3, size, 1e-12F});
-        for (std::size_t j = 0; j < x.size(); ++j) ASSERT_EQ(std::isfinite(x[j]), j / size != 1) << bad << " at " << i << " of " << size;
+        norm({x.data(), x.data(), size, ones.data(), nullptr, 3, size, 1e-12F});
+        body(x, size, i);
       }
+}
+
+TEST_P(NonFiniteTest, LayerNormOfABadRowIsAllNaN) {
+  with_a_bad_row(kernels().layer_norm, [](const std::vector<float>& x, std::size_t size, std::size_t) {
+    for (std::size_t j = 0; j < x.size(); ++j) ASSERT_EQ(std::isfinite(x[j]), j / size != 1);
+  });
 }
 
 // An infinite value makes the others zeros, as in PyTorch, and is NaN itself.
 TEST_P(NonFiniteTest, RmsNormOfABadRowKeepsIt) {
-  for (const std::size_t size : {1U, 3U, 16U, 31U, 33U})
-    for (std::size_t i = 0; i < size; ++i)
-      for (const float bad : {kNaN, kInfinity, -kInfinity}) {
-        std::vector<float> x(3 * size);
-        for (std::size_t j = 0; j < x.size(); ++j) x[j] = static_cast<float>(j % 5);
-        x[size + i] = bad;
-        const std::vector<float> ones(size, 1.0F);
-        kernels().rms_norm({x.data(), x.data(), size, ones.data(), nullptr, 3, size, 1e-12F});
-        ASSERT_TRUE(is_nan(x[size + i])) << bad << " at " << i << " of " << size;
-        for (std::size_t j = 0; j < x.size(); ++j) ASSERT_TRUE(j / size == 1 || std::isfinite(x[j])) << bad << " at " << i << " of " << size;
-      }
+  with_a_bad_row(kernels().rms_norm, [](const std::vector<float>& x, std::size_t size, std::size_t i) {
+    ASSERT_TRUE(is_nan(x[size + i]));
+    for (std::size_t j = 0; j < x.size(); ++j) ASSERT_TRUE(j / size == 1 || std::isfinite(x[j]));
+  });
 }
 
 // Pooling: a token that went wrong may not vanish behind the others.
