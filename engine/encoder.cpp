@@ -223,9 +223,7 @@ bool runs_slices(const Compute& compute, const ModelConfig& config, const ModelW
   constexpr std::size_t kCachedWeights = std::size_t{8} << 20;
   const auto threads = static_cast<std::size_t>(compute.pool.threads());
   const Precision precision = weights.layer_precision;
-  if (config.body.pre_norm || config.convolution.width > 0 || config.experts.count > 0 || config.decoder.layers > 0 ||
-      !keeps_bf16_inner(compute, config, precision))
-    return false;
+  if (config.body.pre_norm || config.convolution.width > 0 || config.experts.count > 0 || !keeps_bf16_inner(compute, config, precision)) return false;
   for (const LayerPlan& plan : config.plan)
     if (!attends_bf16_rows(compute, config, weights.layers[plan.weights], plan, precision)) return false;
   const std::size_t least = threads * (weights.layers.front().product_bytes() <= kCachedWeights ? kLeastSliceRows : kSliceRows);
