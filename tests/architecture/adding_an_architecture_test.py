@@ -36,7 +36,7 @@ class AddingAnArchitecture(unittest.TestCase):
     def test_every_word_is_explained_and_no_other(self):
         header = (ROOT / "engine/architecture.hpp").read_text()
         members = set()
-        for struct in ["ConfigKeys", "ConfigDefaults", "TensorNames", "Biases", "BodySpec", "DenseStep", "HeadSpec", "ArchitectureSpec"]:
+        for struct in ["ConfigKeys", "ConfigDefaults", "TensorNames", "DecoderNames", "Biases", "BodySpec", "DenseStep", "HeadSpec", "ArchitectureSpec"]:
             body = re.search(rf"struct {struct} {{(.*?)\n}};", header, re.S)[1]
             body = re.sub(r"//.*", "", body)
             members |= set(re.findall(r"(\w+)(?: = [^;]*)?;", re.sub(r"\(\*(\w+)\)\([^)]*\)", r"\1", body)))
